@@ -1,0 +1,46 @@
+# Two commands for a fresh machine: `make demo` and `make test`. Needs only Python 3.11 or newer.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo demo-clean up test lint format bench lock clean
+
+# Installed once for each state of the lock file.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing the locked packages (a minute or two, once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.installed  ## a demo site, billed by Dagster
+	@$(BIN)/waldur-dagster demo run
+
+demo-clean: $(VENV)/.installed  ## remove the demo site and its history
+	@$(BIN)/waldur-dagster demo clean
+
+up: $(VENV)/.installed  ## Dagster UI and daemon on the demo site, loopback only
+	@$(BIN)/waldur-dagster demo up
+
+test: lint  ## everything that has to be right before a change lands
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.installed  ## figures by stage for a large site
+	@$(BIN)/python -m benchmarks.billing
+
+lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
+	uv pip compile pyproject.toml --group dev --extra embedded --universal --python-version 3.11 \
+		--no-emit-index-url --no-annotate --no-header --generate-hashes --upgrade --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""How long the jobs take on large sites, stage by stage."""

@@ -1,0 +1,69 @@
+"""Real parts for tests: a PostgreSQL server for the whole run, a fresh database with Waldur's tables for each test."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, text
+
+from tests.scene import Scene
+from waldur_dagster import schema
+from waldur_dagster.demo import server
+
+PROJECT = Path(__file__).parents[1]
+SHARED = PROJECT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> URL:
+    """The address of an embedded server of this test process."""
+    return server.url_of(server.start(tmp_path_factory.mktemp("postgresql"), after_exit="delete"))
+
+
+@pytest.fixture(scope="session")
+def template(postgresql: URL) -> str:
+    """A database with Waldur's tables and content types that tests copy."""
+    url = server.create_database(postgresql, "template_waldur")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        schema.create_all(connection)
+    engine.dispose()
+    return "template_waldur"
+
+
+@pytest.fixture
+def database(postgresql: URL, template: str) -> Iterator[Engine]:
+    """An engine on a database of this test alone."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    engine = create_engine(
+        server.create_database(postgresql, name, template), connect_args={"options": "-c timezone=UTC"}
+    )
+    yield engine
+    engine.dispose()
+    admin = create_engine(postgresql, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+@pytest.fixture
+def scene(database: Engine) -> Scene:
+    """Rows of a small site, made by name."""
+    return Scene(database)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of facts about Waldur that some checkouts have beside them."""
+    if not SHARED.is_dir():
+        pytest.skip("no folder ../shared beside this checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def waldur_schema(shared: Path) -> dict:
+    return json.loads((shared / "waldur" / "schema.json").read_text())

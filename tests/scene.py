@@ -1,0 +1,138 @@
+"""Small scenes: rows of a Waldur site with everything filled in that a test does not care about."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import Engine, Row, Table, insert, inspect, select
+
+from waldur_dagster import schema
+from waldur_dagster.deployment import Deployment, parse_deployment
+from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
+from waldur_dagster.site import Site
+
+BORN = datetime(2024, 1, 1, tzinfo=UTC)
+_EMPTY = {int: 0, str: "", bool: False, float: 0.0, dict: {}, datetime: BORN, date: BORN.date()}
+CONTENT_TYPES = (
+    ("structure", "customer"),
+    ("structure", "project"),
+    ("marketplace", "offering"),
+    ("marketplace", "resource"),
+    ("invoices", "invoice"),
+    ("core", "user"),
+)
+
+
+class Scene:
+    """Makes rows; each method returns the id of what it made."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self._numbers = itertools.count(1)
+        for app_label, model in CONTENT_TYPES:
+            self.add(django.content_type, app_label=app_label, model=model)
+
+    def add(self, table: Table, **values: Any) -> int:
+        """Insert a row; NOT NULL columns that are not given are empty."""
+        row = {c.name: _empty(c) for c in table.c if not c.nullable and c.identity is None} | values
+        with self.engine.begin() as connection:
+            return connection.execute(insert(table).values(row).returning(*inspect(table).primary_key)).scalar_one()
+
+    def rows(self, table: Table, **where: Any) -> list[Row]:
+        statement = select(table).where(*(table.c[name] == value for name, value in where.items()))
+        with self.engine.connect() as connection:
+            return list(connection.execute(statement.order_by(*inspect(table).primary_key)))
+
+    def one(self, table: Table, **where: Any) -> Row:
+        (row,) = self.rows(table, **where)
+        return row
+
+    def customer(self, name: str = "Org", **values: Any) -> int:
+        return self.add(structure.customer, name=name, **values)
+
+    def project(self, customer: int, name: str = "Project", **values: Any) -> int:
+        return self.add(structure.project, customer_id=customer, name=name, **values)
+
+    def offering(self, provider: int, name: str = "Offering", type: str = "Marketplace.Basic", **values: Any) -> int:
+        category = self.add(marketplace.category, title="Category")
+        return self.add(
+            marketplace.offering, customer_id=provider, category_id=category, name=name, type=type, **values
+        )
+
+    def plan(self, offering: int, name: str = "Plan", unit: str = "month", **values: Any) -> int:
+        return self.add(marketplace.plan, offering_id=offering, name=name, unit=unit, **values)
+
+    def price(self, plan: int, component: int | None, price: float | str, amount: int = 1, **values: Any) -> int:
+        return self.add(
+            marketplace.plancomponent, plan_id=plan, component_id=component, price=price, amount=amount, **values
+        )
+
+    def component(self, offering: int, type: str = "cpu", billing_type: str = "fixed", **values: Any) -> int:
+        values = {"name": type.upper()} | values
+        return self.add(
+            marketplace.offeringcomponent, offering_id=offering, type=type, billing_type=billing_type, **values
+        )
+
+    def resource(self, project: int, offering: int, plan: int | None, name: str = "Resource", **values: Any) -> int:
+        values = {"state": 2, "limits": {}} | values
+        return self.add(
+            marketplace.resource, project_id=project, offering_id=offering, plan_id=plan, name=name, **values
+        )
+
+    def invoice(self, customer: int, year: int, month: int, state: str = "pending", **values: Any) -> int:
+        return self.add(invoices.invoice, customer_id=customer, year=year, month=month, state=state, **values)
+
+    def item(self, invoice: int, price: float | str, **values: Any) -> int:
+        values = {"name": "Item", "quantity": 1, "unit": "quantity", "start": BORN, "end": BORN} | values
+        return self.add(invoices.invoiceitem, invoice_id=invoice, unit_price=price, **values)
+
+    def campaign(self, provider: int, discount_type: str, discount: int, months: int) -> int:
+        service_provider = self.add(marketplace.serviceprovider, customer_id=provider)
+        return self.add(
+            promotions.campaign,
+            service_provider_id=service_provider,
+            discount_type=discount_type,
+            discount=discount,
+            months=months,
+        )
+
+    def owner(self, customer: int, email: str, **values: Any) -> int:
+        """An active user with the role CUSTOMER.OWNER of a customer."""
+        user = self.user(email, **values)
+        roles = self.rows(permissions.role, name="CUSTOMER.OWNER")
+        role = (
+            roles[0].id
+            if roles
+            else self.add(
+                permissions.role, name="CUSTOMER.OWNER", is_system_role=True, is_active=True, content_type_id=1
+            )
+        )
+        self.add(
+            permissions.userrole, user_id=user, role_id=role, content_type_id=1, object_id=customer, is_active=True
+        )
+        return user
+
+    def user(self, email: str, **values: Any) -> int:
+        defaults = {"is_active": True, "notifications_enabled": True, "username": f"user{next(self._numbers)}"}
+        return self.add(core.user, **(defaults | {"email": email} | values))
+
+    def deployment(self, **document: Any) -> Deployment:
+        url = self.engine.url.render_as_string(hide_password=False)
+        return parse_deployment({"database": {"url": url}} | document)
+
+    def site(self, *, dry_run: bool = False, **document: Any) -> Site:
+        return Site(self.deployment(**document), dry_run=dry_run)
+
+
+def _empty(column: Any) -> Any:
+    if column.type.python_type is uuid.UUID:
+        return uuid.uuid4()
+    if column.unique or "slug" in column.name:
+        return uuid.uuid4().hex[:8]
+    return _EMPTY.get(column.type.python_type, 0)
+
+
+__all__ = ["BORN", "Scene", "schema"]

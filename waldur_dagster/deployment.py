@@ -1,0 +1,181 @@
+"""One deployment: which Waldur site is served, and how. Read from one TOML file.
+
+The path of the file is taken from ``WALDUR_DAGSTER_CONFIG``. Secrets do not belong in it: wherever the file wants a
+string, ``{ env = "NAME" }`` takes the value of an environment variable instead.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from waldur_dagster.settings import Settings
+
+CONFIG_VARIABLE = "WALDUR_DAGSTER_CONFIG"
+
+
+class ConfigurationError(Exception):
+    """The deployment cannot be used as it is written; the text says what is wrong, where, and what to do."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Database(Section):
+    """Where the site's PostgreSQL database is.
+
+    ``statement_timeout`` and ``lock_timeout`` are in seconds; 0 switches a limit off.
+    """
+
+    url: SecretStr
+    password: SecretStr | None = None
+    statement_timeout: Annotated[int, Field(ge=0)] = 1800
+    lock_timeout: Annotated[int, Field(ge=0)] = 60
+    connect_timeout: Annotated[int, Field(ge=1)] = 10
+
+    @field_validator("url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr) -> SecretStr:
+        try:
+            url = make_url(value.get_secret_value())
+        except ArgumentError:
+            raise ValueError("is not a database URL; write postgresql://user@host:5432/name") from None
+        if url.get_backend_name() not in {"postgresql", "postgres"}:
+            raise ValueError(f"names {url.get_backend_name()}; Waldur runs on PostgreSQL: postgresql://...")
+        return value
+
+    @property
+    def sqlalchemy_url(self) -> URL:
+        url = make_url(self.url.get_secret_value()).set(drivername="postgresql+psycopg")
+        return url.set(password=self.password.get_secret_value()) if self.password else url
+
+
+class MailServer(Section):
+    """How mails leave: an SMTP server, or a folder that takes them as .eml files. Timeout in seconds."""
+
+    host: str = "localhost"
+    port: int = 25
+    security: Literal["none", "starttls", "tls"] = "none"
+    user: str | None = None
+    password: SecretStr | None = None
+    timeout: Annotated[float, Field(gt=0)] = 30
+    directory: Path | None = None
+
+
+class Celery(Section):
+    """Waldur's own message broker, for work that is handed over to its Celery workers."""
+
+    broker_url: SecretStr
+    queue: str = "tasks"
+
+
+class EntryOptions(Section):
+    """What a deployment says about one entry; None leaves the family's word in force."""
+
+    registered: bool | None = None
+    running: bool | None = None
+    schedule: str | None = None
+
+
+class Deployment(Section):
+    """All of the file. ``waldur`` holds the settings of Waldur's Django configuration under Waldur's own names."""
+
+    name: str = "waldur"
+    database: Database
+    time_zone: str | None = None
+    mail: MailServer = MailServer()
+    celery: Celery | None = None
+    reports: Path = Path("reports")
+    families: dict[str, EntryOptions] = {}
+    entries: dict[str, EntryOptions] = {}
+    waldur: dict[str, Any] = {}
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, value: str | None) -> str | None:
+        if value is not None:
+            _zone(value)
+        return value
+
+    @property
+    def settings(self) -> Settings:
+        return Settings(self.waldur)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone: ``time_zone`` of the file, else Waldur's TIME_ZONE (UTC by default)."""
+        return _zone(self.time_zone or self.settings["TIME_ZONE"])
+
+    def options(self, entry: str, family: str) -> EntryOptions:
+        """What holds for one entry: its own words over those of its family; registered, not running, by default."""
+        whole, own = self.families.get(family, EntryOptions()), self.entries.get(entry, EntryOptions())
+
+        def first(*words: bool | None) -> bool:
+            return next(word for word in words if word is not None)
+
+        return EntryOptions(
+            registered=first(own.registered, whole.registered, True),
+            running=first(own.running, whole.running, False),
+            schedule=own.schedule,
+        )
+
+
+def load_deployment(path: Path | None = None) -> Deployment:
+    """Read the deployment file at ``path``, or at ``WALDUR_DAGSTER_CONFIG``.
+
+    Raises ConfigurationError when there is none, when it is not TOML, or when it says something unknown or impossible.
+    """
+    if path is None:
+        if CONFIG_VARIABLE not in os.environ:
+            raise ConfigurationError(
+                f"No deployment: set {CONFIG_VARIABLE} to the path of a deployment file "
+                "(deploy/waldur.example.toml shows one), or run `make demo` for a demo site."
+            )
+        path = Path(os.environ[CONFIG_VARIABLE])
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(f"The deployment file {path} does not exist.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"The deployment file {path} cannot be read: {error}") from None
+    return parse_deployment(document, source=str(path))
+
+
+def parse_deployment(document: dict[str, Any], source: str = "deployment") -> Deployment:
+    """Check a deployment given as plain data. Raises ConfigurationError naming each wrong place."""
+    try:
+        return Deployment.model_validate(_with_environment(document, source, ()))
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"[{'.'.join(map(str, problem['loc'])) or 'top level'}] {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(f"{source}: {wrong}") from None
+
+
+def _with_environment(value: Any, source: str, path: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        if set(value) == {"env"}:
+            name = value["env"]
+            if name not in os.environ:
+                raise ConfigurationError(f"{source}: [{'.'.join(path)}] wants the environment variable {name}; set it.")
+            return os.environ[name]
+        return {key: _with_environment(item, source, (*path, key)) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_environment(item, source, (*path, str(n))) for n, item in enumerate(value)]
+    return value
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError(f"{name!r} is no time zone; write a name such as Europe/Tallinn") from None

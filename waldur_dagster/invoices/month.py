@@ -1,0 +1,57 @@
+"""The month that is billed, in the site's time zone (spec invoices 1.3)."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True)
+class Month:
+    """A calendar month as a site's clocks show it."""
+
+    year: int
+    month: int
+    zone: ZoneInfo
+
+    @classmethod
+    def of(cls, instant: datetime, zone: ZoneInfo) -> Month:
+        """The month that an aware instant falls into."""
+        local = instant.astimezone(zone)
+        return cls(local.year, local.month, zone)
+
+    @property
+    def first(self) -> date:
+        return date(self.year, self.month, 1)
+
+    @property
+    def last(self) -> date:
+        return self.first.replace(day=self.days)
+
+    @property
+    def days(self) -> int:
+        return calendar.monthrange(self.year, self.month)[1]
+
+    @property
+    def hours(self) -> int:
+        """Hours on the wall: 24 a day, whatever summer time does."""
+        return 24 * self.days
+
+    @property
+    def start(self) -> datetime:
+        return datetime.combine(self.first, time.min, self.zone)
+
+    @property
+    def end(self) -> datetime:
+        """The last microsecond; open items are found by exactly this value (spec invoices 1.12)."""
+        return datetime.combine(self.last, time.max, self.zone)
+
+    @property
+    def previous(self) -> Month:
+        before = self.first - timedelta(days=1)
+        return Month(before.year, before.month, self.zone)
+
+    def __str__(self) -> str:
+        return f"{self.year}-{self.month:02}"

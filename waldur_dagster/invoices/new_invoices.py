@@ -1,0 +1,105 @@
+"""The new month's invoices with their items (spec invoices, waldur-create-invoices step 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Table, and_, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from waldur_dagster.invoices.discounts import discounted_prices
+from waldur_dagster.invoices.items import BILLED_TYPES, CREATING, TERMINATED, add_fixed_items, add_limit_items
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.invoices.recurring_usage import repeat_usage
+from waldur_dagster.invoices.totals import refresh_totals
+from waldur_dagster.platform.temporary import temporary_returned
+from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.work import Work
+
+
+def create_invoices(work: Work, month: Month) -> Table:
+    """Make the month's missing invoices, with items and totals, in one transaction.
+
+    A customer that has an invoice of the month, in whatever state, is left alone. Returns the temporary table
+    ``new_invoice`` (id, customer_id) of what was made.
+    """
+    new_invoice = _insert_invoices(work, month)
+    work.outcome.figures["usage items"] += repeat_usage(work, month, new_invoice)
+    discounted = discounted_prices(work, month, new_invoice)
+    work.outcome.figures["fixed items"] += add_fixed_items(work, month, new_invoice, discounted)
+    work.outcome.figures["limit items"] += add_limit_items(work, month, new_invoice)
+    _warn_about_unbillable(work, new_invoice)
+    refresh_totals(work, select(new_invoice.c.id))
+    return new_invoice
+
+
+def _insert_invoices(work: Work, month: Month) -> Table:
+    invoice, customer = invoices.invoice, structure.customer
+    rows = (
+        select(
+            func.gen_random_uuid().label("uuid"),
+            literal(month.year).label("year"),
+            literal(month.month).label("month"),
+            literal("pending").label("state"),
+            customer.c.id.label("customer_id"),
+            customer.c.default_tax_percent.label("tax_percent"),
+            literal(0).label("total_cost"),
+            literal(0).label("total_price"),
+            literal(month.first, Date).label("created"),
+            literal("").label("backend_id"),
+            literal("").label("payment_url"),
+            literal("").label("reference_number"),
+        )
+        .where(~customer.c.archived, *_accounting_has_started(work))
+        .order_by(customer.c.name, customer.c.id)
+    )
+    statement = (
+        work.insert_from(invoice, rows)
+        .on_conflict_do_nothing(index_elements=[invoice.c.customer_id, invoice.c.month, invoice.c.year])
+        .returning(invoice.c.id, invoice.c.customer_id)
+    )
+    return temporary_returned(work, "new_invoice", statement)
+
+
+def _accounting_has_started(work: Work) -> list[ColumnElement[bool]]:
+    started = structure.customer.c.accounting_start_date < work.as_of
+    return [started] if work.settings["WALDUR_CORE.ENABLE_ACCOUNTING_START_DATE"] else []
+
+
+def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
+    """Tell of resources and prices of which no item could be made (spec invoices D2); the rest is billed."""
+    resource, offering, project = marketplace.resource, marketplace.offering, structure.project
+    priced, component = marketplace.plancomponent, marketplace.offeringcomponent
+    raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
+    no_number = and_(component.c.billing_type == "limit", func.jsonb_typeof(raw).not_in(("number", "null")))
+    source = (
+        new_invoice.join(project, project.c.customer_id == new_invoice.c.customer_id)
+        .join(resource, resource.c.project_id == project.c.id)
+        .join(offering, offering.c.id == resource.c.offering_id)
+        .outerjoin(priced, priced.c.plan_id == resource.c.plan_id)
+        .outerjoin(component, component.c.id == priced.c.component_id)
+    )
+    found = (
+        select(resource.c.name, resource.c.uuid, resource.c.plan_id, priced.c.id, component.c.type, raw)
+        .select_from(source)
+        .where(
+            offering.c.type.in_(BILLED_TYPES),
+            resource.c.state.not_in((CREATING, TERMINATED)),
+            or_(resource.c.plan_id.is_(None), and_(priced.c.id.is_not(None), component.c.id.is_(None)), no_number),
+        )
+        .limit(WARNINGS_SHOWN)
+    )
+    for name, uuid, plan_id, price_id, component_type, limit in work.connection.execute(found):
+        work.outcome.warn(f"resource {name} ({uuid.hex})", _problem(plan_id, price_id, component_type, limit))
+
+
+# A site with a broken plan on every resource must not fill the log.
+WARNINGS_SHOWN = 200
+
+
+def _problem(plan_id: int | None, price_id: int, component_type: str | None, limit: Any) -> str:
+    if plan_id is None:
+        return "has no plan; it is not billed"
+    if component_type is None:
+        return f"price {price_id} of its plan has no component; that price is not billed"
+    return f"its limit of {component_type} is {limit!r}, not a number; that component is not billed"

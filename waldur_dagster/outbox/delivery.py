@@ -1,0 +1,120 @@
+"""Delivering what waits in the outbox; safe with several deliverers at the same time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+from sqlalchemy import Connection, Engine, Select, func, select, update
+
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.outbox.messages import parse
+from waldur_dagster.outbox.senders import NotDelivered, Senders
+from waldur_dagster.outbox.tables import DELIVERED, DROPPED, GIVEN_UP, WAITING, message
+
+FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS = timedelta(minutes=1), timedelta(hours=6), 20
+
+
+@dataclass
+class Delivered:
+    """Figures of one round by kind, and what did not get out with the reason."""
+
+    sent: Counter[str] = field(default_factory=Counter)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def deliver(
+    engine: Engine, deployment: Deployment, *, entry: str | None = None, run_id: str | None = None
+) -> Delivered:
+    """Send what is due, oldest first; each message is a transaction of its own.
+
+    Only the messages of one entry or run, when given. A message that fails waits for its next attempt, ever longer;
+    after MOST_ATTEMPTS, or when another try cannot help, it is given up and stays visible. Handovers wait without
+    end while no broker is configured.
+    """
+    done = Delivered()
+    due = select(message).where(message.c.state == WAITING, message.c.next_attempt <= func.now())
+    if deployment.celery is None:
+        due = due.where(message.c.kind != "handover")
+    if entry is not None:
+        due = due.where(message.c.entry == entry)
+    if run_id is not None:
+        due = due.where(message.c.run_id == run_id)
+    with Senders(deployment) as senders, engine.connect() as connection:
+        last: int | None = 0
+        while last is not None:
+            last = _deliver_next(connection, senders, due, last, done)
+    return done
+
+
+def _deliver_next(
+    connection: Connection, senders: Senders, due: Select[tuple], after: int, done: Delivered
+) -> int | None:
+    """Send one message that nobody else is sending; returns its id, None when there is none."""
+    with connection.begin():
+        row = connection.execute(
+            due.where(message.c.id > after).order_by(message.c.id).limit(1).with_for_update(skip_locked=True)
+        ).one_or_none()
+        if row is None:
+            return None
+        try:
+            senders.send(parse.validate_python(row.payload | {"key": row.key}))
+        except NotDelivered as problem:
+            _postpone(connection, row.id, row.attempts + 1, str(problem), final=problem.final)
+            done.failed.append((row.key, str(problem)))
+        except ValidationError as error:
+            reason = f"malformed payload: {error.error_count()} errors"
+            _postpone(connection, row.id, row.attempts + 1, reason, final=True)
+            done.failed.append((row.key, reason))
+        else:
+            values = {"state": DELIVERED, "attempts": row.attempts + 1, "finished": func.now(), "last_error": None}
+            connection.execute(update(message).where(message.c.id == row.id).values(values))
+            done.sent[row.kind] += 1
+        return int(row.id)
+
+
+def _postpone(connection: Connection, message_id: int, attempts: int, reason: str, *, final: bool) -> None:
+    over = final or attempts >= MOST_ATTEMPTS
+    pause = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+    connection.execute(
+        update(message)
+        .where(message.c.id == message_id)
+        .values(
+            attempts=attempts,
+            last_error=reason,
+            next_attempt=func.now() + pause,
+            state=GIVEN_UP if over else WAITING,
+            finished=func.now() if over else None,
+        )
+    )
+
+
+def retry(engine: Engine, keys: list[str] | None = None) -> int:
+    """Make messages due now: those named, or all that wait or were given up. Returns how many."""
+    return _set(engine, keys, [WAITING, GIVEN_UP], state=WAITING, attempts=0, next_attempt=func.now(), finished=None)
+
+
+def drop(engine: Engine, keys: list[str]) -> int:
+    """Never send these messages. Returns how many."""
+    return _set(engine, keys, [WAITING, GIVEN_UP], state=DROPPED, finished=func.now())
+
+
+def _set(engine: Engine, keys: list[str] | None, states: list[str], **values: object) -> int:
+    statement = update(message).where(message.c.state.in_(states)).values(**values)
+    if keys is not None:
+        statement = statement.where(message.c.key.in_(keys))
+    with engine.begin() as connection:
+        return connection.execute(statement).rowcount
+
+
+def waiting_since(engine: Engine) -> tuple[int, datetime | None]:
+    """How many messages are due, and since when."""
+    with engine.connect() as connection:
+        count, oldest = connection.execute(
+            select(func.count(), func.min(message.c.created)).where(
+                message.c.state == WAITING, message.c.next_attempt <= func.now()
+            )
+        ).one()
+    return count, oldest

@@ -1,0 +1,71 @@
+"""The kinds of message: mails, calls of web hooks, and work that is handed over to Waldur's Celery workers."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+
+class _Message(BaseModel):
+    """``key`` names a message once and for all: what is put twice under one key is sent once."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+
+
+class Attachment(BaseModel):
+    """A text file in a mail."""
+
+    model_config = ConfigDict(frozen=True)
+
+    filename: str
+    content: str
+    media_type: str = "text/plain"
+
+
+class Mail(_Message):
+    kind: Literal["mail"] = "mail"
+    to: tuple[str, ...]
+    subject: str
+    body: str
+    from_address: str
+    html: str | None = None
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+    reply_to: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    notification: str | None = None
+
+    def __str__(self) -> str:
+        return f"to {', '.join(self.to + self.cc + self.bcc)}: {self.subject}"
+
+
+class WebCall(_Message):
+    """An event for a web hook, as JSON or as a form."""
+
+    kind: Literal["webhook"] = "webhook"
+    url: str
+    form: bool = False
+    verify: bool = True
+    fields: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"POST {self.url.split('?')[0]}: {self.fields.get('event_type', '')}"
+
+
+class Handover(_Message):
+    """A task for Waldur's own workers."""
+
+    kind: Literal["handover"] = "handover"
+    task: str
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return f"task {self.task}"
+
+
+Message = Mail | WebCall | Handover
+parse: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])

@@ -1,0 +1,173 @@
+"""Sending one message: by SMTP or into a folder, by HTTP, or to Celery's broker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import smtplib
+import ssl
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+from typing import Self
+
+import httpx
+from celery import Celery
+
+from waldur_dagster.deployment import Deployment, MailServer
+from waldur_dagster.outbox.messages import Handover, Mail, Message, WebCall
+
+WEB_HOOK_TIMEOUT = 20.0
+
+
+class NotDelivered(Exception):
+    """The message did not get out; ``final`` when another try cannot help."""
+
+    def __init__(self, reason: str, *, final: bool = False):
+        super().__init__(reason)
+        self.final = final
+
+
+class Senders:
+    """Open connections of one round of deliveries; a context manager."""
+
+    def __init__(self, deployment: Deployment):
+        self._deployment = deployment
+        self._mail = MailFolder(deployment.mail) if deployment.mail.directory else SmtpServer(deployment.mail)
+        self._broker: Celery | None = None
+
+    def send(self, message: Message) -> None:
+        """Raises NotDelivered."""
+        match message:
+            case Mail():
+                self._mail.send(message)
+            case WebCall():
+                call_web_hook(message)
+            case Handover():
+                self._hand_over(message)
+
+    def _hand_over(self, message: Handover) -> None:
+        options = self._deployment.celery
+        if options is None:
+            raise NotDelivered("no Celery broker is configured ([celery] broker_url); it waits until there is one")
+        if self._broker is None:
+            self._broker = Celery(broker=options.broker_url.get_secret_value(), set_as_current=False)
+            self._broker.conf.broker_connection_timeout = 5
+        try:
+            self._broker.send_task(
+                message.task, args=message.args, kwargs=message.kwargs, queue=options.queue, retry=False
+            )
+        except Exception as error:  # kombu's transports raise what their libraries raise
+            raise NotDelivered(f"Celery's broker: {type(error).__name__}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._mail.close()
+        if self._broker is not None:
+            self._broker.close()
+
+
+class SmtpServer:
+    """One connection for all mails, made when the first one is sent."""
+
+    def __init__(self, options: MailServer):
+        self._options = options
+        self._smtp: smtplib.SMTP | None = None
+
+    def send(self, mail: Mail) -> None:
+        try:
+            smtp = self._connection()
+            refused = smtp.send_message(as_email(mail), mail.from_address, [*mail.to, *mail.cc, *mail.bcc])
+        except smtplib.SMTPRecipientsRefused as error:
+            answers = "; ".join(f"{address}: {code}" for address, (code, _) in error.recipients.items())
+            permanent = all(code >= 500 for code, _ in error.recipients.values())
+            raise NotDelivered(f"the server refuses the recipient: {answers}", final=permanent) from None
+        except (smtplib.SMTPException, OSError) as error:
+            self.close()
+            raise NotDelivered(f"mail server {self._options.host}:{self._options.port}: {_plain(error)}") from None
+        if refused:
+            raise NotDelivered(f"refused for {', '.join(refused)}, sent to the others", final=True)
+
+    def _connection(self) -> smtplib.SMTP:
+        if self._smtp is None:
+            options = self._options
+            kind = smtplib.SMTP_SSL if options.security == "tls" else smtplib.SMTP
+            smtp = kind(options.host, options.port, timeout=options.timeout)
+            if options.security == "starttls":
+                smtp.starttls(context=ssl.create_default_context())
+            if options.user:
+                smtp.login(options.user, options.password.get_secret_value() if options.password else "")
+            self._smtp = smtp
+        return self._smtp
+
+    def close(self) -> None:
+        if self._smtp is not None:
+            with contextlib.suppress(smtplib.SMTPException, OSError):
+                self._smtp.quit()
+            self._smtp = None
+
+
+class MailFolder:
+    """Writes each mail to a file that mail programs open."""
+
+    def __init__(self, options: MailServer):
+        assert options.directory is not None
+        self._directory = options.directory
+
+    def send(self, mail: Mail) -> None:
+        name = "".join(c if c.isalnum() or c in "-_.@" else "-" for c in mail.key)
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            (self._directory / f"{name}.eml").write_bytes(bytes(as_email(mail)))
+        except OSError as error:
+            raise NotDelivered(f"mail folder {self._directory}: {_plain(error)}") from None
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def as_email(mail: Mail) -> EmailMessage:
+    """The message as it goes out; blind copies are in the envelope only."""
+    email = EmailMessage()
+    email["Subject"] = " ".join(mail.subject.split())
+    email["From"] = mail.from_address
+    email["To"] = ", ".join(mail.to)
+    if mail.cc:
+        email["Cc"] = ", ".join(mail.cc)
+    if mail.reply_to:
+        email["Reply-To"] = mail.reply_to
+    email["Date"] = format_datetime(datetime.now(UTC))
+    email["Message-ID"] = make_msgid(domain="waldur-dagster")
+    email.set_content(mail.body)
+    if mail.html is not None:
+        email.add_alternative(mail.html, subtype="html")
+    for attachment in mail.attachments:
+        maintype, _, subtype = attachment.media_type.partition("/")
+        email.add_attachment(
+            attachment.content.encode(), maintype=maintype, subtype=subtype, filename=attachment.filename
+        )
+    return email
+
+
+def call_web_hook(call: WebCall) -> None:
+    """POST an event. An answer of any status counts as delivered (spec core 1.7)."""
+    fields = call.fields
+    try:
+        with httpx.Client(verify=call.verify, timeout=WEB_HOOK_TIMEOUT) as client:
+            if call.form:
+                client.post(call.url, data=fields | {"context": json.dumps(fields.get("context"))})
+            else:
+                client.post(call.url, json=fields)
+    except httpx.InvalidURL as error:
+        raise NotDelivered(f"web hook: {error}", final=True) from None
+    except httpx.HTTPError as error:
+        raise NotDelivered(f"web hook: {type(error).__name__}: {error}") from None
+
+
+def _plain(error: Exception) -> str:
+    """What happened, without what the server said at length."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{type(error).__name__} {error.smtp_code}"
+    return f"{type(error).__name__}: {error}"

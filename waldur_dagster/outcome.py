@@ -1,0 +1,59 @@
+"""What a unit of work did: the figures and findings that a run shows."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a person should know about one item: what it is, and what was wrong with it."""
+
+    item: str
+    problem: str
+
+
+@dataclass
+class Outcome:
+    """Rows changed by table and kind, what was written to the outbox, and what was found wrong.
+
+    ``warnings`` are oddities of the site's own data that were stepped over; ``failures`` are items whose work could
+    not be done: a run with failures ends as failed after everything else is done.
+    """
+
+    rows: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    figures: Counter[str] = field(default_factory=Counter)
+    warnings: list[Finding] = field(default_factory=list)
+    failures: list[Finding] = field(default_factory=list)
+
+    def changed(self, table: str, kind: str, count: int) -> None:
+        """Count rows of a table that were ``inserted``, ``updated`` or ``deleted``."""
+        if count > 0:
+            self.rows[table][kind] += count
+
+    def warn(self, item: str, problem: str) -> None:
+        self.warnings.append(Finding(item, problem))
+
+    def fail(self, item: str, problem: str) -> None:
+        self.failures.append(Finding(item, problem))
+
+    def add(self, other: Outcome) -> None:
+        """Take in what another unit of work of the same run did."""
+        for table, kinds in other.rows.items():
+            self.rows[table].update(kinds)
+        self.figures.update(other.figures)
+        self.warnings += other.warnings
+        self.failures += other.failures
+
+    def summary(self) -> str:
+        """One line for logs and terminals."""
+        parts = [
+            f"{count} {table} {kind}" for table, kinds in sorted(self.rows.items()) for kind, count in kinds.items()
+        ]
+        parts += [f"{count} {name}" for name, count in self.figures.items() if count]
+        parts += [f"{len(found)} {name}" for name, found in self._findings() if found]
+        return ", ".join(parts) or "nothing to do"
+
+    def _findings(self) -> list[tuple[str, list[Finding]]]:
+        return [("warnings", self.warnings), ("failures", self.failures)]

@@ -1,0 +1,104 @@
+"""Settings that administrators keep in the database with django-constance (spec core 1.9)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import json
+import pickle
+import uuid
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from waldur_dagster.platform.site_schema import SiteSchema
+
+# Waldur's defaults of the keys in use; a key without a row has its default, and reading never writes one.
+DEFAULTS: dict[str, Any] = {
+    "SITE_NAME": "Waldur",
+    "SITE_EMAIL": "",
+    "SITE_PHONE": "",
+    "SITE_LOGO": "",
+    "CURRENCY_NAME": "EUR",
+    "COMMON_FOOTER_TEXT": "",
+    "COMMON_FOOTER_HTML": "",
+}
+
+# django-constance renamed its table in version 3.
+_TABLES = ("constance_constance", "constance_config")
+
+_JSON_TYPES: dict[str, Callable[[Any], Any]] = {
+    "default": lambda value: value,
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "time": time.fromisoformat,
+    "decimal": Decimal,
+    "uuid": uuid.UUID,
+    "timedelta": lambda value: timedelta(seconds=value),
+}
+
+_PLAIN = {
+    ("datetime", "date"),
+    ("datetime", "datetime"),
+    ("datetime", "time"),
+    ("datetime", "timedelta"),
+    ("decimal", "Decimal"),
+    ("uuid", "UUID"),
+}
+
+
+class BadConstanceValue(Exception):
+    """A value in the settings table that is neither a pickle of a plain value nor constance's JSON."""
+
+
+class _PlainUnpickler(pickle.Unpickler):
+    """Unpickles plain values only: whoever can write a row of settings must not run code here."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in _PLAIN:
+            return super().find_class(module, name)
+        raise pickle.UnpicklingError(f"{module}.{name} is not a plain value")
+
+
+def decode(value: str) -> Any:
+    """A stored value: base64 of a pickle (before constance 4), or JSON with a type. Raises BadConstanceValue."""
+    try:
+        if value.lstrip().startswith("{"):
+            typed = json.loads(value)
+            return _JSON_TYPES[typed["__type__"]](typed["__value__"])
+        return _PlainUnpickler(io.BytesIO(base64.b64decode(value, validate=True))).load()
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        EOFError,
+        IndexError,
+        AttributeError,
+        pickle.UnpicklingError,
+        binascii.Error,
+    ) as error:
+        raise BadConstanceValue(f"neither a pickle of a plain value nor constance's JSON: {error}") from None
+
+
+class Constance:
+    """Settings by key: ``constance["SITE_NAME"]``. Raises BadConstanceValue naming the key of a malformed row."""
+
+    def __init__(self, connection: Connection, schema: SiteSchema):
+        table = next((name for name in _TABLES if schema.has(name)), None)
+        rows = connection.execute(text(f"SELECT key, value FROM {table}")).all() if table else []
+        self._stored: dict[str, str | None] = {row.key: row.value for row in rows}
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in DEFAULTS:
+            raise KeyError(f"no default is known for the constance setting {key}")
+        stored = self._stored.get(key)
+        if stored is None:
+            return DEFAULTS[key]
+        try:
+            return decode(stored)
+        except BadConstanceValue as error:
+            raise BadConstanceValue(f"The site's setting {key} is malformed: {error}") from None

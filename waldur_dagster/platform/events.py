@@ -1,0 +1,63 @@
+"""The audit log: events, and the objects whose log shows them (spec core 1.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Select, cast, column, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
+
+from waldur_dagster.platform import hooks
+from waldur_dagster.platform.expressions import hex_of, json_object
+from waldur_dagster.schema import logging
+from waldur_dagster.work import Work
+
+
+def customer_context(customer: Any) -> ColumnElement[Any]:
+    """The ``customer_*`` keys of a context; ``customer`` is the table structure_customer or an alias of it."""
+    return json_object(
+        customer_uuid=hex_of(customer.c.uuid),
+        customer_name=customer.c.name,
+        customer_abbreviation=customer.c.abbreviation,
+        customer_contact_details=customer.c.contact_details,
+    )
+
+
+def log_events(work: Work, source: Select[Any]) -> int:
+    """Write the events that ``source`` selects, with their feeds, in one statement, and queue the hooks they fire.
+
+    ``source`` has the columns event_type, message, context (jsonb) and feeds (jsonb, [[content type id, object id],
+    ...]) in the order in which the events are to be numbered. Returns the number of events.
+    """
+    ordered = source.subquery("new_event")
+    number = func.nextval(func.pg_get_serial_sequence("logging_event", "id"))
+    numbered = select(cast(number, Integer).label("id"), *ordered.c).cte("numbered")
+    event_rows = select(
+        numbered.c.id,
+        func.gen_random_uuid().label("uuid"),
+        literal(work.as_of).label("created"),
+        numbered.c.event_type,
+        numbered.c.message,
+        numbered.c.context,
+    )
+    feed = func.jsonb_array_elements(numbered.c.feeds).table_valued(column("scope", JSONB)).render_derived()
+    feed_rows = select(
+        numbered.c.id.label("event_id"),
+        cast(feed.c.scope.op("->>")(0), Integer).label("content_type_id"),
+        cast(feed.c.scope.op("->>")(1), Integer).label("object_id"),
+    ).select_from(numbered.join(feed, literal(True)))
+    events = work.insert_from(logging.event, event_rows).returning(logging.event.c.id).cte("events")
+    feeds = work.insert_from(logging.feed, feed_rows).returning(logging.feed.c.id).cte("feeds")
+    counted = select(
+        func.array(select(events.c.id).scalar_subquery()).label("ids")
+        if hooks.any_configured(work)
+        else literal(None).label("ids"),
+        select(func.count()).select_from(events).scalar_subquery().label("events"),
+        select(func.count()).select_from(feeds).scalar_subquery().label("feeds"),
+    )
+    found = work.connection.execute(counted).one()
+    work.outcome.changed("logging_event", "inserted", found.events)
+    work.outcome.changed("logging_feed", "inserted", found.feeds)
+    if found.ids:
+        hooks.queue(work, found.ids)
+    return int(found.events)

@@ -1,0 +1,123 @@
+"""Deliveries that events set off: web hooks, e-mail hooks and system notifications (spec core 1.7)."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from waldur_dagster.outbox import Mail, WebCall, put
+from waldur_dagster.platform.mail import plain_mail
+from waldur_dagster.work import Work
+
+_ANY = text(
+    """
+    SELECT EXISTS (SELECT FROM logging_webhook WHERE is_active)
+           OR EXISTS (SELECT FROM logging_emailhook WHERE is_active)
+           OR EXISTS (SELECT FROM logging_systemnotification)
+    """
+)
+
+# The event types of a hook are its own and those that the system notification of its class adds. A user sees an event
+# when he may see one of the objects whose log shows it.
+_FIRED = """
+    WITH hook AS (
+        SELECT h.*, h.event_types || coalesce(
+            (SELECT jsonb_agg(t) FROM logging_systemnotification s, jsonb_array_elements(s.event_types) t
+             WHERE s.hook_content_type_id = :hook_type), '[]') AS types
+        FROM {table} h WHERE h.is_active
+    )
+    SELECT {columns}, e.id AS event_id, e.created, e.event_type, e.message, e.context
+    FROM hook JOIN logging_event e ON e.id = ANY(:events) AND hook.types ? e.event_type
+    JOIN core_user u ON u.id = hook.user_id
+    WHERE u.is_staff OR u.is_support OR EXISTS (
+        SELECT FROM logging_feed f
+        LEFT JOIN structure_project p ON f.content_type_id = :project AND p.id = f.object_id
+        JOIN permissions_userrole r ON r.user_id = u.id AND r.is_active
+        JOIN permissions_role role ON role.id = r.role_id
+        WHERE f.event_id = e.id AND (
+            f.content_type_id = :customer AND r.content_type_id = :customer AND r.object_id = f.object_id
+                AND role.name = 'CUSTOMER.OWNER'
+            OR f.content_type_id = :project AND (
+                r.content_type_id = :project AND r.object_id = f.object_id
+                OR r.content_type_id = :customer AND r.object_id = p.customer_id)))
+    ORDER BY e.id, hook.id
+"""
+
+# Everybody once for each event, however many of the roles he has.
+_NOTIFIED = text(
+    """
+    SELECT DISTINCT u.email, e.id AS event_id, e.created, e.event_type, e.message
+    FROM logging_systemnotification s
+    JOIN logging_event e ON e.id = ANY(:events) AND s.event_types ? e.event_type
+    JOIN logging_feed f ON f.event_id = e.id
+    LEFT JOIN structure_project p ON f.content_type_id = :project AND p.id = f.object_id
+    JOIN permissions_userrole r ON r.is_active AND (
+        r.content_type_id = :project AND f.content_type_id = :project AND r.object_id = f.object_id
+        OR r.content_type_id = :customer AND r.object_id = CASE f.content_type_id
+            WHEN :project THEN p.customer_id WHEN :customer THEN f.object_id END)
+    JOIN permissions_role role ON role.id = r.role_id AND CAST(s.roles AS jsonb) ? CASE role.name
+        WHEN 'PROJECT.ADMIN' THEN 'admin' WHEN 'PROJECT.MANAGER' THEN 'manager' WHEN 'CUSTOMER.OWNER' THEN 'owner' END
+    JOIN core_user u ON u.id = r.user_id AND u.is_active AND u.email <> ''
+    ORDER BY e.id, u.email
+    """
+)
+
+
+def any_configured(work: Work) -> bool:
+    """Whether the site has any hook at all."""
+    return bool(work.connection.scalar(_ANY))
+
+
+def queue(work: Work, events: Sequence[int]) -> None:
+    """Put into the outbox what these events, just written, set off; one failing delivery never stops another."""
+    put(work, _web_calls(work, events))
+    put(work, _hook_mails(work, events))
+
+
+def _web_calls(work: Work, events: Sequence[int]) -> Iterator[WebCall]:
+    for row in _fired(work, events, "webhook", "hook.id, hook.destination_url, hook.content_type"):
+        yield WebCall(
+            key=f"webhook {row.id} event {row.event_id}",
+            url=row.destination_url,
+            form=row.content_type == 2,
+            verify=work.settings["VERIFY_WEBHOOK_REQUESTS"],
+            fields={
+                "created": row.created.isoformat(),
+                "message": row.message,
+                "context": row.context,
+                "event_type": row.event_type,
+            },
+        )
+
+
+def _hook_mails(work: Work, events: Sequence[int]) -> Iterator[Mail]:
+    for row in _fired(work, events, "emailhook", "hook.id, hook.email"):
+        if row.email:
+            yield _mail(work, f"emailhook {row.id} event {row.event_id}", row.email, row.message, row.created)
+    for row in work.connection.execute(_NOTIFIED, _parameters(work, events)):
+        yield _mail(work, f"system notification {row.email} event {row.event_id}", row.email, row.message, row.created)
+
+
+def _fired(work: Work, events: Sequence[int], model: str, columns: str) -> Any:
+    statement = text(_FIRED.format(table=f"logging_{model}", columns=columns))
+    hook_type = work.content_types.get("logging", model)
+    return work.connection.execute(statement, _parameters(work, events) | {"hook_type": hook_type})
+
+
+def _parameters(work: Work, events: Sequence[int]) -> dict[str, Any]:
+    return {
+        "events": list(events),
+        "customer": work.content_types("structure", "customer"),
+        "project": work.content_types("structure", "project"),
+    }
+
+
+def _mail(work: Work, key: str, to: str, message: str, created: datetime) -> Mail:
+    when = created.astimezone(work.zone).strftime("%b %d %H:%M %Z")
+    listed = f"<ul><li>{html.escape(message)}<div>{html.escape(when)}</div></li></ul>"
+    mail = plain_mail(work, key, to, work.settings["WALDUR_CORE.NOTIFICATION_SUBJECT"], message, html=listed)
+    return mail.model_copy(update={"from_address": work.settings["EMAIL_HOOK_FROM_EMAIL"] or mail.from_address})

@@ -1,0 +1,58 @@
+"""What this month costs so far, by customer and by project (spec invoices 1.7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Double, Select, cast, func, literal, select, union_all, update
+
+from waldur_dagster.invoices.money import item_price
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.schema import billing, invoices, structure
+from waldur_dagster.work import Work
+
+invoice, item, estimate = invoices.invoice, invoices.invoiceitem, billing.priceestimate
+
+
+def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) -> int:
+    """Set the estimates of some customers and all their projects to the sum of their items of the month.
+
+    ``customers`` selects customer ids. Missing estimates are made; invoices count in any state. Returns rows changed.
+    """
+    customer_type, project_type = (
+        work.content_types("structure", "customer"),
+        work.content_types("structure", "project"),
+    )
+    chosen = customers.cte("chosen")
+    of_month = (
+        select(invoice.c.customer_id, item.c.project_id, item_price(item).label("price"))
+        .join(item, item.c.invoice_id == invoice.c.id)
+        .where(invoice.c.year == month.year, invoice.c.month == month.month)
+        .cte("of_month")
+    )
+    by_customer = (
+        select(of_month.c.customer_id.label("id"), func.sum(of_month.c.price).label("total")).group_by("id").subquery()
+    )
+    by_project = (
+        select(of_month.c.project_id.label("id"), func.sum(of_month.c.price).label("total")).group_by("id").subquery()
+    )
+    project = structure.project
+    scopes = union_all(
+        select(
+            literal(customer_type).label("content_type_id"), chosen.c[0].label("object_id"), by_customer.c.total
+        ).select_from(chosen.outerjoin(by_customer, by_customer.c.id == chosen.c[0])),
+        select(literal(project_type), project.c.id, by_project.c.total).select_from(
+            project.join(chosen, chosen.c[0] == project.c.customer_id).outerjoin(
+                by_project, by_project.c.id == project.c.id
+            )
+        ),
+    ).cte("scopes")
+    total = func.coalesce(cast(scopes.c.total, Double), 0.0)
+    same = (estimate.c.content_type_id == scopes.c.content_type_id) & (estimate.c.object_id == scopes.c.object_id)
+    changed = work.execute(update(estimate).values(total=total).where(same, estimate.c.total.is_distinct_from(total)))
+    absent = (
+        select(func.gen_random_uuid().label("uuid"), scopes.c.content_type_id, scopes.c.object_id, total.label("total"))
+        .select_from(scopes.outerjoin(estimate, same))
+        .where(estimate.c.id.is_(None))
+    )
+    return changed.rowcount + work.execute(work.insert_from(estimate, absent)).rowcount

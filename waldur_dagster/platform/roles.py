@@ -1,0 +1,32 @@
+"""Who has which role where, and who of them is told by mail (spec core 1.4 and 1.5)."""
+
+from __future__ import annotations
+
+from sqlalchemy import Select, select
+
+from waldur_dagster.schema import core, permissions
+from waldur_dagster.work import Work
+
+OWNER = "CUSTOMER.OWNER"
+
+
+def recipients(work: Work, app_label: str, model: str, roles: tuple[str, ...]) -> Select[tuple[int, str]]:
+    """(scope_id, email) of the users with one of the roles on a customer, project ...: the standard recipient rule.
+
+    Active accounts with an address that have notifications switched on; each once for each scope.
+    """
+    held, role, user = permissions.userrole, permissions.role, core.user
+    return (
+        select(held.c.object_id.label("scope_id"), user.c.email)
+        .join(role, role.c.id == held.c.role_id)
+        .join(user, user.c.id == held.c.user_id)
+        .where(
+            held.c.is_active,
+            held.c.content_type_id == work.content_types(app_label, model),
+            role.c.name.in_(roles),
+            user.c.is_active,
+            user.c.email != "",
+            user.c.notifications_enabled,
+        )
+        .distinct()
+    )

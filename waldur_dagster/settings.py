@@ -1,0 +1,108 @@
+"""Settings that live in Waldur's Django configuration, with Waldur's own names and defaults (spec core 1.9).
+
+They are not in the database, so the deployment file repeats those that the site has changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# A site that writes one of these writes all of it: the default company's e-mail address is not the site's.
+WHOLE = frozenset({"ISSUER_DETAILS", "CSV_PARAMS"})
+
+DEFAULTS: dict[str, Any] = {
+    "TIME_ZONE": "UTC",
+    "SITE_ID": 1,
+    "DEFAULT_FROM_EMAIL": "webmaster@localhost",
+    "DEFAULT_REPLY_TO_EMAIL": "",
+    "EMAIL_HOOK_FROM_EMAIL": "",
+    "VERIFY_WEBHOOK_REQUESTS": True,
+    "WALDUR_CORE": {
+        "ENABLE_ACCOUNTING_START_DATE": False,
+        "HOMEPORT_URL": "https://example.com/",
+        "NOTIFICATION_SUBJECT": "Notifications from Waldur",
+    },
+    "WALDUR_INVOICES": {
+        "ISSUER_DETAILS": {
+            "company": "OpenNode",
+            "address": "Lille 4-205",
+            "country": "Estonia",
+            "email": "info@opennodecloud.com",
+            "postal": "80041",
+            "phone": {"country_code": "372", "national_number": "5555555"},
+            "bank": "Estonian Bank",
+            "account": "123456789",
+            "vat_code": "EE123456789",
+            "country_code": "EE",
+        },
+        "PAYMENT_INTERVAL": 30,
+        "INVOICE_REPORTING": {
+            "ENABLE": False,
+            "EMAIL": "accounting@waldur.example.com",
+            "CSV_PARAMS": {"delimiter": ";"},
+            "USE_SAF": False,
+            "SERIALIZER_EXTRA_KWARGS": {"start": {"format": "%d.%m.%Y"}, "end": {"format": "%d.%m.%Y"}},
+            "SAF_PARAMS": {"RMAKSULIPP": "20%", "ARTPROJEKT": "PROJEKT"},
+            "USE_SAP": False,
+            "SAP_PARAMS": {
+                "KM_KOOD": "2",
+                "ORG_CODE": "NS20",
+                "MAKSET": "Z025",
+                "FUNKA": "04600",
+                "EELUKS": "ENA0",
+                "FUND": "44",
+                "KULUUKSUS": "",
+            },
+        },
+        "SEND_CUSTOMER_INVOICES": False,
+    },
+    "WALDUR_PAYPAL": {"ENABLED": False},
+}
+
+
+class Settings(Mapping[str, Any]):
+    """Settings by dotted name, e.g. ``settings["WALDUR_INVOICES.INVOICE_REPORTING.ENABLE"]``.
+
+    A name that the site does not set has Waldur's default; a name that neither knows raises KeyError. Sections are
+    merged key by key with their defaults; those of WHOLE are one value.
+    """
+
+    def __init__(self, site: Mapping[str, Any]):
+        self._values = _merged(DEFAULTS, nested(site))
+
+    def __getitem__(self, name: str) -> Any:
+        value: Any = self._values
+        for part in name.split("."):
+            if not isinstance(value, Mapping) or part not in value:
+                raise KeyError(f"Waldur has no setting {name} that this program knows")
+            value = value[part]
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def nested(names: Mapping[str, Any]) -> dict[str, Any]:
+    """``{"A.B": 1}`` as ``{"A": {"B": 1}}``; names that are nested already stay as they are."""
+    result: dict[str, Any] = {}
+    for name, value in names.items():
+        head, _, rest = name.partition(".")
+        below = nested({rest: value}) if rest else nested(value) if isinstance(value, Mapping) else value
+        known = result.get(head)
+        result[head] = _merged(known, below) if isinstance(known, dict) and isinstance(below, dict) else below
+    return result
+
+
+def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(base)
+    for key, value in over.items():
+        known = result.get(key)
+        if key not in WHOLE and isinstance(known, Mapping) and isinstance(value, Mapping):
+            result[key] = _merged(known, value)
+        else:
+            result[key] = value
+    return result

@@ -1,0 +1,89 @@
+"""The unit of work: one transaction of a job on the site's database, as of one instant (design decisions 2 to 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, CursorResult, Delete, Executable, Select, Table, TableClause, Update
+from sqlalchemy import Insert as AnyInsert
+from sqlalchemy.dialects.postgresql import Insert
+
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.outcome import Outcome
+from waldur_dagster.platform.constance import Constance
+from waldur_dagster.platform.content_types import ContentTypes
+from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.settings import Settings
+
+_KINDS = ((AnyInsert, "inserted"), (Update, "updated"), (Delete, "deleted"))
+
+
+@dataclass
+class Work:
+    """What a job's code is given: the open transaction and the facts of the run.
+
+    ``as_of`` is the instant of the run, aware; no job reads the clock. ``today`` is its date in the site's time zone
+    (spec core 1.1). Rows changed through ``execute`` are counted in ``outcome`` by table.
+    """
+
+    connection: Connection
+    deployment: Deployment
+    schema: SiteSchema
+    entry: str
+    as_of: datetime
+    dry_run: bool = False
+    run_id: str = ""
+    outcome: Outcome = field(default_factory=Outcome)
+
+    def __post_init__(self) -> None:
+        if self.as_of.tzinfo is None:
+            raise ValueError(f"as_of {self.as_of} has no time zone; write it with an offset: 2025-04-01T00:00:00+03:00")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return self.deployment.zone
+
+    @property
+    def local_time(self) -> datetime:
+        return self.as_of.astimezone(self.zone)
+
+    @property
+    def today(self) -> date:
+        return self.local_time.date()
+
+    @cached_property
+    def settings(self) -> Settings:
+        return self.deployment.settings
+
+    @cached_property
+    def constance(self) -> Constance:
+        """Settings that administrators keep in the database (spec core 1.9)."""
+        return Constance(self.connection, self.schema)
+
+    @cached_property
+    def content_types(self) -> ContentTypes:
+        return ContentTypes(self.connection)
+
+    def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
+        """Run one statement; a change of rows is counted under its table."""
+        result: CursorResult[Any] = self.connection.execute(
+            statement, parameters, execution_options={"preserve_rowcount": True}
+        )
+        for kind, word in _KINDS:
+            if isinstance(statement, kind) and isinstance(statement.table, TableClause):
+                self.outcome.changed(statement.table.name, word, result.rowcount)
+        return result
+
+    def insert_from(self, table: Table, source: Select[Any]) -> Insert:
+        """The statement that inserts what ``source`` selects, by its column names; survives newer schemas."""
+        return self.schema.insert_from(table, source, self.as_of)
+
+    def insert(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows that all have the same columns, in one statement; survives newer schemas."""
+        if rows:
+            self.execute(self.schema.insert_values(table, set(rows[0]), self.as_of), rows)
