@@ -94,6 +94,7 @@ class Deployment(Section):
     mail: MailServer = MailServer()
     celery: Celery | None = None
     reports: Path = Path("reports")
+    media: Path | None = None
     families: dict[str, EntryOptions] = {}
     entries: dict[str, EntryOptions] = {}
     waldur: dict[str, Any] = {}

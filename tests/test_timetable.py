@@ -1,0 +1,47 @@
+"""Documented schedules are kept."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from croniter import croniter
+
+from waldur_dagster.catalog import CATALOG, Entry
+from waldur_dagster.timetable import check_cron, cron_of, next_tick
+
+UNITS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+INTERVALS = [e for e in CATALOG.values() if re.match(r"\d", e.schedule)]
+
+
+@pytest.mark.parametrize("entry", INTERVALS, ids=lambda e: e.name)
+def test_an_interval_is_kept(entry: Entry) -> None:
+    number, unit = re.match(r"(\d+) (\w+?)s?$", entry.schedule).groups()
+    ticks = croniter(cron_of(entry), datetime(2025, 1, 1, tzinfo=UTC))
+    moments = [ticks.get_next(datetime) for _ in range(20)]
+    assert {b - a for a, b in zip(moments, moments[1:], strict=False)} == {int(number) * UNITS[unit]}
+
+
+def test_cron_entries_stay_literal() -> None:
+    assert cron_of(CATALOG["check-polices"]) == "* * 1 * *"
+    assert cron_of(CATALOG["notify_about_stale_resource"]) == "0 15 5 * *"
+    assert cron_of(CATALOG["waldur-create-invoices"]) == "0 0 1 * *"
+
+
+def test_daily_jobs_are_spread_over_the_night() -> None:
+    crons = [cron_of(e) for e in CATALOG.values() if e.schedule == "1 day"]
+    assert len(set(crons)) > len(crons) * 0.8
+    assert all(1 <= int(cron.split()[1]) < 5 for cron in crons)
+
+
+def test_ticks_are_in_the_deployments_zone() -> None:
+    tick = next_tick("0 0 1 * *", ZoneInfo("Europe/Tallinn"), datetime(2025, 3, 31, 20, 59, tzinfo=UTC))
+    assert tick == datetime(2025, 3, 31, 21, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", ["every day", "0 0 * *", "61 * * * *", ""])
+def test_a_wrong_cron_expression_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no cron expression"):
+        check_cron(text)
