@@ -1,0 +1,7 @@
+"""The operational jobs: ops and jobs, one module for each family."""
+
+import dagster as dg
+
+from jobs.invoices import JOBS as INVOICES
+
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**INVOICES}

@@ -1,0 +1,14 @@
+"""Sensors: the outbox's leftovers, jobs that begin to fail and recover."""
+
+import dagster as dg
+
+from sensors.outbox import outbox_job, outbox_sensor
+from waldur_dagster.deployment import Deployment
+
+
+def build_sensors(deployment: Deployment) -> list[dg.SensorDefinition]:
+    return [outbox_sensor(deployment)]
+
+
+SENSOR_JOBS = [outbox_job]
+__all__ = ["SENSOR_JOBS", "build_sensors"]

@@ -70,11 +70,16 @@ class Site:
 
         Raises AlreadyRunning when another run has the entry, SiteUnreachable when the database does not answer.
         """
+        self.hold(entry)
         connection = self._ready_connection()
         with connection.begin_nested() if self.dry_run else connection.begin():
             work = Work(connection, self.deployment, self.schema, entry, as_of, self.dry_run, self.run_id)
             yield work
         self.outcome.add(work.outcome)
+
+    def check(self) -> None:
+        """Raises SiteUnreachable when the database does not answer."""
+        self._ready_connection()
 
     def hold(self, entry: str) -> None:
         """Take the lock of an entry for the rest of the run. Raises AlreadyRunning."""

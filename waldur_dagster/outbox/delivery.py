@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, Select, func, select, update
@@ -35,9 +36,7 @@ def deliver(
     end while no broker is configured.
     """
     done = Delivered()
-    due = select(message).where(message.c.state == WAITING, message.c.next_attempt <= func.now())
-    if deployment.celery is None:
-        due = due.where(message.c.kind != "handover")
+    due = _due(deployment)
     if entry is not None:
         due = due.where(message.c.entry == entry)
     if run_id is not None:
@@ -109,12 +108,14 @@ def _set(engine: Engine, keys: list[str] | None, states: list[str], **values: ob
         return connection.execute(statement).rowcount
 
 
-def waiting_since(engine: Engine) -> tuple[int, datetime | None]:
+def waiting_since(engine: Engine, deployment: Deployment) -> tuple[int, datetime | None]:
     """How many messages are due, and since when."""
+    due = _due(deployment).subquery()
     with engine.connect() as connection:
-        count, oldest = connection.execute(
-            select(func.count(), func.min(message.c.created)).where(
-                message.c.state == WAITING, message.c.next_attempt <= func.now()
-            )
-        ).one()
+        count, oldest = connection.execute(select(func.count(), func.min(due.c.created))).one()
     return count, oldest
+
+
+def _due(deployment: Deployment) -> Select[Any]:
+    due = select(message).where(message.c.state == WAITING, message.c.next_attempt <= func.now())
+    return due if deployment.celery else due.where(message.c.kind != "handover")

@@ -1,0 +1,24 @@
+"""Waldur's own tables that the assets are made of: they are somebody else's, and the lineage begins at them."""
+
+import dagster as dg
+
+TABLES = {
+    "structure_customer": "Organizations: who is billed, at what tax rate.",
+    "structure_project": "Projects of organizations; removed ones are billed as well.",
+    "marketplace_resource": "What is sold: plan, limits and state of every resource.",
+    "marketplace_plancomponent": "Prices of plans, and those announced for next month.",
+    "marketplace_componentusage": "What was used, as reported by month.",
+    "invoices_customercredit": "What organizations have paid in advance.",
+    "invoices_paymentprofile": "How organizations pay; contracts with a fixed price.",
+    "promotions_discountedresource": "Resources that take part in a campaign.",
+}
+
+
+def source(table: str) -> dg.AssetKey:
+    return dg.AssetKey(["waldur", table])
+
+
+SOURCES = [
+    dg.AssetSpec(source(table), description=text, group_name="waldur", kinds={"postgresql"})
+    for table, text in TABLES.items()
+]

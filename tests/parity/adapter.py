@@ -1,0 +1,84 @@
+"""Runs the job of a golden case in process and tells the referee what left the program."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any
+
+import dagster as dg
+from sqlalchemy import create_engine, select
+
+from tests.mail_server import mail_server
+from waldur_dagster.catalog import entry
+from waldur_dagster.definitions import build_definitions
+from waldur_dagster.deployment import parse_deployment
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.outbox.tables import message as outbox_message
+
+
+@dataclass
+class Observed:
+    """What the referee wants to know of a run, see its own class of this name."""
+
+    mails: list[dict] = field(default_factory=list)
+    http: list[dict] = field(default_factory=list)
+    handovers: list[dict] = field(default_factory=list)
+    error: str | None = None
+
+
+def run(case: dict[str, Any], url: str) -> Observed:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
+    migrate(engine)
+    refused = {
+        address for address in json.dumps((case.get("extra") or {}).get("smtp") or []).split('"') if "@" in address
+    }
+    with mail_server(refused=refused) as server:
+        deployment = parse_deployment(
+            {
+                "database": {"url": url},
+                "mail": {"host": "127.0.0.1", "port": server.port},
+                "waldur": case["settings"],
+            }
+        )
+        job = build_definitions(deployment).resolve_job_def(entry(case["job"]).dagster_name)
+        month = Month.of(datetime.fromisoformat(case["now"]), deployment.zone)
+        result = job.execute_in_process(
+            run_config={"resources": {"site": {"config": {"as_of": case["now"]}}}},
+            partition_key=month.first.isoformat() if job.partitions_def else None,
+            instance=dg.DagsterInstance.ephemeral(),
+            raise_on_error=False,
+        )
+        mails = [_mail(recipients, message) for recipients, message in server.received]
+    with engine.connect() as connection:
+        payloads = connection.scalars(select(outbox_message.c.payload).where(outbox_message.c.kind == "handover")).all()
+    engine.dispose()
+    handovers = [
+        {"args": [], "kwargs": {}} | {k: v for k, v in p.items() if k in ("task", "args", "kwargs")} for p in payloads
+    ]
+    return Observed(mails=mails, handovers=handovers, error=None if result.success else _error(result))
+
+
+def _mail(recipients: list[str], message: EmailMessage) -> dict[str, Any]:
+    to, cc = (
+        [address.addr_spec for header in message.get_all(name, []) for address in header.addresses]
+        for name in ("To", "Cc")
+    )
+    body, html = message.get_body(("plain",)), message.get_body(("html",))
+    return {
+        "to": to,
+        "cc": cc,
+        "bcc": [address for address in recipients if address not in to + cc],
+        "subject": str(message["Subject"]),
+        "body": body.get_content() if body else "",
+        "html": html.get_content() if html else "",
+        "attachments": [{"filename": part.get_filename()} for part in message.iter_attachments()],
+    }
+
+
+def _error(result: dg.ExecuteInProcessResult) -> str:
+    failed = [event for event in result.all_events if event.is_failure]
+    return failed[0].message or "the run failed" if failed else "the run failed"

@@ -1,0 +1,139 @@
+"""The Dagster resource that gives the steps of a run their site."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+import pandas as pd
+
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.outbox.delivery import Delivered, deliver
+from waldur_dagster.outcome import Finding, Outcome
+from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
+from waldur_dagster.work import Work
+
+OPTIONS = {
+    "as_of": dg.Field(
+        str,
+        is_required=False,
+        description="The instant that the job works for, ISO 8601 with its offset. Default: when the run was created.",
+    ),
+    "dry_run": dg.Field(
+        bool,
+        default_value=False,
+        description="Do everything, report what would change and be sent, and roll it all back.",
+    ),
+    "deliver": dg.Field(
+        bool,
+        default_value=True,
+        description="Send what the job put into the outbox at once; otherwise the outbox sensor does.",
+    ),
+}
+SHOWN_FINDINGS = 100
+
+
+class RunSite:
+    """The site of one run, with the run's options. All steps of a run share it, and the lock that it holds."""
+
+    def __init__(self, deployment: Deployment, run: dg.DagsterRun, created: datetime, options: Mapping[str, Any]):
+        self.deployment = deployment
+        self.dry_run: bool = options["dry_run"]
+        self.site = Site(deployment, dry_run=self.dry_run, run_id=run.run_id)
+        self._partition = run.tags.get("dagster/partition")
+        self._as_of = datetime.fromisoformat(options["as_of"]) if "as_of" in options else None
+        self._created = created
+        self._deliver: bool = options["deliver"] and not self.dry_run
+        if self._as_of is not None and self._as_of.tzinfo is None:
+            raise dg.Failure(f"as_of {options['as_of']} has no offset; write e.g. 2025-04-01T00:00:00+03:00")
+
+    @property
+    def as_of(self) -> datetime:
+        """What the run's options say, else the beginning of its partition, else when the run was created."""
+        if self._as_of is None and self._partition is not None:
+            return self.month.start
+        return self._as_of or self._created
+
+    @property
+    def month(self) -> Month:
+        """The month that the run's partition names, else the one that ``as_of`` falls into."""
+        if self._partition is None:
+            return Month.of(self._as_of or self._created, self.deployment.zone)
+        first = datetime.fromisoformat(self._partition)
+        return Month(first.year, first.month, self.deployment.zone)
+
+    @contextmanager
+    def step(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Work]:
+        """One unit of work of one step; its figures become metadata of the step's output.
+
+        Raises dg.Failure, for which Dagster tries no retry, when another run has the entry.
+        """
+        try:
+            with self.site.work(entry, self.as_of) as work:
+                yield work
+        except AlreadyRunning as problem:
+            raise dg.Failure(str(problem), allow_retries=False) from None
+        except SiteUnreachable as problem:
+            raise dg.Failure(str(problem)) from None
+        context.log.info(f"{'Would be' if self.dry_run else 'Done'}: {work.outcome.summary()}")
+        for finding in work.outcome.warnings:
+            context.log.warning(f"{finding.item} {finding.problem}")
+        context.add_output_metadata(metadata_of(work.outcome, dry_run=self.dry_run))
+
+    def finish(self, context: dg.OpExecutionContext, entry: str) -> None:
+        """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""
+        if self._deliver:
+            delivered = deliver(self.site.engine, self.deployment, run_id=self.site.run_id, entry=entry)
+            context.add_output_metadata(_delivery_metadata(delivered))
+            for key, reason in delivered.failed:
+                context.log.warning(f"not delivered yet, will be tried again: {key}: {reason}")
+        if failures := self.site.outcome.failures:
+            raise dg.Failure(
+                f"{len(failures)} items failed; everything else is done and committed.",
+                metadata={"failures": _table(failures)},
+                allow_retries=False,
+            )
+
+
+def site_resource(deployment: Deployment) -> dg.ResourceDefinition:
+    """The resource ``site``. The deployment stays in this closure: no secret of it is in a run's configuration."""
+
+    @dg.resource(config_schema=OPTIONS, description="The Waldur site, with the options that every job has.")
+    def site(context: dg.InitResourceContext) -> Iterator[RunSite]:
+        assert context.run is not None and context.instance is not None
+        record = context.instance.get_run_record_by_id(context.run.run_id)
+        created = record.create_timestamp if record else datetime.now(UTC)
+        run_site = RunSite(
+            deployment, context.run, created.replace(tzinfo=created.tzinfo or UTC), context.resource_config
+        )
+        try:
+            yield run_site
+        finally:
+            run_site.site.close()
+
+    return site
+
+
+def metadata_of(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
+    """The figures of an outcome as Dagster metadata: a number for each table and kind, tables of findings."""
+    metadata: dict[str, Any] = {"dry run": True} if dry_run else {}
+    for table, kinds in sorted(outcome.rows.items()):
+        metadata |= {f"{table} {kind}": count for kind, count in kinds.items()}
+    metadata |= {name: count for name, count in outcome.figures.items() if count}
+    for name, findings in (("warnings", outcome.warnings), ("failures", outcome.failures)):
+        if findings:
+            metadata |= {f"{name} in all": len(findings), name: _table(findings)}
+    return metadata
+
+
+def _table(findings: list[Finding]) -> dg.MarkdownMetadataValue:
+    frame = pd.DataFrame([(f.item, f.problem) for f in findings[:SHOWN_FINDINGS]], columns=["item", "problem"])
+    return dg.MetadataValue.md(frame.to_markdown(index=False))
+
+
+def _delivery_metadata(delivered: Delivered) -> dict[str, Any]:
+    return {f"{kind} sent": count for kind, count in delivered.sent.items()} | {"not delivered": len(delivered.failed)}
