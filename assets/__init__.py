@@ -28,7 +28,7 @@ def build_assets(deployment: Deployment) -> AssetLayer:
     report = cost_report.build(partitions)
     return AssetLayer(
         assets=[*SOURCES, *invoice_assets, report],
-        checks=invoice_checks.build(partitions),
-        jobs=invoices.jobs(partitions),
+        checks=invoice_checks.build(),
+        jobs=invoices.jobs(),
         resources={"parquet": ParquetIOManager(deployment.reports)},
     )

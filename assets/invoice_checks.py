@@ -83,11 +83,11 @@ CHECKS = {
 }
 
 
-def build(partitions: dg.PartitionsDefinition) -> list[dg.AssetChecksDefinition]:
-    return [_check(name, violations, partitions, grave=grave) for name, (violations, grave) in CHECKS.items()]
+def build() -> list[dg.AssetChecksDefinition]:
+    return [_check(name, violations, grave=grave) for name, (violations, grave) in CHECKS.items()]
 
 
-def _check(name: str, violations: Any, partitions: dg.PartitionsDefinition, *, grave: bool) -> dg.AssetChecksDefinition:
+def _check(name: str, violations: Any, *, grave: bool) -> dg.AssetChecksDefinition:
     """A check that passes when a query finds nothing; what it finds is shown."""
 
     @dg.asset_check(
@@ -95,7 +95,6 @@ def _check(name: str, violations: Any, partitions: dg.PartitionsDefinition, *, g
         name=name,
         description=violations.__doc__,
         required_resource_keys={"site"},
-        partitions_def=partitions,
     )
     def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
         site: RunSite = context.resources.site

@@ -130,14 +130,13 @@ def _monthly_report(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return _asset("monthly_invoicing_report", MONTHLY_REPORT, send_monthly_report, partitions, deps)
 
 
-def jobs(partitions: dg.PartitionsDefinition) -> dict[str, Any]:
+def jobs() -> dict[str, Any]:
     """The asset jobs by the entry that each implements."""
     chosen = {billing.ENTRY: "invoices", TOTALS: "invoice_totals", MONTHLY_REPORT: "monthly_invoicing_report"}
     return {
         name: dg.define_asset_job(
             entry(name).dagster_name,
             selection=[asset],
-            partitions_def=partitions,
             description=entry(name).description,
             tags=entry(name).tags,
         )

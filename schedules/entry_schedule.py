@@ -28,7 +28,7 @@ def build_schedules(deployment: Deployment, jobs: Mapping[str, Any]) -> list[dg.
 
 def _schedule(deployment: Deployment, documented: Entry, job: Any) -> dg.ScheduleDefinition:
     options = deployment.options(documented.name, documented.family)
-    partitioned = getattr(job, "partitions_def", None) is not None
+    partitioned = not isinstance(job, dg.JobDefinition)  # asset jobs are made when their assets are known
 
     @dg.schedule(
         name=documented.dagster_name,

@@ -17,6 +17,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices.money import HUNDREDTH
 from waldur_dagster.invoices.month import Month
@@ -95,7 +96,7 @@ def discounted_prices(work: Work, month: Month, new_invoice: Table) -> Table:
     )
     final = (
         select(chain.c.resource_id, chain.c.plan_component_id, chain.c.unit_price, chain.c.campaign_uuid)
-        .distinct(chain.c.resource_id, chain.c.plan_component_id)
+        .ext(distinct_on(chain.c.resource_id, chain.c.plan_component_id))
         .where(chain.c.position > 0)
         .order_by(chain.c.resource_id, chain.c.plan_component_id, chain.c.position.desc())
     )

@@ -84,7 +84,7 @@ def add_fixed_items(work: Work, month: Month, new_invoice: Table, discounted: Ta
 def add_limit_items(work: Work, month: Month, new_invoice: Table) -> int:
     """Items of components that are billed by the resource's limit, except for limits on the resource's whole life."""
     limit = _converted_limit()
-    whole = limit.op("~")(r"^-?\d+$")
+    whole = limit.regexp_match(r"^-?\d+$")
     # Whole numbers multiply exactly; fractions are doubles in JSON, and multiply as such.
     by_days = case(
         (whole, cast(cast(limit, Numeric) * month.days, Text)), else_=cast(cast(limit, Double) * month.days, Text)
@@ -96,7 +96,7 @@ def add_limit_items(work: Work, month: Month, new_invoice: Table) -> int:
         billing_periods=month.days,
         # The text that Python prints for the product: that of a float keeps its ".0".
         total=case(
-            (and_(~whole, by_days.op("~")(r"^-?\d+$")), func.concat(by_days, ".0")),
+            (and_(~whole, by_days.regexp_match(r"^-?\d+$")), func.concat(by_days, ".0")),
             else_=by_days,
         ),
     )

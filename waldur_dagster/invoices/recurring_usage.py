@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Date as DateType
 from sqlalchemy import Table, and_, case, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices.items import (
     BILLED_TYPES,
@@ -89,7 +90,7 @@ def _due_usages(work: Work, month: Month, new_invoice: Table) -> Table:
     )
     chosen = (
         recurring.select_from(source)
-        .distinct(*key)
+        .ext(distinct_on(*key))
         .where(
             usage.c.billing_period >= month.previous.first,
             or_(usage.c.recurring, reported),
