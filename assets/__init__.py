@@ -22,6 +22,11 @@ class AssetLayer:
     resources: dict[str, Any] = field(default_factory=dict)
 
 
+def asset_jobs() -> dict[str, Any]:
+    """The asset jobs by the entry that each implements."""
+    return invoices.jobs()
+
+
 def build_assets(deployment: Deployment) -> AssetLayer:
     partitions = months(deployment.zone)
     invoice_assets = invoices.build(partitions)
@@ -29,6 +34,6 @@ def build_assets(deployment: Deployment) -> AssetLayer:
     return AssetLayer(
         assets=[*SOURCES, *invoice_assets, report],
         checks=invoice_checks.build(),
-        jobs=invoices.jobs(),
+        jobs=asset_jobs(),
         resources={"parquet": ParquetIOManager(deployment.reports)},
     )

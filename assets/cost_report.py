@@ -89,7 +89,10 @@ def build(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         with site.step(context.op_execution_context, "cost report") as work:
             frame = costs(work, site.month)
             picture = as_png(plot(frame, site.month, work.constance["CURRENCY_NAME"]))
-        context.add_output_metadata(_metadata(frame, picture))
+        file = site.deployment.reports / "plots" / f"cost_report-{site.month}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(picture)
+        context.add_output_metadata(_metadata(frame, picture) | {"plot file": dg.MetadataValue.path(file)})
         return frame
 
     return cost_report

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets import build_assets
+from assets import asset_jobs, build_assets
 from jobs import OPERATIONAL_JOBS
 from schedules import build_schedules
 from sensors import SENSOR_JOBS, build_sensors
@@ -28,6 +28,11 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         # All steps of a run in one process: they share the lock of their entry, and in a dry run one transaction.
         executor=dg.in_process_executor,
     )
+
+
+def implemented_entries() -> set[str]:
+    """Names of the catalog entries that have a job."""
+    return {*OPERATIONAL_JOBS, *asset_jobs()}
 
 
 def __getattr__(name: str) -> dg.Definitions:

@@ -1,0 +1,37 @@
+"""The command ``waldur-dagster``: what operators do outside the Dagster UI."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from waldur_dagster.catalog import UnknownEntry
+from waldur_dagster.cli import cutover, demo, doctor, outbox, schedules
+from waldur_dagster.deployment import ConfigurationError, load_deployment
+from waldur_dagster.outbox.migrate import migrate as migrate_outbox
+from waldur_dagster.site import Site, SiteUnreachable
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
+app.add_typer(demo.app, name="demo")
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(outbox.app, name="outbox")
+app.command(name="cutover")(cutover.cutover)
+app.command(name="doctor")(doctor.doctor)
+
+
+@app.command()
+def migrate() -> None:
+    """Make or update the program's own schema, waldur_dagster, in the site's database."""
+    with Site(load_deployment()) as site:
+        site.check()
+        migrate_outbox(site.engine)
+    Console().print("The schema waldur_dagster is up to date.")
+
+
+def main() -> None:
+    """Run the command; what is wrong with the deployment or its database is told in one line, with exit status 2."""
+    try:
+        app()
+    except (ConfigurationError, SiteUnreachable, UnknownEntry) as problem:
+        Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {problem}", highlight=False)
+        sys.exit(2)

@@ -1,0 +1,75 @@
+"""``waldur-dagster doctor``: whether the site can run the entries of this deployment."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from waldur_dagster.availability import missing_parts
+from waldur_dagster.catalog import CATALOG
+from waldur_dagster.definitions import implemented_entries
+from waldur_dagster.deployment import Deployment, load_deployment
+from waldur_dagster.site import Site
+
+
+def doctor(
+    quiet: Annotated[bool, typer.Option(help="Only the exit status: 0 well, 1 something is missing.")] = False,
+) -> None:
+    """Check the database, the tables that each registered entry needs, the settings and the outside systems."""
+    deployment, console = load_deployment(), Console(quiet=quiet)
+    with Site(deployment) as site:
+        site.check()
+        console.print(f"Database  {site.engine.url.render_as_string(hide_password=True)}: reachable")
+        lacking = {name: missing_parts(site, name) for name in _registered(deployment)}
+    console.print(_entries(lacking))
+    console.print(_surroundings(deployment))
+    if any(lacking.values()):
+        raise typer.Exit(1)
+
+
+def _registered(deployment: Deployment) -> list[str]:
+    return [
+        name
+        for name in CATALOG
+        if name in implemented_entries() and deployment.options(name, CATALOG[name].family).registered
+    ]
+
+
+def _entries(lacking: dict[str, list[str]]) -> Table:
+    table = Table("entry", "can run", "what is missing", header_style="bold")
+    for name, missing in lacking.items():
+        table.add_row(name, "[red]no[/]" if missing else "[green]yes[/]", ", ".join(missing))
+    return table
+
+
+def _surroundings(deployment: Deployment) -> Table:
+    """Settings that jobs rely on, and outside systems; the values of secrets are never shown."""
+    mail = deployment.mail
+    where = f"folder {mail.directory}" if mail.directory else f"{mail.host}:{mail.port} ({mail.security})"
+    settings = deployment.settings
+    home = settings["WALDUR_CORE.HOMEPORT_URL"]
+    rows = [
+        ("time zone", deployment.zone.key, ""),
+        ("mail", where, ""),
+        (
+            "sender",
+            settings["DEFAULT_FROM_EMAIL"],
+            "the default" if "DEFAULT_FROM_EMAIL" not in deployment.waldur else "",
+        ),
+        (
+            "WALDUR_CORE.HOMEPORT_URL",
+            home,
+            "" if home.endswith("/") else "must end with a slash, links are made by adding to it",
+        ),
+        (
+            "Celery broker",
+            "configured" if deployment.celery else "none",
+            "" if deployment.celery else "hand-overs wait",
+        ),
+        ("reports", str(deployment.reports), ""),
+    ]
+    table = Table("surroundings", "value", "note", header_style="bold")
+    for row in rows:
+        table.add_row(*row)
+    return table

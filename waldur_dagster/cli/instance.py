@@ -1,0 +1,38 @@
+"""The Dagster instance and the code location as the daemon sees them, for switching schedules.
+
+Dagster's own command line switches one schedule a call, and loads the code location each time; the functions below
+are the ones that it is made of.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+import typer
+from dagster._cli.utils import get_instance_for_cli
+from dagster._cli.workspace.cli_target import WorkspaceOpts, get_repository_from_cli_opts
+from dagster._core.remote_representation.external import RemoteRepository, RemoteSchedule
+
+WORKSPACE = Path("workspace.yaml")
+
+
+@contextmanager
+def code_location(workspace: Path) -> Iterator[tuple[dg.DagsterInstance, RemoteRepository]]:
+    """The instance at DAGSTER_HOME and the location that ``workspace`` names."""
+    if not workspace.is_file():
+        raise typer.BadParameter(f"{workspace} does not exist; name the workspace file that Dagster runs with")
+    options = WorkspaceOpts(workspace=(str(workspace),))
+    with (
+        get_instance_for_cli() as instance,
+        get_repository_from_cli_opts(
+            instance=instance, version=dg.__version__, workspace_opts=options, repository_opts=None
+        ) as repository,
+    ):
+        yield instance, repository
+
+
+def is_running(instance: dg.DagsterInstance, schedule: RemoteSchedule) -> bool:
+    """Whether the daemon lets the schedule tick: what was toggled on the instance, else the file's default."""
+    stored = instance.get_instigator_state(schedule.get_remote_origin_id(), schedule.selector_id)
+    return bool(schedule.get_current_instigator_state(stored).is_running)

@@ -1,0 +1,118 @@
+"""Where the demo lives: one folder with its server, Dagster's history, mails, reports and deployment file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import URL, create_engine, inspect, text
+
+from waldur_dagster.demo import server
+from waldur_dagster.demo.site import build_site
+from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.outbox.migrate import migrate
+
+DEPLOYMENT = """\
+# The demo site. A real deployment looks like deploy/waldur.example.toml.
+name = "demo"
+time_zone = "Europe/Tallinn"
+reports = "{home}/reports"
+
+[database]
+url = "{url}"
+
+[mail]
+directory = "{home}/mails"
+
+[waldur]
+DEFAULT_FROM_EMAIL = "cloud@example.org"
+
+[waldur.WALDUR_CORE]
+HOMEPORT_URL = "https://portal.example.org/"
+
+[waldur.WALDUR_INVOICES]
+SEND_CUSTOMER_INVOICES = true
+INVOICE_REPORTING = {{ ENABLE = true, EMAIL = "accounting@example.org" }}
+"""
+
+
+@dataclass(frozen=True)
+class DemoHome:
+    """The demo's folder; everything of it can be thrown away."""
+
+    folder: Path
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "postgresql"
+
+    @property
+    def dagster(self) -> Path:
+        return self.folder / "dagster"
+
+    @property
+    def mails(self) -> Path:
+        return self.folder / "mails"
+
+    @property
+    def reports(self) -> Path:
+        return self.folder / "reports"
+
+    @property
+    def deployment_file(self) -> Path:
+        return self.folder / "waldur.toml"
+
+    def start(self, *, keep_running: bool = False) -> URL:
+        """Start the embedded server; it stops with this process unless it is to be kept running."""
+        running = server.start(self.database, after_exit=None if keep_running else "stop")
+        return server.url_of(running, "waldur")
+
+    def prepare(self) -> tuple[Deployment, bool]:
+        """Start the server and make what is missing; tells whether the site was made anew.
+
+        Sets WALDUR_DAGSTER_CONFIG and DAGSTER_HOME for this process and its children.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        url = self.start()
+        new = not _exists(url)
+        if new:
+            server.create_database(url.set(database="postgres"), "waldur")
+        self._write_files(url)
+        deployment = load_deployment(self.deployment_file)
+        engine = create_engine(url)
+        migrate(engine)
+        if not inspect(engine).has_table("invoices_invoice"):
+            build_site(engine, deployment, Month.of(datetime.now(UTC), deployment.zone))
+            new = True
+        engine.dispose()
+        return deployment, new
+
+    def _write_files(self, url: URL) -> None:
+        home = self.folder.resolve()
+        text = DEPLOYMENT.format(home=home.as_posix(), url=url.render_as_string(hide_password=False))
+        self.deployment_file.write_text(text, encoding="utf-8")
+        self.dagster.mkdir(exist_ok=True)
+        shutil.copy(Path("dagster.yaml"), self.dagster / "dagster.yaml")
+        os.environ[CONFIG_VARIABLE] = str(self.deployment_file.resolve())
+        os.environ["DAGSTER_HOME"] = str(self.dagster.resolve())
+
+    def remove(self) -> bool:
+        """Stop the server and delete the folder; tells whether there was one."""
+        if not self.folder.exists():
+            return False
+        if (self.database / "postmaster.pid").exists():
+            server.start(self.database).stop()
+        shutil.rmtree(self.folder)
+        return True
+
+
+def _exists(url: URL) -> bool:
+    admin = create_engine(url.set(database="postgres"))
+    with admin.connect() as connection:
+        found = connection.scalar(text("SELECT true FROM pg_database WHERE datname = :name"), {"name": url.database})
+    admin.dispose()
+    return bool(found)

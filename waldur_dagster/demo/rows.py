@@ -1,0 +1,43 @@
+"""Rows of Waldur tables with everything filled in that one does not care about; for the demo site and benchmarks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import date, datetime
+from random import Random
+from typing import Any
+
+from sqlalchemy import Connection, Table, insert
+
+_EMPTY: dict[type, Any] = {int: 0, str: "", bool: False, float: 0.0, dict: {}}
+
+
+class Rows:
+    """Inserts rows; what is generated comes from ``random``, so that the same seed makes the same site."""
+
+    def __init__(self, connection: Connection, random: Random, born: datetime):
+        self._connection = connection
+        self._random = random
+        self._born = born
+
+    def add(self, table: Table, **values: Any) -> int:
+        """Insert a row and return its id; NOT NULL columns that are not given get an empty value."""
+        row = self.filled(table, values)
+        return int(self._connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+    def filled(self, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+        demanded = (c for c in table.c if not c.nullable and c.identity is None and c.name not in values)
+        return {c.name: self._empty(c) for c in demanded} | dict(values)
+
+    def _empty(self, column: Any) -> Any:
+        kind = column.type.python_type
+        if kind is uuid.UUID:
+            return uuid.UUID(int=self._random.getrandbits(128), version=4)
+        if column.name == "slug":
+            return f"{self._random.getrandbits(40):x}"[:8]
+        if kind is datetime:
+            return self._born
+        if kind is date:
+            return self._born.date()
+        return _EMPTY.get(kind, 0)
