@@ -1,9 +1,21 @@
 """Users, and which notifications are sent."""
 
-from sqlalchemy import Boolean, CheckConstraint, Column, DateTime, Index, Integer, String, Table, UniqueConstraint, Uuid
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.schema.base import identity, metadata
+from waldur_dagster.schema.base import OnDelete, identity, metadata, references
 
 user = Table(
     "core_user",
@@ -66,4 +78,36 @@ notification = Table(
     UniqueConstraint("key", name="core_notification_key_key"),
     UniqueConstraint("uuid", name="core_notification_uuid_key"),
     Index("core_notification_key_9c7b1ac9_like", "key", postgresql_ops={"key": "varchar_pattern_ops"}),
+)
+
+feature = Table(
+    "core_feature",
+    metadata,
+    identity(),
+    Column("key", Text, nullable=False),
+    Column("value", Boolean, nullable=False),
+    UniqueConstraint("key", name="core_feature_key_key"),
+    Index("core_feature_key_c1bf6fd8_like", "key", postgresql_ops={"key": "text_pattern_ops"}),
+)
+
+sshpublickey = Table(
+    "core_sshpublickey",
+    metadata,
+    identity(),
+    Column("uuid", Uuid, nullable=False),
+    Column("name", String(150), nullable=False),
+    Column("fingerprint_md5", String(47), nullable=False),
+    Column("public_key", Text, nullable=False),
+    Column("is_shared", Boolean, nullable=False),
+    Column(
+        "user_id",
+        Integer,
+        references("core_user.id", OnDelete.CASCADE, name="core_sshpublickey_user_id_ffda8276_fk_core_user_id"),
+        nullable=False,
+    ),
+    Column("fingerprint_sha256", String(51), nullable=False),
+    Column("fingerprint_sha512", String(94), nullable=False),
+    UniqueConstraint("user_id", "name", name="core_sshpublickey_user_id_name_8f21c2d8_uniq"),
+    UniqueConstraint("uuid", name="core_sshpublickey_uuid_key"),
+    Index("core_sshpublickey_user_id_ffda8276", "user_id"),
 )

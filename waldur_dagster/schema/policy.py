@@ -110,7 +110,16 @@ offeringestimatedcostpolicy_organization_groups = Table(
         ),
         nullable=False,
     ),
-    Column("organizationgroup_id", Integer, nullable=False),
+    Column(
+        "organizationgroup_id",
+        Integer,
+        references(
+            "structure_organizationgroup.id",
+            OnDelete.CASCADE,
+            name="policy_offeringestim_organizationgroup_id_eeeff8b3_fk_structure",
+        ),
+        nullable=False,
+    ),
     UniqueConstraint(
         "offeringestimatedcostpolicy_id",
         "organizationgroup_id",
@@ -163,7 +172,16 @@ offeringusagepolicy_organization_groups = Table(
         ),
         nullable=False,
     ),
-    Column("organizationgroup_id", Integer, nullable=False),
+    Column(
+        "organizationgroup_id",
+        Integer,
+        references(
+            "structure_organizationgroup.id",
+            OnDelete.CASCADE,
+            name="policy_offeringusage_organizationgroup_id_6518dc50_fk_structure",
+        ),
+        nullable=False,
+    ),
     UniqueConstraint(
         "offeringusagepolicy_id",
         "organizationgroup_id",

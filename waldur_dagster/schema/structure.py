@@ -54,7 +54,15 @@ customer = Table(
     Column("longitude", Double),
     Column("sponsor_number", Integer),
     Column("archived", Boolean, nullable=False),
-    Column("organization_group_id", Integer),
+    Column(
+        "organization_group_id",
+        Integer,
+        references(
+            "structure_organizationgroup.id",
+            OnDelete.SET_NULL,
+            name="structure_customer_organization_group_i_c75348d9_fk_structure",
+        ),
+    ),
     Column("slug", String(50), nullable=False),
     UniqueConstraint("uuid", name="structure_customer_uuid_key"),
     CheckConstraint("sponsor_number >= 0", name="structure_customer_sponsor_number_check"),
@@ -104,4 +112,96 @@ project = Table(
     Index("structure_project_slug_b3d29f94", "slug"),
     Index("structure_project_slug_b3d29f94_like", "slug", postgresql_ops={"slug": "varchar_pattern_ops"}),
     Index("structure_project_type_id_d914e447", "type_id"),
+)
+
+organizationgroup = Table(
+    "structure_organizationgroup",
+    metadata,
+    identity(),
+    Column("name", String(150), nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    Column(
+        "parent_id",
+        Integer,
+        references(
+            "structure_organizationgroup.id",
+            OnDelete.CASCADE,
+            name="structure_organizati_parent_id_33c03951_fk_structure",
+        ),
+    ),
+    Column("type_id", Integer, nullable=False),
+    UniqueConstraint("uuid", name="structure_division_uuid_key"),
+    Index("structure_division_parent_id_b4095d43", "parent_id"),
+    Index("structure_division_type_id_1119b324", "type_id"),
+)
+
+customerpermissionreview = Table(
+    "structure_customerpermissionreview",
+    metadata,
+    identity(),
+    Column("uuid", Uuid, nullable=False),
+    Column("is_pending", Boolean, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("closed", DateTime(timezone=True)),
+    Column(
+        "customer_id",
+        Integer,
+        references(
+            "structure_customer.id", OnDelete.CASCADE, name="structure_customerpe_customer_id_48bfc8fe_fk_structure"
+        ),
+        nullable=False,
+    ),
+    Column(
+        "reviewer_id",
+        Integer,
+        references("core_user.id", OnDelete.SET_NULL, name="structure_customerpe_reviewer_id_3fb25cea_fk_core_user"),
+    ),
+    UniqueConstraint("uuid", name="structure_customerpermissionreview_uuid_key"),
+    Index("structure_customerpermissionreview_customer_id_48bfc8fe", "customer_id"),
+    Index("structure_customerpermissionreview_reviewer_id_3fb25cea", "reviewer_id"),
+)
+
+servicesettings = Table(
+    "structure_servicesettings",
+    metadata,
+    identity(),
+    Column("name", String(150), nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("backend_url", String(200)),
+    Column("username", String(100)),
+    Column("password", String(100)),
+    Column("domain", String(200)),
+    Column("token", String(255)),
+    Column("certificate", String(100)),
+    Column("type", String(255), nullable=False),
+    Column("options", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("terms_of_services", String(255), nullable=False),
+    Column("object_id", Integer),
+    Column(
+        "content_type_id",
+        Integer,
+        references(
+            "django_content_type.id",
+            OnDelete.CASCADE,
+            name="structure_serviceset_content_type_id_47ec59cc_fk_django_co",
+        ),
+    ),
+    Column(
+        "customer_id",
+        Integer,
+        references(
+            "structure_customer.id", OnDelete.CASCADE, name="structure_serviceset_customer_id_8b297a47_fk_structure"
+        ),
+    ),
+    Column("error_traceback", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    UniqueConstraint("uuid", name="structure_servicesettings_uuid_key"),
+    CheckConstraint("object_id >= 0", name="structure_servicesettings_object_id_check"),
+    Index("structure_servicesettings_content_type_id_47ec59cc", "content_type_id"),
+    Index("structure_servicesettings_customer_id_8b297a47", "customer_id"),
+    Index("structure_servicesettings_type_1ae54883", "type"),
+    Index("structure_servicesettings_type_1ae54883_like", "type", postgresql_ops={"type": "varchar_pattern_ops"}),
 )

@@ -1,10 +1,9 @@
-"""Offerings, plans with their prices, resources and their usage."""
+"""What is sold: categories, offerings with their components, plans with their prices."""
 
 from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
-    Date,
     DateTime,
     Double,
     Index,
@@ -16,7 +15,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
-    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -67,6 +65,28 @@ category = Table(
     Column("title_cs", String(255)),
     UniqueConstraint("uuid", name="marketplace_category_uuid_key"),
     Index("marketplace_category_group_id_718f7433", "group_id"),
+)
+
+categorycomponent = Table(
+    "marketplace_categorycomponent",
+    metadata,
+    identity(),
+    Column("description", String(2000), nullable=False),
+    Column("name", String(150), nullable=False),
+    Column("type", String(50), nullable=False),
+    Column("measured_unit", String(30), nullable=False),
+    Column(
+        "category_id",
+        Integer,
+        references(
+            "marketplace_category.id", OnDelete.CASCADE, name="marketplace_category_category_id_70a3d20d_fk_marketpla"
+        ),
+        nullable=False,
+    ),
+    Column("uuid", Uuid, nullable=False),
+    UniqueConstraint("type", "category_id", name="marketplace_categorycomponent_type_category_id_1a7b2e89_uniq"),
+    UniqueConstraint("uuid", name="marketplace_categorycomponent_uuid_key"),
+    Index("marketplace_categorycomponent_category_id_70a3d20d", "category_id"),
 )
 
 offering = Table(
@@ -159,6 +179,35 @@ offering = Table(
     Index("marketplace_offering_slug_60c2f8d0_like", "slug", postgresql_ops={"slug": "varchar_pattern_ops"}),
 )
 
+offering_organization_groups = Table(
+    "marketplace_offering_organization_groups",
+    metadata,
+    identity(),
+    Column(
+        "offering_id",
+        Integer,
+        references(
+            "marketplace_offering.id", OnDelete.CASCADE, name="marketplace_offering_offering_id_14d124ed_fk_marketpla"
+        ),
+        nullable=False,
+    ),
+    Column(
+        "organizationgroup_id",
+        Integer,
+        references(
+            "structure_organizationgroup.id",
+            OnDelete.CASCADE,
+            name="marketplace_offering_organizationgroup_id_f5f793ef_fk_structure",
+        ),
+        nullable=False,
+    ),
+    UniqueConstraint(
+        "offering_id", "organizationgroup_id", name="marketplace_offering_div_offering_id_division_id_4e4ec1bf_uniq"
+    ),
+    Index("marketplace_offering_divisions_division_id_9b971986", "organizationgroup_id"),
+    Index("marketplace_offering_divisions_offering_id_14d124ed", "offering_id"),
+)
+
 offeringcomponent = Table(
     "marketplace_offeringcomponent",
     metadata,
@@ -181,7 +230,15 @@ offeringcomponent = Table(
         ),
         nullable=False,
     ),
-    Column("parent_id", Integer),
+    Column(
+        "parent_id",
+        Integer,
+        references(
+            "marketplace_categorycomponent.id",
+            OnDelete.CASCADE,
+            name="marketplace_offering_parent_id_100f4a0b_fk_marketpla",
+        ),
+    ),
     Column(
         "content_type_id",
         Integer,
@@ -203,6 +260,37 @@ offeringcomponent = Table(
     Index("marketplace_offeringcomponent_content_type_id_b87333cc", "content_type_id"),
     Index("marketplace_offeringcomponent_offering_id_3d076417", "offering_id"),
     Index("marketplace_offeringcomponent_parent_id_100f4a0b", "parent_id"),
+)
+
+offeringuser = Table(
+    "marketplace_offeringuser",
+    metadata,
+    identity(),
+    Column("username", String(100)),
+    Column(
+        "offering_id",
+        Integer,
+        references(
+            "marketplace_offering.id", OnDelete.CASCADE, name="marketplace_offering_offering_id_08a76ae0_fk_marketpla"
+        ),
+        nullable=False,
+    ),
+    Column(
+        "user_id",
+        Integer,
+        references("core_user.id", OnDelete.CASCADE, name="marketplace_offeringuser_user_id_1f2dffc4_fk_core_user_id"),
+        nullable=False,
+    ),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("modified", DateTime(timezone=True), nullable=False),
+    Column("propagation_date", DateTime(timezone=True)),
+    Column("backend_metadata", JSONB, nullable=False),
+    Column("is_restricted", Boolean, nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    UniqueConstraint("offering_id", "user_id", name="marketplace_offeringuser_offering_id_user_id_3a09b32c_uniq"),
+    UniqueConstraint("uuid", name="marketplace_offeringuser_uuid_b94e009d_uniq"),
+    Index("marketplace_offeringuser_offering_id_08a76ae0", "offering_id"),
+    Index("marketplace_offeringuser_user_id_1f2dffc4", "user_id"),
 )
 
 plan = Table(
@@ -269,183 +357,6 @@ plancomponent = Table(
     CheckConstraint("amount >= 0", name="marketplace_plancomponent_amount_check"),
     Index("marketplace_plancomponent_component_id_3628511e", "component_id"),
     Index("marketplace_plancomponent_plan_id_fa27c481", "plan_id"),
-)
-
-resource = Table(
-    "marketplace_resource",
-    metadata,
-    identity(),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("modified", DateTime(timezone=True), nullable=False),
-    Column("name", String(150), nullable=False),
-    Column("uuid", Uuid, nullable=False),
-    Column("object_id", Integer),
-    Column("cost", Numeric(22, 10)),
-    Column("limits", JSONB, nullable=False),
-    Column("state", Integer, nullable=False),
-    Column("attributes", JSONB, nullable=False),
-    Column("backend_metadata", JSONB, nullable=False),
-    Column("current_usages", JSONB, nullable=False),
-    Column(
-        "content_type_id",
-        Integer,
-        references(
-            "django_content_type.id",
-            OnDelete.CASCADE,
-            name="marketplace_resource_content_type_id_edfe25c3_fk_django_co",
-        ),
-    ),
-    Column(
-        "offering_id",
-        Integer,
-        references(
-            "marketplace_offering.id", OnDelete.CASCADE, name="marketplace_resource_offering_id_18676967_fk_marketpla"
-        ),
-        nullable=False,
-    ),
-    Column(
-        "plan_id",
-        Integer,
-        references(
-            "marketplace_plan.id", OnDelete.CASCADE, name="marketplace_resource_plan_id_151c0ae4_fk_marketplace_plan_id"
-        ),
-    ),
-    Column(
-        "project_id",
-        Integer,
-        references(
-            "structure_project.id", OnDelete.CASCADE, name="marketplace_resource_project_id_a6a957ed_fk_structure"
-        ),
-        nullable=False,
-    ),
-    Column("backend_id", String(255), nullable=False),
-    Column("report", JSONB),
-    Column("description", String(2000), nullable=False),
-    Column("end_date", Date),
-    Column("effective_id", String(255), nullable=False),
-    Column(
-        "parent_id",
-        Integer,
-        references(
-            "marketplace_resource.id", OnDelete.SET_NULL, name="marketplace_resource_parent_id_f5a480e3_fk_marketpla"
-        ),
-    ),
-    Column(
-        "end_date_requested_by_id",
-        Integer,
-        references(
-            "core_user.id", OnDelete.SET_NULL, name="marketplace_resource_end_date_requested_b_67cf5264_fk_core_user"
-        ),
-    ),
-    Column("downscaled", Boolean, nullable=False),
-    Column("error_message", Text, nullable=False),
-    Column("error_traceback", Text, nullable=False),
-    Column("options", JSONB),
-    Column("slug", String(50), nullable=False),
-    Column("restrict_member_access", Boolean, nullable=False),
-    Column("paused", Boolean, nullable=False),
-    UniqueConstraint(
-        "content_type_id", "object_id", name="marketplace_resource_content_type_id_object_id_4846cb1a_uniq"
-    ),
-    UniqueConstraint("uuid", name="marketplace_resource_uuid_key"),
-    CheckConstraint("object_id >= 0", name="marketplace_resource_object_id_check"),
-    Index("marketplace_resource_content_type_id_edfe25c3", "content_type_id"),
-    Index("marketplace_resource_end_date_requested_by_id_67cf5264", "end_date_requested_by_id"),
-    Index("marketplace_resource_offering_id_18676967", "offering_id"),
-    Index("marketplace_resource_parent_id_f5a480e3", "parent_id"),
-    Index("marketplace_resource_plan_id_151c0ae4", "plan_id"),
-    Index("marketplace_resource_project_id_a6a957ed", "project_id"),
-    Index("marketplace_resource_slug_89a15162", "slug"),
-    Index("marketplace_resource_slug_89a15162_like", "slug", postgresql_ops={"slug": "varchar_pattern_ops"}),
-)
-
-resourceplanperiod = Table(
-    "marketplace_resourceplanperiod",
-    metadata,
-    identity(),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("modified", DateTime(timezone=True), nullable=False),
-    Column("start", DateTime(timezone=True)),
-    Column("end", DateTime(timezone=True)),
-    Column("uuid", Uuid, nullable=False),
-    Column(
-        "plan_id",
-        Integer,
-        references("marketplace_plan.id", OnDelete.CASCADE, name="marketplace_resource_plan_id_20950404_fk_marketpla"),
-        nullable=False,
-    ),
-    Column(
-        "resource_id",
-        Integer,
-        references(
-            "marketplace_resource.id", OnDelete.CASCADE, name="marketplace_resource_resource_id_9bedd9a4_fk_marketpla"
-        ),
-        nullable=False,
-    ),
-    UniqueConstraint("uuid", name="marketplace_resourceplanperiod_uuid_key"),
-    Index("marketplace_resourceplanperiod_plan_id_20950404", "plan_id"),
-    Index("marketplace_resourceplanperiod_resource_id_9bedd9a4", "resource_id"),
-)
-
-componentusage = Table(
-    "marketplace_componentusage",
-    metadata,
-    identity(),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("modified", DateTime(timezone=True), nullable=False),
-    Column("description", String(2000), nullable=False),
-    Column("uuid", Uuid, nullable=False),
-    Column("usage", Numeric(20, 2), nullable=False),
-    Column("date", DateTime(timezone=True), nullable=False),
-    Column("billing_period", Date, nullable=False),
-    Column(
-        "component_id",
-        Integer,
-        references(
-            "marketplace_offeringcomponent.id",
-            OnDelete.CASCADE,
-            name="marketplace_componen_component_id_18208ab5_fk_marketpla",
-        ),
-        nullable=False,
-    ),
-    Column(
-        "plan_period_id",
-        Integer,
-        references(
-            "marketplace_resourceplanperiod.id",
-            OnDelete.CASCADE,
-            name="marketplace_componen_plan_period_id_16b174e3_fk_marketpla",
-        ),
-    ),
-    Column(
-        "resource_id",
-        Integer,
-        references(
-            "marketplace_resource.id", OnDelete.CASCADE, name="marketplace_componen_resource_id_6ecb1e43_fk_marketpla"
-        ),
-        nullable=False,
-    ),
-    Column("recurring", Boolean, nullable=False),
-    Column("backend_id", String(255), nullable=False),
-    Column(
-        "modified_by_id",
-        Integer,
-        references("core_user.id", OnDelete.SET_NULL, name="marketplace_componen_modified_by_id_19824567_fk_core_user"),
-    ),
-    UniqueConstraint("uuid", name="marketplace_componentusage_uuid_key"),
-    UniqueConstraint("resource_id", "component_id", "plan_period_id", "billing_period", name="unique_with_optional"),
-    Index("marketplace_componentusage_component_id_18208ab5", "component_id"),
-    Index("marketplace_componentusage_modified_by_id_19824567", "modified_by_id"),
-    Index("marketplace_componentusage_plan_period_id_16b174e3", "plan_period_id"),
-    Index("marketplace_componentusage_resource_id_6ecb1e43", "resource_id"),
-    Index(
-        "unique_without_optional",
-        "resource_id",
-        "component_id",
-        "billing_period",
-        unique=True,
-        postgresql_where=text("plan_period_id IS NULL"),
-    ),
 )
 
 serviceprovider = Table(

@@ -1,0 +1,176 @@
+"""VMware virtual machines, their ports and disks."""
+
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
+
+from waldur_dagster.schema.base import OnDelete, identity, metadata, references
+
+virtualmachine = Table(
+    "waldur_vmware_virtualmachine",
+    metadata,
+    identity(),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("modified", DateTime(timezone=True), nullable=False),
+    Column("description", String(2000), nullable=False),
+    Column("name", String(150), nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("runtime_state", String(150), nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("backend_id", String(255), nullable=False),
+    Column("guest_os", String(50), nullable=False),
+    Column("cores", SmallInteger, nullable=False),
+    Column("cores_per_socket", SmallInteger, nullable=False),
+    Column("ram", Integer, nullable=False),
+    Column("disk", Integer, nullable=False),
+    Column("template_id", Integer),
+    Column("cluster_id", Integer),
+    Column("datastore_id", Integer),
+    Column("folder_id", Integer),
+    Column("guest_power_enabled", Boolean, nullable=False),
+    Column("guest_power_state", String(150), nullable=False),
+    Column("tools_state", String(50), nullable=False),
+    Column("tools_installed", Boolean, nullable=False),
+    Column("error_traceback", Text, nullable=False),
+    Column(
+        "project_id",
+        Integer,
+        references(
+            "structure_project.id", OnDelete.CASCADE, name="waldur_vmware_virtua_project_id_4f026439_fk_structure"
+        ),
+        nullable=False,
+    ),
+    Column(
+        "service_settings_id",
+        Integer,
+        references(
+            "structure_servicesettings.id",
+            OnDelete.CASCADE,
+            name="waldur_vmware_virtua_service_settings_id_8e79483d_fk_structure",
+        ),
+        nullable=False,
+    ),
+    UniqueConstraint("uuid", name="waldur_vmware_virtualmachine_uuid_key"),
+    CheckConstraint("cores >= 0", name="waldur_vmware_virtualmachine_cores_check"),
+    CheckConstraint("cores_per_socket >= 0", name="waldur_vmware_virtualmachine_cores_per_socket_check"),
+    CheckConstraint("disk >= 0", name="waldur_vmware_virtualmachine_disk_check"),
+    CheckConstraint("ram >= 0", name="waldur_vmware_virtualmachine_ram_check"),
+    Index("waldur_vmware_virtualmachine_cluster_id_398826cb", "cluster_id"),
+    Index("waldur_vmware_virtualmachine_datastore_id_2025f8f3", "datastore_id"),
+    Index("waldur_vmware_virtualmachine_folder_id_a3bb11bf", "folder_id"),
+    Index("waldur_vmware_virtualmachine_project_id_4f026439", "project_id"),
+    Index("waldur_vmware_virtualmachine_service_settings_id_8e79483d", "service_settings_id"),
+    Index("waldur_vmware_virtualmachine_template_id_cf25e8bd", "template_id"),
+)
+
+port = Table(
+    "waldur_vmware_port",
+    metadata,
+    identity(),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("modified", DateTime(timezone=True), nullable=False),
+    Column("description", String(2000), nullable=False),
+    Column("name", String(150), nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("backend_id", String(255), nullable=False),
+    Column("mac_address", String(32), nullable=False),
+    Column("network_id", Integer, nullable=False),
+    Column(
+        "vm_id",
+        Integer,
+        references(
+            "waldur_vmware_virtualmachine.id", OnDelete.CASCADE, name="waldur_vmware_port_vm_id_a1cef8ed_fk_waldur_vm"
+        ),
+        nullable=False,
+    ),
+    Column("runtime_state", String(150), nullable=False),
+    Column("error_traceback", Text, nullable=False),
+    Column(
+        "project_id",
+        Integer,
+        references(
+            "structure_project.id",
+            OnDelete.CASCADE,
+            name="waldur_vmware_port_project_id_c0f36b39_fk_structure_project_id",
+        ),
+        nullable=False,
+    ),
+    Column(
+        "service_settings_id",
+        Integer,
+        references(
+            "structure_servicesettings.id",
+            OnDelete.CASCADE,
+            name="waldur_vmware_port_service_settings_id_edba3469_fk_structure",
+        ),
+        nullable=False,
+    ),
+    UniqueConstraint("uuid", name="waldur_vmware_port_uuid_key"),
+    Index("waldur_vmware_port_network_id_383b4e0b", "network_id"),
+    Index("waldur_vmware_port_project_id_c0f36b39", "project_id"),
+    Index("waldur_vmware_port_service_settings_id_edba3469", "service_settings_id"),
+    Index("waldur_vmware_port_vm_id_a1cef8ed", "vm_id"),
+)
+
+disk = Table(
+    "waldur_vmware_disk",
+    metadata,
+    identity(),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("modified", DateTime(timezone=True), nullable=False),
+    Column("description", String(2000), nullable=False),
+    Column("name", String(150), nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    Column("error_message", Text, nullable=False),
+    Column("state", Integer, nullable=False),
+    Column("backend_id", String(255), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column(
+        "vm_id",
+        Integer,
+        references(
+            "waldur_vmware_virtualmachine.id", OnDelete.CASCADE, name="waldur_vmware_disk_vm_id_fb0b25ba_fk_waldur_vm"
+        ),
+        nullable=False,
+    ),
+    Column("error_traceback", Text, nullable=False),
+    Column(
+        "project_id",
+        Integer,
+        references(
+            "structure_project.id",
+            OnDelete.CASCADE,
+            name="waldur_vmware_disk_project_id_80732b83_fk_structure_project_id",
+        ),
+        nullable=False,
+    ),
+    Column(
+        "service_settings_id",
+        Integer,
+        references(
+            "structure_servicesettings.id",
+            OnDelete.CASCADE,
+            name="waldur_vmware_disk_service_settings_id_5bb98a1a_fk_structure",
+        ),
+        nullable=False,
+    ),
+    UniqueConstraint("uuid", name="waldur_vmware_disk_uuid_key"),
+    CheckConstraint("size >= 0", name="waldur_vmware_disk_size_check"),
+    Index("waldur_vmware_disk_project_id_80732b83", "project_id"),
+    Index("waldur_vmware_disk_service_settings_id_5bb98a1a", "service_settings_id"),
+    Index("waldur_vmware_disk_vm_id_fb0b25ba", "vm_id"),
+)
