@@ -1,11 +1,12 @@
 """``waldur-dagster outbox``: what waits to leave the program, or could not."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy import select
+from sqlalchemy import Row, select
 
 from waldur_dagster.deployment import load_deployment
 from waldur_dagster.outbox import delivery
@@ -30,10 +31,17 @@ def list_messages(
             select(message).where(message.c.state.in_(states)).order_by(message.c.id).limit(limit)
         )
         for row in found:
-            what = str(parse.validate_python(row.payload | {"key": row.key}))
+            what = _described(row)
             due = f"{row.next_attempt:%Y-%m-%d %H:%M}" if row.state == WAITING else ""
             table.add_row(row.key, what, row.state, str(row.attempts), due, row.last_error or "")
     Console().print(table if table.row_count else "Nothing waits.")
+
+
+def _described(row: Row[Any]) -> str:
+    try:
+        return str(parse.validate_python(row.payload | {"key": row.key}))
+    except (ValidationError, TypeError):
+        return f"{row.kind}, malformed payload"
 
 
 @app.command()

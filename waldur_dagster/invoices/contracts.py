@@ -11,6 +11,14 @@ from waldur_dagster.work import Work
 FIXED_PRICE = "fixed_price"
 
 
+def contract_attributes(work: Work, attributes: Any, owner: str) -> dict[str, Any]:
+    """What staff wrote about a contract; anything but a JSON object is reported and counts as nothing."""
+    if isinstance(attributes, dict) or attributes is None:
+        return attributes or {}
+    work.outcome.warn(f"contract of {owner}", "its attributes are no JSON object")
+    return {}
+
+
 def contract_end(work: Work, attributes: dict[str, Any], owner: str) -> date | None:
     """The end date of a contract: the first ten characters of ``attributes.end_date``, when they are a date.
 

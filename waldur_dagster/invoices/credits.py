@@ -173,5 +173,6 @@ def _keep_as_stored(credit: CustomerCredit, projects: Sequence[ProjectCredit]) -
     credit.minimal_consumption = stored(credit.minimal_consumption, CREDIT_PLACES)
     for project in projects:
         project.value = stored(project.value, CREDIT_PLACES)
-    if any(abs(value) >= CREDIT_LIMIT for value in (credit.value, credit.minimal_consumption)):
-        raise CreditOverflow(f"the credit would become {credit.value}, more than its column holds")
+    for value in (credit.value, credit.minimal_consumption, *(project.value for project in projects)):
+        if abs(value) >= CREDIT_LIMIT:
+            raise CreditOverflow(f"a credit would become {value}, more than its column holds")

@@ -5,7 +5,7 @@ Decimal arithmetic everywhere. What is stored is rounded by the column itself, t
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
+from decimal import ROUND_HALF_UP, ROUND_UP, Context, Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, cast, func, literal_column
@@ -13,6 +13,8 @@ from sqlalchemy import ColumnElement, Numeric, cast, func, literal_column
 from waldur_dagster.schema import invoices
 
 CENT = Decimal("0.01")
+# Two columns of 22 digits multiply to 44: PostgreSQL keeps them all, and so must Python.
+EXACT = Context(prec=60)
 HUNDREDTH = literal_column("0.01", Numeric)
 
 
@@ -32,9 +34,9 @@ def with_tax(amount: ColumnElement[Any], tax_percent: ColumnElement[Any]) -> Col
 
 def price_of(unit_price: Decimal, quantity: Decimal) -> Decimal:
     """Price of an item without VAT, as ``item_price`` has it."""
-    return (unit_price * quantity).quantize(CENT, ROUND_UP)
+    return EXACT.multiply(unit_price, quantity).quantize(CENT, ROUND_UP, EXACT)
 
 
 def stored(amount: Decimal, places: int) -> Decimal:
     """What a numeric column with that many places keeps."""
-    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)
+    return amount.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP, EXACT)

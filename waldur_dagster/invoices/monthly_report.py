@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Numeric, cast, func, select
 
-from waldur_dagster.invoices.contracts import FIXED_PRICE, contract_end
+from waldur_dagster.invoices.contracts import FIXED_PRICE, contract_attributes, contract_end
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox import Attachment, put
@@ -49,31 +49,37 @@ def _contracts(work: Work) -> list[dict[str, Any]]:
         .where(profile.c.payment_type == FIXED_PRICE, profile.c.is_active)
         .order_by(customer.c.abbreviation, customer.c.name)
     )
-    return [_contract(work, row.name, row.attributes or {}, row.payments) for row in found]
+    return [
+        _contract(work, row.name, contract_attributes(work, row.attributes, row.name), row.payments) for row in found
+    ]
 
 
 def _contract(work: Work, name: str, attributes: dict[str, Any], payments: Decimal) -> dict[str, Any]:
     end = contract_end(work, attributes, name)
     days_left = (end - work.today).days if end else None
     agreed = attributes.get("contract_sum")
+    amount = _amount(work, agreed, name)
     return {
         "name": name,
         "end": end,
         "days_left": days_left,
         "ends_soon": days_left is not None and days_left < ALARM_DAYS,
-        "sum": _amount(work, agreed, name),
+        "sum": amount,
         "payments": payments,
         # A text is never equal to what was paid, as the platform has it.
-        "not_paid": bool(agreed) and (isinstance(agreed, str) or Decimal(str(agreed)) != payments),
+        "not_paid": bool(agreed) and (isinstance(agreed, str) or amount != payments),
     }
 
 
 def _amount(work: Work, agreed: Any, name: str) -> Decimal:
     try:
-        return Decimal(str(agreed or 0))
+        amount = Decimal(str(agreed or 0))
     except InvalidOperation:
-        work.outcome.warn(f"contract of {name}", f"its sum {agreed!r} is not a number")
-        return Decimal(0)
+        amount = Decimal("NaN")
+    if amount.is_finite():
+        return amount
+    work.outcome.warn(f"contract of {name}", f"its sum {agreed!r} is not a number")
+    return Decimal(0)
 
 
 def _invoices(work: Work, month: Month) -> list[dict[str, Any]]:

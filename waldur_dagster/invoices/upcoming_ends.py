@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
-from waldur_dagster.invoices.contracts import FIXED_PRICE, contract_end
+from waldur_dagster.invoices.contracts import FIXED_PRICE, contract_attributes, contract_end
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.roles import OWNER, recipients
@@ -40,7 +40,7 @@ def _letters(work: Work) -> Iterator[Letter]:
         .order_by(customer.c.name, profile.c.id)
     ).all()
     for row in found:
-        attributes = row.attributes or {}
+        attributes = contract_attributes(work, row.attributes, row.name)
         end = contract_end(work, attributes, row.name)
         if end is None or (days := (end - work.today).days) not in DAYS_BEFORE:
             continue

@@ -67,6 +67,10 @@ def _deliver_next(
             reason = f"malformed payload: {error.error_count()} errors"
             _postpone(connection, row.id, row.attempts + 1, reason, final=True)
             done.failed.append((row.key, reason))
+        except Exception as error:  # what cannot be made into a mail or call must not stop the others
+            reason = f"cannot be sent as it is: {type(error).__name__}"
+            _postpone(connection, row.id, row.attempts + 1, reason, final=True)
+            done.failed.append((row.key, reason))
         else:
             values = {"state": DELIVERED, "attempts": row.attempts + 1, "finished": func.now(), "last_error": None}
             connection.execute(update(message).where(message.c.id == row.id).values(values))

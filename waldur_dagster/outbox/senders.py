@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import smtplib
 import ssl
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.utils import format_datetime, make_msgid
+from email.utils import format_datetime
 from typing import Self
 
 import httpx
@@ -70,13 +71,19 @@ class Senders:
 
 
 class SmtpServer:
-    """One connection for all mails, made when the first one is sent."""
+    """One connection for all mails, made when the first one is sent.
+
+    A server that cannot be reached, or is too slow, is not asked again in this round: many mails would wait for it.
+    """
 
     def __init__(self, options: MailServer):
         self._options = options
         self._smtp: smtplib.SMTP | None = None
+        self._unreachable: str | None = None
 
     def send(self, mail: Mail) -> None:
+        if self._unreachable is not None:
+            raise NotDelivered(self._unreachable)
         try:
             smtp = self._connection()
             refused = smtp.send_message(as_email(mail), mail.from_address, [*mail.to, *mail.cc, *mail.bcc])
@@ -85,8 +92,11 @@ class SmtpServer:
             permanent = all(code >= 500 for code, _ in error.recipients.values())
             raise NotDelivered(f"the server refuses the recipient: {answers}", final=permanent) from None
         except (smtplib.SMTPException, OSError) as error:
+            reason = f"mail server {self._options.host}:{self._options.port}: {_plain(error)}"
+            if self._smtp is None or isinstance(error, TimeoutError):
+                self._unreachable = reason
             self.close()
-            raise NotDelivered(f"mail server {self._options.host}:{self._options.port}: {_plain(error)}") from None
+            raise NotDelivered(reason) from None
         if refused:
             raise NotDelivered(f"refused for {', '.join(refused)}, sent to the others", final=True)
 
@@ -129,7 +139,11 @@ class MailFolder:
 
 
 def as_email(mail: Mail) -> EmailMessage:
-    """The message as it goes out; blind copies are in the envelope only."""
+    """The message as it goes out; blind copies are in the envelope only.
+
+    The Message-ID follows from the key: when the program dies between the server's answer and its own note of it, the
+    mail is sent again, and mail programs that know the first copy can tell.
+    """
     email = EmailMessage()
     email["Subject"] = " ".join(mail.subject.split())
     email["From"] = mail.from_address
@@ -139,7 +153,7 @@ def as_email(mail: Mail) -> EmailMessage:
     if mail.reply_to:
         email["Reply-To"] = mail.reply_to
     email["Date"] = format_datetime(datetime.now(UTC))
-    email["Message-ID"] = make_msgid(domain="waldur-dagster")
+    email["Message-ID"] = f"<{hashlib.sha256(mail.key.encode()).hexdigest()[:32]}@waldur-dagster>"
     email.set_content(mail.body)
     if mail.html is not None:
         email.add_alternative(mail.html, subtype="html")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import text
 
 from waldur_dagster.outbox import Mail, WebCall, put
+from waldur_dagster.platform.event_groups import expand
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.work import Work
 
@@ -21,25 +24,27 @@ _ANY = text(
     """
 )
 
-# The event types of a hook are its own and those that the system notification of its class adds. A user sees an event
-# when he may see one of the objects whose log shows it.
+_SYSTEM_NOTIFICATIONS = text(
+    "SELECT name, hook_content_type_id, event_types, event_groups, roles FROM logging_systemnotification ORDER BY id"
+)
+
+# The event types of a hook are its own and those that the system notifications of its class add. A user sees an event
+# when he may see one of the objects whose log shows it; what no log shows, nobody sees.
 _FIRED = """
     WITH hook AS (
-        SELECT h.*, h.event_types || coalesce(
-            (SELECT jsonb_agg(t) FROM logging_systemnotification s, jsonb_array_elements(s.event_types) t
-             WHERE s.hook_content_type_id = :hook_type), '[]') AS types
-        FROM {table} h WHERE h.is_active
+        SELECT h.*, h.event_types || CAST(:added_types AS jsonb) AS types FROM {table} h WHERE h.is_active
     )
     SELECT {columns}, e.id AS event_id, e.created, e.event_type, e.message, e.context
     FROM hook JOIN logging_event e ON e.id = ANY(:events) AND hook.types ? e.event_type
     JOIN core_user u ON u.id = hook.user_id
-    WHERE u.is_staff OR u.is_support OR EXISTS (
+    WHERE EXISTS (
         SELECT FROM logging_feed f
         LEFT JOIN structure_project p ON f.content_type_id = :project AND p.id = f.object_id
-        JOIN permissions_userrole r ON r.user_id = u.id AND r.is_active
-        JOIN permissions_role role ON role.id = r.role_id
+        LEFT JOIN permissions_userrole r ON r.user_id = u.id AND r.is_active
+        LEFT JOIN permissions_role role ON role.id = r.role_id
         WHERE f.event_id = e.id AND (
-            f.content_type_id = :customer AND r.content_type_id = :customer AND r.object_id = f.object_id
+            u.is_staff OR u.is_support
+            OR f.content_type_id = :customer AND r.content_type_id = :customer AND r.object_id = f.object_id
                 AND role.name = 'CUSTOMER.OWNER'
             OR f.content_type_id = :project AND (
                 r.content_type_id = :project AND r.object_id = f.object_id
@@ -51,15 +56,15 @@ _FIRED = """
 _NOTIFIED = text(
     """
     SELECT DISTINCT u.email, e.id AS event_id, e.created, e.event_type, e.message
-    FROM logging_systemnotification s
-    JOIN logging_event e ON e.id = ANY(:events) AND s.event_types ? e.event_type
+    FROM jsonb_to_recordset(CAST(:notifications AS jsonb)) AS s(types jsonb, roles jsonb)
+    JOIN logging_event e ON e.id = ANY(:events) AND s.types ? e.event_type
     JOIN logging_feed f ON f.event_id = e.id
     LEFT JOIN structure_project p ON f.content_type_id = :project AND p.id = f.object_id
     JOIN permissions_userrole r ON r.is_active AND (
         r.content_type_id = :project AND f.content_type_id = :project AND r.object_id = f.object_id
         OR r.content_type_id = :customer AND r.object_id = CASE f.content_type_id
             WHEN :project THEN p.customer_id WHEN :customer THEN f.object_id END)
-    JOIN permissions_role role ON role.id = r.role_id AND CAST(s.roles AS jsonb) ? CASE role.name
+    JOIN permissions_role role ON role.id = r.role_id AND s.roles ? CASE role.name
         WHEN 'PROJECT.ADMIN' THEN 'admin' WHEN 'PROJECT.MANAGER' THEN 'manager' WHEN 'CUSTOMER.OWNER' THEN 'owner' END
     JOIN core_user u ON u.id = r.user_id AND u.is_active AND u.email <> ''
     ORDER BY e.id, u.email
@@ -74,12 +79,33 @@ def any_configured(work: Work) -> bool:
 
 def queue(work: Work, events: Sequence[int]) -> None:
     """Put into the outbox what these events, just written, set off; one failing delivery never stops another."""
-    put(work, _web_calls(work, events))
-    put(work, _hook_mails(work, events))
+    notifications = list(_system_notifications(work))
+    put(work, _web_calls(work, events, notifications))
+    put(work, _hook_mails(work, events, notifications))
 
 
-def _web_calls(work: Work, events: Sequence[int]) -> Iterator[WebCall]:
-    for row in _fired(work, events, "webhook", "hook.id, hook.destination_url, hook.content_type"):
+@dataclass(frozen=True)
+class SystemNotification:
+    """Events that all users with some roles are told of; the types are also added to those of a class of hooks."""
+
+    hook_type: int
+    types: list[str]
+    roles: list[str]
+
+
+def _system_notifications(work: Work) -> Iterator[SystemNotification]:
+    for row in work.connection.execute(_SYSTEM_NOTIFICATIONS):
+        try:
+            roles = json.loads(row.roles or "[]")
+            types = sorted({*row.event_types, *expand(row.event_groups)})
+        except (TypeError, ValueError):
+            work.outcome.warn(f"system notification {row.name}", "its roles or events are no lists; nobody is told")
+        else:
+            yield SystemNotification(row.hook_content_type_id, types, roles)
+
+
+def _web_calls(work: Work, events: Sequence[int], notifications: list[SystemNotification]) -> Iterator[WebCall]:
+    for row in _fired(work, events, notifications, "webhook", "hook.id, hook.destination_url, hook.content_type"):
         yield WebCall(
             key=f"webhook {row.id} event {row.event_id}",
             url=row.destination_url,
@@ -94,18 +120,20 @@ def _web_calls(work: Work, events: Sequence[int]) -> Iterator[WebCall]:
         )
 
 
-def _hook_mails(work: Work, events: Sequence[int]) -> Iterator[Mail]:
-    for row in _fired(work, events, "emailhook", "hook.id, hook.email"):
+def _hook_mails(work: Work, events: Sequence[int], notifications: list[SystemNotification]) -> Iterator[Mail]:
+    for row in _fired(work, events, notifications, "emailhook", "hook.id, hook.email"):
         if row.email:
             yield _mail(work, f"emailhook {row.id} event {row.event_id}", row.email, row.message, row.created)
-    for row in work.connection.execute(_NOTIFIED, _parameters(work, events)):
+    told = json.dumps([{"types": notification.types, "roles": notification.roles} for notification in notifications])
+    for row in work.connection.execute(_NOTIFIED, _parameters(work, events) | {"notifications": told}):
         yield _mail(work, f"system notification {row.email} event {row.event_id}", row.email, row.message, row.created)
 
 
-def _fired(work: Work, events: Sequence[int], model: str, columns: str) -> Any:
+def _fired(work: Work, events: Sequence[int], notifications: list[SystemNotification], model: str, columns: str) -> Any:
     statement = text(_FIRED.format(table=f"logging_{model}", columns=columns))
     hook_type = work.content_types.get("logging", model)
-    return work.connection.execute(statement, _parameters(work, events) | {"hook_type": hook_type})
+    added = sorted({kind for n in notifications if n.hook_type == hook_type for kind in n.types})
+    return work.connection.execute(statement, _parameters(work, events) | {"added_types": json.dumps(added)})
 
 
 def _parameters(work: Work, events: Sequence[int]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,27 +36,42 @@ class Templates:
     """The site's templates by name, e.g. ``invoices/notification_subject.txt``.
 
     A version in the database for this site wins, then one for no site, then the built-in one. A version that Django
-    cannot read is reported, and the next one is used.
+    cannot read or fill is reported once, and the next one is used.
     """
 
     def __init__(self, work: Work):
         self._work = work
         self._own = _site_versions(work.connection, work.schema, work.settings["SITE_ID"])
-        self._read: dict[str, Template] = {}
+        self._read: dict[str, list[Template]] = {}
 
     def render(self, name: str, context: Mapping[str, Any]) -> str:
         """HTML templates escape what they print, others do not; times are shown in the site's zone."""
-        template = self._read.get(name) or self._read.setdefault(name, self._load(name))
+        if name not in self._read:
+            self._read[name] = list(self._load(name))
+        versions = self._read[name]
         with timezone.override(self._work.zone):
-            return template.render(Context(dict(context), autoescape=name.endswith(".html")))
+            while len(versions) > 1:
+                try:
+                    return self._filled(versions[0], name, context)
+                except Exception as error:  # filters and tags raise what they like
+                    self._refuse(name, error)
+                    del versions[0]
+            return self._filled(versions[0], name, context)
 
-    def _load(self, name: str) -> Template:
+    def _filled(self, template: Template, name: str, context: Mapping[str, Any]) -> str:
+        return str(template.render(Context(dict(context), autoescape=name.endswith(".html"))))
+
+    def _load(self, name: str) -> Iterator[Template]:
+        """The site's own versions that can be read, best first; the built-in one is the last."""
         for content in self._own.get(name, ()):
             try:
-                return _ENGINE.from_string(content)
+                yield _ENGINE.from_string(content)
             except TemplateSyntaxError as error:
-                self._work.outcome.warn(f"template {name}", f"the site's own version cannot be used: {error}")
-        return _ENGINE.get_template(name)
+                self._refuse(name, error)
+        yield _ENGINE.get_template(name)
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        self._work.outcome.warn(f"template {name}", f"the site's own version cannot be used: {error}")
 
 
 def _site_versions(connection: Connection, schema: SiteSchema, site_id: int) -> dict[str, list[str]]:
