@@ -13,6 +13,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 from tests.scene import Scene
 from waldur_dagster import schema
 from waldur_dagster.demo import server
+from waldur_dagster.outbox.migrate import migrate
 
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
@@ -53,6 +54,13 @@ def database(postgresql: URL, template: str) -> Iterator[Engine]:
 @pytest.fixture
 def scene(database: Engine) -> Scene:
     """Rows of a small site, made by name."""
+    return Scene(database)
+
+
+@pytest.fixture
+def outbox_scene(database: Engine) -> Scene:
+    """A scene whose database has the program's own schema."""
+    migrate(database)
     return Scene(database)
 
 

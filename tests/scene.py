@@ -11,6 +11,9 @@ from sqlalchemy import Engine, Row, Table, insert, inspect, select
 
 from waldur_dagster import schema
 from waldur_dagster.deployment import Deployment, parse_deployment
+from waldur_dagster.invoices import billing
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
 from waldur_dagster.site import Site
 
@@ -127,6 +130,18 @@ class Scene:
         return Site(self.deployment(**document), dry_run=dry_run)
 
 
+def bill(site: Site, as_of: str, month: str | None = None) -> Outcome:
+    """Do all steps of the monthly billing; ``month`` (2025-04) when it is not that of ``as_of``."""
+    now = datetime.fromisoformat(as_of)
+    billed = Month.of(now, site.deployment.zone)
+    if month is not None:
+        billed = Month(int(month[:4]), int(month[5:]), site.deployment.zone)
+    for step in STEPS:
+        with site.work(billing.ENTRY, now) as work:
+            step(work, billed)
+    return site.outcome
+
+
 def _empty(column: Any) -> Any:
     if column.type.python_type is uuid.UUID:
         return uuid.uuid4()
@@ -135,4 +150,11 @@ def _empty(column: Any) -> Any:
     return _EMPTY.get(column.type.python_type, 0)
 
 
-__all__ = ["BORN", "Scene", "schema"]
+STEPS = (
+    billing.switch_announced_prices,
+    billing.close_past_invoices,
+    billing.make_new_invoices,
+    billing.write_mails,
+)
+
+__all__ = ["BORN", "STEPS", "Scene", "bill", "schema"]

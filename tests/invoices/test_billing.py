@@ -1,0 +1,200 @@
+"""The monthly billing: what it bills, what a killed, doubled or dry run does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+from sqlalchemy import func, select, text
+
+from tests.scene import STEPS, Scene, bill
+from waldur_dagster.invoices import billing
+from waldur_dagster.outbox.tables import message
+from waldur_dagster.schema import billing as estimates
+from waldur_dagster.schema import invoices, logging, marketplace
+from waldur_dagster.site import AlreadyRunning
+
+APRIL = "2025-04-01T00:00:00+00:00"
+REPORTS = {"WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True}}}
+CHILD = """
+import os, signal, sys
+from datetime import datetime
+from tests.scene import STEPS
+from waldur_dagster.deployment import parse_deployment
+from waldur_dagster.invoices import billing
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.site import Site
+url, now, done, inside = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "inside"
+waldur = {"WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True}}}
+site = Site(parse_deployment({"database": {"url": url}, "waldur": waldur}))
+for number, step in enumerate(STEPS):
+    if number == done and not inside:
+        os.kill(os.getpid(), signal.SIGKILL)
+    with site.work(billing.ENTRY, now) as work:
+        step(work, Month.of(now, site.deployment.zone))
+        if number == done:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def _site(scene: Scene) -> tuple[int, int]:
+    """A customer with a fixed price, a credit and an invoice of March to close; returns customer and resource."""
+    customer = scene.customer(default_tax_percent=20)
+    project, offering = scene.project(customer), scene.offering(scene.customer("Provider"))
+    plan = scene.plan(offering)
+    scene.price(plan, scene.component(offering), "10", amount=3, future_price=Decimal(12))
+    resource = scene.resource(project, offering, plan)
+    march = scene.invoice(customer, 2025, 3)
+    scene.item(march, 40, resource_id=resource, project_id=project)
+    scene.add(invoices.customercredit, customer_id=customer, value=30, minimal_consumption_logic="fixed")
+    return customer, resource
+
+
+def _state(scene: Scene) -> dict[str, list[str]]:
+    """All that a billing run leaves, without what is random."""
+    columns = {
+        invoices.invoice: ("customer_id", "year", "month", "state", "total_cost", "total_price", "invoice_date"),
+        invoices.invoiceitem: ("name", "unit_price", "quantity", "start", "end", "project_id", "credit_id"),
+        invoices.customercredit: ("value",),
+        marketplace.plancomponent: ("price",),
+        estimates.priceestimate: ("content_type_id", "object_id", "total"),
+        logging.event: ("event_type", "message"),
+        message: ("key", "kind", "state"),
+    }
+    with scene.engine.connect() as connection:
+        return {
+            table.name: sorted(str(row) for row in connection.execute(select(*(table.c[name] for name in names))))
+            for table, names in columns.items()
+        }
+
+
+def test_a_fixed_price_is_billed_with_tax_after_the_announced_price_took_effect(outbox_scene: Scene) -> None:
+    customer, resource = _site(outbox_scene)
+    with outbox_scene.site() as site:
+        bill(site, APRIL)
+    april = outbox_scene.one(invoices.invoice, customer_id=customer, month=4)
+    item = outbox_scene.one(invoices.invoiceitem, invoice_id=april.id)
+    assert (item.unit_price, item.quantity, item.resource_id) == (36, 1, resource)
+    assert (april.total_price, april.total_cost) == (36, Decimal("43.2"))
+
+
+def test_credit_pays_the_invoice_that_is_closed(outbox_scene: Scene) -> None:
+    customer, _ = _site(outbox_scene)
+    with outbox_scene.site() as site:
+        bill(site, APRIL)
+    assert outbox_scene.one(invoices.customercredit).value == 0
+    march = outbox_scene.one(invoices.invoice, customer_id=customer, month=3)
+    assert (march.state, march.total_price) == ("created", 10)
+
+
+@pytest.mark.parametrize(
+    ("unit", "quantity"), [("month", 1), ("half_month", 2), ("day", 30), ("hour", 720), ("quantity", 1)]
+)
+def test_a_whole_month_is_counted_in_the_unit_of_the_plan(outbox_scene: Scene, unit: str, quantity: int) -> None:
+    offering = outbox_scene.offering(provider := outbox_scene.customer())
+    plan = outbox_scene.plan(offering, unit=unit)
+    outbox_scene.price(plan, outbox_scene.component(offering), 1)
+    outbox_scene.resource(outbox_scene.project(provider), offering, plan)
+    with outbox_scene.site() as site:
+        bill(site, APRIL)
+    assert outbox_scene.one(invoices.invoiceitem).quantity == quantity
+
+
+def test_a_second_run_changes_nothing(outbox_scene: Scene) -> None:
+    _site(outbox_scene)
+    with outbox_scene.site(waldur=REPORTS) as site:
+        bill(site, APRIL)
+    before = _state(outbox_scene)
+    with outbox_scene.site(waldur=REPORTS) as site:
+        bill(site, APRIL)
+    assert _state(outbox_scene) == before
+
+
+def test_an_older_month_switches_no_prices_and_writes_no_mails(outbox_scene: Scene) -> None:
+    customer, _ = _site(outbox_scene)
+    outbox_scene.invoice(customer, 2025, 5)
+    with outbox_scene.site(waldur=REPORTS) as site:
+        bill(site, APRIL)
+    assert outbox_scene.one(marketplace.plancomponent).price == 10
+    assert outbox_scene.rows(message) == []
+    assert outbox_scene.rows(estimates.priceestimate) == []
+
+
+def test_an_unknown_column_of_a_newer_schema_gets_a_neutral_value(outbox_scene: Scene) -> None:
+    _site(outbox_scene)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE invoices_invoiceitem ADD COLUMN novelty text NOT NULL DEFAULT ''"))
+        connection.execute(text("ALTER TABLE invoices_invoiceitem ALTER COLUMN novelty DROP DEFAULT"))
+    with outbox_scene.site() as site:
+        bill(site, APRIL)
+    assert len(outbox_scene.rows(invoices.invoiceitem)) == 3
+
+
+def test_a_dry_run_changes_nothing_and_has_the_figures_of_the_real_one(outbox_scene: Scene) -> None:
+    _site(outbox_scene)
+    before = _state(outbox_scene)
+    with outbox_scene.site(dry_run=True, waldur=REPORTS) as site:
+        planned = bill(site, APRIL)
+    assert _state(outbox_scene) == before
+    with outbox_scene.site(waldur=REPORTS) as site:
+        done = bill(site, APRIL)
+    assert (planned.rows, planned.figures) == (done.rows, done.figures)
+    assert done.figures["mails"] == 1
+
+
+@pytest.mark.parametrize("where", ["between", "inside"])
+def test_a_run_that_was_killed_at_any_step_is_finished_by_the_next(outbox_scene: Scene, where: str) -> None:
+    _site(outbox_scene)
+    url = outbox_scene.engine.url.render_as_string(hide_password=False)
+    for step in range(len(STEPS)):
+        child = subprocess.run(
+            [sys.executable, "-c", CHILD, url, APRIL, str(step), where],
+            cwd=Path(__file__).parents[2],
+            env=os.environ,
+            check=False,
+        )
+        assert child.returncode == -signal.SIGKILL
+    with outbox_scene.site(waldur=REPORTS) as site:
+        bill(site, APRIL)
+    with outbox_scene.engine.connect() as connection:
+        assert connection.scalar(select(func.count()).select_from(message)) == 1
+    assert outbox_scene.one(invoices.customercredit).value == 0
+    assert len(outbox_scene.rows(invoices.invoiceitem)) == 3
+    kinds = sorted(event.event_type for event in outbox_scene.rows(logging.event))
+    assert kinds == [
+        "invoice_created",
+        "marketplace_plan_component_current_price_updated",
+        "reduction_of_credit",
+        "update_of_credit_by_staff",
+    ]
+
+
+def test_of_two_runs_at_the_same_moment_one_bills_and_the_other_says_so(outbox_scene: Scene) -> None:
+    _site(outbox_scene)
+    start, end = Barrier(2, timeout=20), Barrier(2, timeout=20)
+    refused, billed = [], []
+
+    def run() -> None:
+        with outbox_scene.site() as site:
+            start.wait()
+            try:
+                bill(site, APRIL)
+                billed.append(1)
+            except AlreadyRunning as problem:
+                refused.append(str(problem))
+            end.wait()
+
+    threads = [Thread(target=run) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(billed), len(refused)) == (1, 1)
+    assert billing.ENTRY in refused[0]
+    assert len(outbox_scene.rows(invoices.invoiceitem)) == 3

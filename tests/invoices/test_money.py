@@ -1,0 +1,37 @@
+"""Money: SQL and Python agree, and credits lose nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, Numeric, literal, select
+
+from waldur_dagster.invoices.credits import CustomerCredit, Item, OpenInvoice, settle
+from waldur_dagster.invoices.money import price_of, round_up
+
+AMOUNTS = st.decimals(-(10**9), 10**9, places=10, allow_nan=False, allow_infinity=False)
+PRICES = st.decimals(0, 1000, places=2, allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pairs=st.lists(st.tuples(AMOUNTS, AMOUNTS), min_size=1, max_size=20))
+def test_sql_and_python_price_an_item_alike(database: Engine, pairs: list[tuple[Decimal, Decimal]]) -> None:
+    with database.connect() as connection:
+        products = [literal(a, Numeric) * literal(b, Numeric) for a, b in pairs]
+        row = connection.execute(select(*(round_up(p).label(f"c{n}") for n, p in enumerate(products)))).one()
+    assert list(row) == [price_of(a, b) for a, b in pairs]
+
+
+@settings(deadline=None)
+@given(prices=st.lists(PRICES, min_size=1, max_size=8), value=PRICES.filter(bool))
+def test_what_a_credit_loses_is_what_the_items_gain(prices: list[Decimal], value: Decimal) -> None:
+    items = [Item(n, "I", price, Decimal(1), 1, 1, 1, 1) for n, price in enumerate(prices)]
+    credit = CustomerCredit(1, 1, value, None, Decimal(0), "fixed")
+    made = settle(OpenInvoice(1, UUID(int=1), 1, Decimal(0), items, False), credit, date(2025, 4, 1))
+    assert made is not None
+    paid = sum(compensation.amount for compensation in made.compensations)
+    assert paid == value - credit.value == min(value, sum(prices))
