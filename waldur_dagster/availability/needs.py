@@ -1,0 +1,47 @@
+"""The form in which a family says what its entries need, and groups of tables that many entries share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Table
+
+from waldur_dagster.schema import core, django, logging, permissions
+from waldur_dagster.site import Site
+
+Check = Callable[[Site], str | None]
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one entry cannot run without.
+
+    ``settings`` are dotted names of Waldur's settings that must not be empty. Each of ``checks`` says what the site
+    lacks, or None; it may query the tables, since it is only called when they are all there. What an entry can do
+    without is not listed.
+    """
+
+    tables: tuple[Table, ...] = ()
+    settings: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+    def missing(self, site: Site) -> list[str]:
+        """What the site lacks: ``table``, ``table.column``, ``setting NAME``, then the words of the checks."""
+        lacking = [part for table in self.tables for part in site.schema.missing(table)]
+        complete = not lacking
+        lacking += [f"setting {name}" for name in self.settings if not site.deployment.settings[name]]
+        if complete:
+            lacking += [reason for check in self.checks if (reason := check(site))]
+        return lacking
+
+
+EVENTS = (
+    django.content_type,
+    logging.event,
+    logging.feed,
+    logging.webhook,
+    logging.emailhook,
+    logging.systemnotification,
+)
+MAILS = (core.notification, core.user, permissions.role, permissions.userrole)
