@@ -26,6 +26,8 @@ CONTENT_TYPES = (
     ("marketplace", "resource"),
     ("invoices", "invoice"),
     ("core", "user"),
+    ("marketplace", "order"),
+    ("openstack", "tenant"),
 )
 
 

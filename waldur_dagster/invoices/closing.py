@@ -9,7 +9,8 @@ from waldur_dagster.invoices.credits import Settlement, settle
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.paypal import copy_to_paypal
 from waldur_dagster.invoices.totals import refresh_totals
-from waldur_dagster.platform.events import customer_context, log_events
+from waldur_dagster.platform.contexts import customer_context
+from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, structure

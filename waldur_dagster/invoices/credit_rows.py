@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.credits import CustomerCredit, Item, OpenInvoice, ProjectCredit, Settlement
 from waldur_dagster.invoices.month import Month
-from waldur_dagster.platform.events import customer_context, log_events
+from waldur_dagster.platform.contexts import customer_context
+from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, merged
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work

@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Date, Integer, Numeric, Table, Text, case,
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.money import HUNDREDTH, item_price
-from waldur_dagster.platform.events import customer_context, log_events
+from waldur_dagster.platform.contexts import customer_context
+from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import invoices, paypal, structure

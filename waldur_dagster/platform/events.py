@@ -4,23 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, column, func, literal, select
+from sqlalchemy import Integer, Select, cast, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.platform import hooks
-from waldur_dagster.platform.expressions import hex_of, json_object
 from waldur_dagster.schema import logging
 from waldur_dagster.work import Work
-
-
-def customer_context(customer: Any) -> ColumnElement[Any]:
-    """The ``customer_*`` keys of a context; ``customer`` is the table structure_customer or an alias of it."""
-    return json_object(
-        customer_uuid=hex_of(customer.c.uuid),
-        customer_name=customer.c.name,
-        customer_abbreviation=customer.c.abbreviation,
-        customer_contact_details=customer.c.contact_details,
-    )
 
 
 def log_events(work: Work, source: Select[Any]) -> int:

@@ -1,0 +1,1 @@
+"""Resources and orders of the marketplace: their events, states, terminations and reminders."""

@@ -1,0 +1,181 @@
+"""Events about resources and orders of the marketplace (spec core 1.6, marketplace 0.4 to 0.6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Integer, Subquery, Text, cast, literal, select
+
+from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState, shown
+from waldur_dagster.platform.contexts import (
+    amount,
+    customer_context,
+    named_context,
+    optional_context,
+    project_context,
+    python_text,
+    python_time,
+    user_context,
+)
+from waldur_dagster.platform.events import log_events
+from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged
+from waldur_dagster.platform.plugin_resources import backends
+from waldur_dagster.schema import core, marketplace, structure
+from waldur_dagster.work import Work
+
+resource, order, offering = marketplace.resource, marketplace.order, marketplace.offering
+project, customer = structure.project, structure.customer
+plan, order_plan = marketplace.plan, marketplace.plan.alias("order_plan")
+author, consumer, provider = (core.user.alias(n) for n in ("author", "consumer_reviewer", "provider_reviewer"))
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts in an event: a column of the chosen rows with the user's id; his keys begin with ``user``."""
+
+    user_id: ColumnElement[Any]
+
+
+def log_resource_events(
+    work: Work,
+    chosen: FromClause,
+    *,
+    event_type: str | ColumnElement[str],
+    message: ColumnElement[str],
+    actor: Actor | None = None,
+) -> int:
+    """An event for each row of ``chosen`` about the resource that its column ``resource_id`` names.
+
+    ``event_type`` and ``message`` may be made of columns of ``chosen`` and of marketplace_resource. The log of the
+    resource, of its project and of its customer show the event. Returns the number of events.
+    """
+    backend = backends(work)
+    source = _resources(chosen.join(resource, resource.c.id == chosen.c.resource_id), backend)
+    parts, source = _with_actor([_resource_context(backend)], source, actor)
+    events = select(
+        _text(event_type).label("event_type"),
+        message.label("message"),
+        merged(*parts).label("context"),
+        json_list(*_resource_feeds(work)).label("feeds"),
+    ).select_from(source)
+    return log_events(work, events.order_by(*_order_of(chosen, resource.c.created, resource.c.id)))
+
+
+def log_order_events(
+    work: Work,
+    chosen: FromClause,
+    *,
+    event_type: str | ColumnElement[str],
+    message: ColumnElement[str],
+    actor: Actor | None = None,
+) -> int:
+    """An event for each row of ``chosen`` about the order that its column ``order_id`` names.
+
+    The log of the order, its resource, its project and its customer show it. Returns the number of events.
+    """
+    backend = backends(work)
+    source = _resources(
+        chosen.join(order, order.c.id == chosen.c.order_id).join(resource, resource.c.id == order.c.resource_id),
+        backend,
+    )
+    source = (
+        source.outerjoin(order_plan, order_plan.c.id == order.c.plan_id)
+        .outerjoin(author, author.c.id == order.c.created_by_id)
+        .outerjoin(consumer, consumer.c.id == order.c.consumer_reviewed_by_id)
+        .outerjoin(provider, provider.c.id == order.c.provider_reviewed_by_id)
+    )
+    parts, source = _with_actor([_resource_context(backend), _order_context()], source, actor)
+    own_feed = json_list(cast(work.content_types("marketplace", "order"), Integer), order.c.id)
+    events = select(
+        _text(event_type).label("event_type"),
+        message.label("message"),
+        merged(*parts).label("context"),
+        json_list(own_feed, *_resource_feeds(work)).label("feeds"),
+    ).select_from(source)
+    return log_events(work, events.order_by(*_order_of(chosen, order.c.created, order.c.id)))
+
+
+def _text(value: str | ColumnElement[str]) -> ColumnElement[str]:
+    return literal(value, Text) if isinstance(value, str) else cast(value, Text)
+
+
+def _order_of(chosen: FromClause, *otherwise: ColumnElement[Any]) -> tuple[ColumnElement[Any], ...]:
+    """Rows with a column ``position`` are told in that order."""
+    return (chosen.c.position,) if "position" in chosen.c else otherwise
+
+
+def _resources(source: FromClause, backend: Subquery) -> FromClause:
+    at_backend = (backend.c.content_type_id == resource.c.content_type_id) & (
+        backend.c.object_id == resource.c.object_id
+    )
+    return (
+        source.join(offering, offering.c.id == resource.c.offering_id)
+        .join(project, project.c.id == resource.c.project_id)
+        .join(customer, customer.c.id == project.c.customer_id)
+        .outerjoin(plan, plan.c.id == resource.c.plan_id)
+        .outerjoin(backend, at_backend)
+    )
+
+
+def _with_actor(parts: list[Any], source: FromClause, actor: Actor | None) -> tuple[list[Any], FromClause]:
+    if actor is None:
+        return parts, source
+    acting = core.user.alias("acting")
+    return [*parts, user_context(acting)], source.outerjoin(acting, acting.c.id == actor.user_id)
+
+
+def _resource_context(backend: Subquery) -> ColumnElement[Any]:
+    own = json_object(
+        resource_uuid=hex_of(resource.c.uuid),
+        resource_name=resource.c.name,
+        resource_created=python_time(resource.c.created),
+        resource_modified=python_time(resource.c.modified),
+        resource_attributes=resource.c.attributes,
+        resource_cost=amount(resource.c.cost),
+        resource_limits=resource.c.limits,
+        resource_backend_metadata=resource.c.backend_metadata,
+        resource_get_state_display=shown(ResourceState, resource.c.state),
+        resource_backend_uuid=python_text(hex_of(backend.c.uuid)),
+        resource_backend_type=python_text(backend.c.type),
+    )
+    return merged(
+        own,
+        project_context(project),
+        customer_context(customer),
+        named_context(offering, "offering"),
+        optional_context(plan, "plan", missing="resource_plan"),
+    )
+
+
+def _order_context() -> ColumnElement[Any]:
+    own = json_object(
+        order_uuid=hex_of(order.c.uuid),
+        order_created=python_time(order.c.created),
+        order_modified=python_time(order.c.modified),
+        order_cost=amount(order.c.cost),
+        order_limits=order.c.limits,
+        order_attributes=order.c.attributes,
+        order_get_state_display=shown(OrderState, order.c.state),
+        order_get_type_display=shown(OrderType, order.c.type),
+        order_consumer_reviewed_at=python_time(order.c.consumer_reviewed_at),
+        order_provider_reviewed_at=python_time(order.c.provider_reviewed_at),
+    )
+    return merged(
+        own,
+        optional_context(order_plan, "plan", missing="order_plan"),
+        user_context(author, "created_by", missing="order_created_by"),
+        user_context(consumer, "consumer_reviewed_by", missing="order_consumer_reviewed_by"),
+        user_context(provider, "provider_reviewed_by", missing="order_provider_reviewed_by"),
+    )
+
+
+def _resource_feeds(work: Work) -> list[ColumnElement[Any]]:
+    return [
+        json_list(cast(work.content_types(app, model), Integer), table.c.id)
+        for app, model, table in (
+            ("marketplace", "resource", resource),
+            ("structure", "project", project),
+            ("structure", "customer", customer),
+        )
+    ]

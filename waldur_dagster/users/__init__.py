@@ -1,0 +1,1 @@
+"""Users of the platform and invitations to become one."""
