@@ -6,7 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, Subquery, Table, Text, Uuid, cast, literal, null, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Select,
+    Subquery,
+    Table,
+    Text,
+    Uuid,
+    cast,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from waldur_dagster.schema import aws, azure, digitalocean, firecrest, openstack, rancher, slurm, vmware
 from waldur_dagster.work import Work
@@ -125,6 +138,6 @@ def backends(work: Work) -> Subquery:
     ]
     if not parts:
         columns = {"content_type_id": Integer, "object_id": Integer, "uuid": Uuid, "type": Text}
-        nothing = (cast(null(), kind).label(name) for name, kind in columns.items())
+        nothing: list[ColumnElement[Any]] = [cast(null(), kind).label(name) for name, kind in columns.items()]
         parts = [select(*nothing).where(literal(value=False))]
     return union_all(*parts).subquery("backends")
