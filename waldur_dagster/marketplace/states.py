@@ -21,6 +21,13 @@ class ResourceState(IntEnum):
         return "OK" if self is ResourceState.OK else self.name.capitalize()
 
 
+class OfferingState(IntEnum):
+    DRAFT = 1
+    ACTIVE = 2
+    PAUSED = 3
+    ARCHIVED = 4
+
+
 class OrderState(IntEnum):
     PENDING_CONSUMER = 1
     EXECUTING = 2

@@ -43,16 +43,16 @@ class Mail(_Message):
 
 
 class WebCall(_Message):
-    """An event for a web hook, as JSON or as a form."""
+    """A POST without credentials: an event for a web hook, as JSON or as a form; without ``fields`` it has no body."""
 
     kind: Literal["webhook"] = "webhook"
     url: str
     form: bool = False
     verify: bool = True
-    fields: dict[str, Any]
+    fields: dict[str, Any] | None = None
 
     def __str__(self) -> str:
-        return f"POST {self.url.split('?')[0]}: {self.fields.get('event_type', '')}"
+        return f"POST {self.url.split('?')[0]}: {(self.fields or {}).get('event_type', 'no body')}"
 
 
 class Handover(_Message):

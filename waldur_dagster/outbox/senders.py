@@ -166,11 +166,13 @@ def as_email(mail: Mail) -> EmailMessage:
 
 
 def call_web_hook(call: WebCall) -> None:
-    """POST an event. An answer of any status counts as delivered (spec core 1.7)."""
+    """POST an event, or nothing but the call. An answer of any status counts as delivered (spec core 1.7)."""
     fields = call.fields
     try:
         with httpx.Client(verify=call.verify, timeout=WEB_HOOK_TIMEOUT) as client:
-            if call.form:
+            if fields is None:
+                client.post(call.url)
+            elif call.form:
                 client.post(call.url, data=fields | {"context": json.dumps(fields.get("context"))})
             else:
                 client.post(call.url, json=fields)
