@@ -6,17 +6,20 @@ string, ``{ env = "NAME" }`` takes the value of an environment variable instead.
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from waldur_dagster.catalog import CATALOG, FAMILIES
 from waldur_dagster.settings import Settings
+from waldur_dagster.timetable import check_cron
 
 CONFIG_VARIABLE = "WALDUR_DAGSTER_CONFIG"
 
@@ -84,6 +87,11 @@ class EntryOptions(Section):
     running: bool | None = None
     schedule: str | None = None
 
+    @field_validator("schedule")
+    @classmethod
+    def _can_be_kept(cls, value: str | None) -> str | None:
+        return value if value is None else check_cron(value)
+
 
 class Deployment(Section):
     """All of the file. ``waldur`` holds the settings of Waldur's Django configuration under Waldur's own names."""
@@ -104,6 +112,15 @@ class Deployment(Section):
     def _is_known(cls, value: str | None) -> str | None:
         if value is not None:
             _zone(value)
+        return value
+
+    @field_validator("families", "entries")
+    @classmethod
+    def _are_documented(cls, value: dict[str, EntryOptions], info: ValidationInfo) -> dict[str, EntryOptions]:
+        known = FAMILIES if info.field_name == "families" else CATALOG
+        for name in value.keys() - set(known):
+            close = difflib.get_close_matches(name, known, n=1)
+            raise ValueError(f"has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
         return value
 
     @property

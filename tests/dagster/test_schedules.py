@@ -1,0 +1,179 @@
+"""Schedules: what a tick asks for, and when it rather skips."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from sqlalchemy import text
+
+from tests.scene import Scene
+from waldur_dagster.catalog import CATALOG, entry
+from waldur_dagster.definitions import build_definitions, implemented_entries
+from waldur_dagster.deployment import ConfigurationError, Deployment, load_deployment, parse_deployment
+
+BILLING = "waldur-create-invoices"
+REMINDERS = "send-notifications-about-upcoming-ends"
+TICK = datetime(2025, 3, 31, 21, tzinfo=UTC)  # the first of April in Tallinn
+ELSEWHERE = {"database": {"url": "postgresql://waldur:hidden-word@127.0.0.1:1/waldur"}}
+
+
+@pytest.fixture(scope="module")
+def kept_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """Schedules open the instance anew, so it has to be on disk."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
+        yield made
+
+
+@pytest.fixture
+def instance(kept_instance: dg.DagsterInstance) -> dg.DagsterInstance:
+    kept_instance.wipe()
+    return kept_instance
+
+
+def _tick(deployment: Deployment, name: str, instance: dg.DagsterInstance) -> Any:
+    """What one tick of an entry's schedule comes to: its run requests, or the reason to skip."""
+    definitions = build_definitions(deployment)
+    repository = definitions.get_repository_def()
+    with dg.build_schedule_context(instance, scheduled_execution_time=TICK, repository_def=repository) as context:
+        return repository.get_schedule_def(entry(name).dagster_name).evaluate_tick(context)
+
+
+def _run_of_billing(status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    job, location = entry(BILLING).dagster_name, RegisteredCodeLocationOrigin("waldur")
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
+    return dg.DagsterRun(job, str(uuid.uuid4()), status=status, tags=entry(BILLING).tags, remote_job_origin=origin)
+
+
+def _schedules(**document: Any) -> dict[str, dg.ScheduleDefinition]:
+    repository = build_definitions(parse_deployment(ELSEWHERE | document)).get_repository_def()
+    return {schedule.name: schedule for schedule in repository.schedule_defs}
+
+
+@pytest.mark.parametrize("name", [BILLING, REMINDERS])
+def test_a_tick_asks_for_a_run_of_its_instant_under_a_key_of_its_own(
+    outbox_scene: Scene, instance: dg.DagsterInstance, name: str
+) -> None:
+    (request,) = _tick(outbox_scene.deployment(time_zone="Europe/Tallinn"), name, instance).run_requests
+    tick = datetime.fromisoformat(request.run_config["resources"]["site"]["config"]["as_of"])
+    assert (tick, tick.tzinfo is not None) == (TICK, True)
+    assert request.run_key == f"{name} {tick.isoformat()}"
+    assert request.tags.items() >= entry(name).tags.items()
+    assert set(entry(name).tags) == {"waldur/entry", "waldur/task", "waldur/family"}
+
+
+def test_billing_is_asked_for_the_month_that_the_tick_falls_into_at_the_site(
+    outbox_scene: Scene, instance: dg.DagsterInstance
+) -> None:
+    for zone, partition in (("Europe/Tallinn", "2025-04-01"), ("UTC", "2025-03-01")):
+        (request,) = _tick(outbox_scene.deployment(time_zone=zone), BILLING, instance).run_requests
+        assert request.partition_key == partition
+        assert request.tags["dagster/partition"] == partition
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+def test_a_tick_skips_while_the_predecessor_is_unfinished(
+    outbox_scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    run = _run_of_billing(status)
+    instance.add_run(run)
+    skipped = _tick(outbox_scene.deployment(), BILLING, instance)
+    assert not skipped.run_requests
+    assert skipped.skip_message == f"Run {run.run_id} of {BILLING} is {status.value.lower()} still."
+    assert _tick(outbox_scene.deployment(), REMINDERS, instance).run_requests, "other entries are not held up"
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
+def test_a_finished_predecessor_holds_up_nothing(
+    outbox_scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    instance.add_run(_run_of_billing(status))
+    assert _tick(outbox_scene.deployment(), BILLING, instance).run_requests
+
+
+def test_a_tick_skips_with_the_reason_when_the_site_lacks_a_table(
+    outbox_scene: Scene, instance: dg.DagsterInstance
+) -> None:
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
+    skipped = _tick(outbox_scene.deployment(), BILLING, instance)
+    assert not skipped.run_requests
+    assert skipped.skip_message == "The site lacks promotions_campaign."
+    assert _tick(outbox_scene.deployment(), REMINDERS, instance).run_requests
+
+
+def test_a_tick_skips_with_the_reason_when_the_outbox_is_not_there(scene: Scene, instance: dg.DagsterInstance) -> None:
+    assert "waldur-dagster migrate" in _tick(scene.deployment(), REMINDERS, instance).skip_message
+
+
+def test_a_tick_skips_with_the_reason_when_the_database_is_down(instance: dg.DagsterInstance) -> None:
+    skipped = _tick(parse_deployment(ELSEWHERE), BILLING, instance)
+    assert not skipped.run_requests
+    assert "No connection to postgresql+psycopg://waldur:***@127.0.0.1:1/waldur" in skipped.skip_message
+    assert "hidden-word" not in skipped.skip_message
+
+
+def test_every_implemented_entry_has_exactly_one_schedule_and_the_others_have_none() -> None:
+    repository = build_definitions(parse_deployment(ELSEWHERE)).get_repository_def()
+    targets = sorted(schedule.job_name for schedule in repository.schedule_defs)
+    assert targets == sorted(entry(name).dagster_name for name in implemented_entries())
+    to_come = {e.dagster_name for name, e in CATALOG.items() if name not in implemented_entries()}
+    assert not to_come & {job.name for job in repository.get_all_jobs()}
+
+
+def test_schedules_tick_as_documented_in_the_sites_zone_and_are_off_unless_the_file_says_otherwise() -> None:
+    schedules = _schedules(
+        time_zone="Europe/Tallinn",
+        families={"invoices": {"running": True}},
+        entries={REMINDERS: {"running": False}, "update-invoices-total-cost": {"schedule": "30 2 * * *"}},
+    )
+    billing, totals = schedules[entry(BILLING).dagster_name], schedules["update_invoices_total_cost"]
+    assert (billing.cron_schedule, billing.execution_timezone) == ("0 0 1 * *", "Europe/Tallinn")
+    assert totals.cron_schedule == "30 2 * * *"
+    on, off = dg.DefaultScheduleStatus.RUNNING, dg.DefaultScheduleStatus.STOPPED
+    assert (billing.default_status, totals.default_status) == (on, on)
+    assert schedules[entry(REMINDERS).dagster_name].default_status == off
+    assert {schedule.default_status for schedule in _schedules().values()} == {off}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"entries": {BILLING: {"registered": False}}}, {"families": {"invoices": {"registered": False}}}],
+    ids=["the entry", "its family"],
+)
+def test_what_is_not_registered_has_neither_job_nor_schedule(document: dict) -> None:
+    repository = build_definitions(parse_deployment(ELSEWHERE | document)).get_repository_def()
+    name = entry(BILLING).dagster_name
+    assert name not in {schedule.name for schedule in repository.schedule_defs}
+    assert name not in {job.name for job in repository.get_all_jobs()}
+
+
+def test_an_entry_may_be_registered_in_a_family_that_is_not() -> None:
+    names = set(_schedules(families={"invoices": {"registered": False}}, entries={BILLING: {"registered": True}}))
+    assert entry(BILLING).dagster_name in names and entry(REMINDERS).dagster_name not in names
+
+
+@pytest.mark.parametrize(
+    ("document", "complaint"),
+    [
+        ({"entries": {BILLING: {"schedule": "nightly"}}}, rf"\[entries.{BILLING}.schedule\] 'nightly' is no cron"),
+        ({"entries": {"waldur-create-invoice": {}}}, f"has no waldur-create-invoice; did you mean {BILLING}"),
+        ({"families": {"invoice": {"running": True}}}, r"\[families\] has no invoice; did you mean invoices"),
+    ],
+)
+def test_a_deployment_that_names_what_does_not_exist_is_refused(document: dict, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=complaint):
+        parse_deployment(ELSEWHERE | document)
+
+
+def test_the_schedules_of_the_example_deployment_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WALDUR_DB_PASSWORD", "WALDUR_MAIL_PASSWORD", "WALDUR_CELERY_BROKER_URL"):
+        monkeypatch.setenv(name, "word")
+    example = Path(__file__).parents[2] / "deploy" / "waldur.example.toml"
+    dg.Definitions.validate_loadable(build_definitions(load_deployment(example)))
