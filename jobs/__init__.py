@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from jobs.core import JOBS as CORE
 from jobs.invoices import JOBS as INVOICES
 
-OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**INVOICES}
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES}

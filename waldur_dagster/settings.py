@@ -22,6 +22,27 @@ DEFAULTS: dict[str, Any] = {
         "ENABLE_ACCOUNTING_START_DATE": False,
         "HOMEPORT_URL": "https://example.com/",
         "NOTIFICATION_SUBJECT": "Notifications from Waldur",
+        # Durations are in seconds.
+        "INVITATION_LIFETIME": 7 * 24 * 3600,
+        "GROUP_INVITATION_LIFETIME": 7 * 24 * 3600,
+        "TOKEN_LIFETIME": 3600,
+        "INVITATION_CREATE_MISSING_USER": False,
+        "INVITATION_USE_WEBHOOKS": False,
+        "INVITATION_WEBHOOK_URL": "",
+        "INVITATION_WEBHOOK_TOKEN_URL": "",
+        "INVITATION_WEBHOOK_TOKEN_CLIENT_ID": "",
+        "INVITATION_WEBHOOK_TOKEN_SECRET": "",
+    },
+    "WALDUR_FREEIPA": {
+        "ENABLED": False,
+        "HOSTNAME": "ipa.example.com",
+        "USERNAME": "admin",
+        "PASSWORD": "secret",
+        "VERIFY_SSL": True,
+        "USERNAME_PREFIX": "waldur_",
+        "GROUPNAME_PREFIX": "waldur_",
+        "BLACKLISTED_USERNAMES": ["root"],
+        "GROUP_SYNCHRONIZATION_ENABLED": True,
     },
     "WALDUR_INVOICES": {
         "ISSUER_DETAILS": {

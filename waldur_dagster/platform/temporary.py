@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Column, Insert, MetaData, Select, Table, func, select, text
+from sqlalchemy import Column, Insert, MetaData, Select, Table, TableClause, Update, func, select, text
 from sqlalchemy.schema import CreateTable
 
 from waldur_dagster.work import Work
@@ -19,15 +19,15 @@ def temporary_table(work: Work, name: str, source: Select[Any]) -> Table:
     return kept
 
 
-def temporary_returned(work: Work, name: str, statement: Insert) -> Table:
-    """Keep the rows that an ``INSERT ... RETURNING`` makes, counted as inserted."""
+def temporary_returned(work: Work, name: str, statement: Insert | Update) -> Table:
+    """Keep the rows that an ``INSERT`` or ``UPDATE ... RETURNING`` makes or changes, counted as such."""
+    assert isinstance(statement.table, TableClause)
     made = statement.cte("made")
     columns = [Column(c.name, c.type) for c in made.c]
     kept = _create(work, name, columns)
     work.connection.execute(kept.insert().from_select([c.name for c in columns], select(*made.c)))
-    work.outcome.changed(
-        statement.table.name, "inserted", work.connection.scalar(select(func.count()).select_from(kept)) or 0
-    )
+    count = work.connection.scalar(select(func.count()).select_from(kept)) or 0
+    work.outcome.changed(statement.table.name, "inserted" if isinstance(statement, Insert) else "updated", count)
     _analyze(work, kept)
     return kept
 
