@@ -1,6 +1,7 @@
 """Operational jobs of the core family."""
 
 from jobs.entry_job import entry_job
+from waldur_dagster.permissions.expiry import revoke_expired_roles
 from waldur_dagster.structure.permission_reviews import create_customer_permission_reviews
 from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
 from waldur_dagster.users.invitation_expiry import cancel_expired_invitations, remind_of_pending_invitations
@@ -12,6 +13,7 @@ WORK = {
     "send-reminder-for-pending-invitations": remind_of_pending_invitations,
     "create_customer_permission_reviews": create_customer_permission_reviews,
     "valimo-auth-cleanup-auth-results": delete_old_auth_results,
+    "check-expired-permissions": revoke_expired_roles,
 }
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()}

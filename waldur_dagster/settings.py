@@ -79,6 +79,9 @@ DEFAULTS: dict[str, Any] = {
         "SEND_CUSTOMER_INVOICES": False,
     },
     "WALDUR_PAYPAL": {"ENABLED": False},
+    "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
+    "WALDUR_FREEIPA": {"ENABLED": False, "GROUP_SYNCHRONIZATION_ENABLED": True},
+    "WALDUR_SLURM": {"ENABLED": False},
 }
 
 

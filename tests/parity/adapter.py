@@ -33,9 +33,9 @@ class Observed:
 def run(case: dict[str, Any], url: str) -> Observed:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     migrate(engine)
-    refused = {
-        address for address in json.dumps((case.get("extra") or {}).get("smtp") or []).split('"') if "@" in address
-    }
+    extra = case.get("extra")
+    facts = extra if isinstance(extra, dict) else {}  # a list tells of what the reference queued
+    refused = {address for address in json.dumps(facts.get("smtp") or []).split('"') if "@" in address}
     with mail_server(refused=refused) as server:
         deployment = parse_deployment(
             {

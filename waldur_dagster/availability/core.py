@@ -1,9 +1,20 @@
 """What the entries of the core family need of a site."""
 
-from waldur_dagster.availability.needs import MAILS, Needs
-from waldur_dagster.schema import django, permissions, structure, users, valimo
+from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
+from waldur_dagster.schema import analytics, core, django, marketplace, permissions, quotas, structure, users, valimo
 
 INVITATIONS = (*MAILS, django.content_type, users.invitation, structure.customer, structure.project)
+ROLES = (
+    permissions.role,
+    permissions.userrole,
+    core.user,
+    core.sshpublickey,
+    structure.customer,
+    structure.project,
+    marketplace.offering,
+    quotas.quotausage,
+    analytics.dailyquotahistory,
+)
 
 NEEDS = {
     "cancel-expired-invitations": Needs(INVITATIONS),
@@ -19,4 +30,5 @@ NEEDS = {
         )
     ),
     "valimo-auth-cleanup-auth-results": Needs((valimo.authresult,)),
+    "check-expired-permissions": Needs((*EVENTS, *ROLES)),
 }
