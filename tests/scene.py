@@ -107,18 +107,22 @@ class Scene:
     def owner(self, customer: int, email: str, **values: Any) -> int:
         """An active user with the role CUSTOMER.OWNER of a customer."""
         user = self.user(email, **values)
-        roles = self.rows(permissions.role, name="CUSTOMER.OWNER")
-        role = (
-            roles[0].id
-            if roles
+        self.role(user, "CUSTOMER.OWNER", "customer", customer)
+        return user
+
+    def role(self, user: int, name: str, model: str, object_id: int, *, system: bool = True, **values: Any) -> int:
+        """An active role of a user on a customer, a project, an offering ...; the kind of role is made when missing."""
+        content_type = self.one(django.content_type, model=model).id
+        known = self.rows(permissions.role, name=name)
+        kind = (
+            known[0].id
+            if known
             else self.add(
-                permissions.role, name="CUSTOMER.OWNER", is_system_role=True, is_active=True, content_type_id=1
+                permissions.role, name=name, is_system_role=system, is_active=True, content_type_id=content_type
             )
         )
-        self.add(
-            permissions.userrole, user_id=user, role_id=role, content_type_id=1, object_id=customer, is_active=True
-        )
-        return user
+        held = {"is_active": True, "content_type_id": content_type, "object_id": object_id} | values
+        return self.add(permissions.userrole, user_id=user, role_id=kind, **held)
 
     def user(self, email: str, **values: Any) -> int:
         defaults = {"is_active": True, "notifications_enabled": True, "username": f"user{next(self._numbers)}"}
