@@ -80,7 +80,6 @@ DEFAULTS: dict[str, Any] = {
     },
     "WALDUR_PAYPAL": {"ENABLED": False},
     "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
-    "WALDUR_FREEIPA": {"ENABLED": False, "GROUP_SYNCHRONIZATION_ENABLED": True},
     "WALDUR_SLURM": {"ENABLED": False},
 }
 
