@@ -183,7 +183,7 @@ def _with_environment(value: Any, source: str, path: tuple[str, ...]) -> Any:
     if isinstance(value, dict):
         if set(value) == {"env"}:
             name = value["env"]
-            if name not in os.environ:
+            if not os.environ.get(name):
                 raise ConfigurationError(f"{source}: [{'.'.join(path)}] wants the environment variable {name}; set it.")
             return os.environ[name]
         return {key: _with_environment(item, source, (*path, key)) for key, item in value.items()}

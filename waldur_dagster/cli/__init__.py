@@ -1,12 +1,14 @@
 """The command ``waldur-dagster``: what operators do outside the Dagster UI."""
 
 import sys
+import warnings
 
+import dagster as dg
 import typer
 from rich.console import Console
 
 from waldur_dagster.catalog import UnknownEntry
-from waldur_dagster.cli import cutover, demo, doctor, outbox, schedules
+from waldur_dagster.cli import cutover, demo, doctor, outbox, readme, schedules
 from waldur_dagster.deployment import ConfigurationError, load_deployment
 from waldur_dagster.outbox.migrate import migrate as migrate_outbox
 from waldur_dagster.site import Site, SiteUnreachable
@@ -17,6 +19,7 @@ app.add_typer(schedules.app, name="schedules")
 app.add_typer(outbox.app, name="outbox")
 app.command(name="cutover")(cutover.cutover)
 app.command(name="doctor")(doctor.doctor)
+app.command(name="readme", hidden=True)(readme.readme)
 
 
 @app.command()
@@ -30,6 +33,8 @@ def migrate() -> None:
 
 def main() -> None:
     """Run the command; what is wrong with the deployment or its database is told in one line, with exit status 2."""
+    # Dagster warns of beta parameters that it sets itself.
+    warnings.filterwarnings("ignore", category=dg.BetaWarning, module="dagster")
     try:
         app()
     except (ConfigurationError, SiteUnreachable, UnknownEntry) as problem:
