@@ -1,22 +1,17 @@
 """What the month costs, by organization, project and offering: a table, kept as Parquet, and a plot."""
 
-import base64
-import io
-from typing import Any
-
 import dagster as dg
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from sqlalchemy import func, select
 
+from assets.report import Report, largest_columns, new_figure, report_asset
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 
-mpl.use("Agg")
 SHOWN_CUSTOMERS, SHOWN_OFFERINGS = 15, 6
 COLUMNS = ["customer", "project", "offering", "items", "price"]
 
@@ -50,60 +45,31 @@ def costs(work: Work, month: Month) -> pd.DataFrame:
 def plot(frame: pd.DataFrame, month: Month, currency: str) -> Figure:
     """The dearest customers as bars, made of their offerings."""
     table = frame.pivot_table(index="customer", columns="offering", values="price", aggfunc="sum", fill_value=0.0)
-    largest = table.sum().nlargest(SHOWN_OFFERINGS).index
-    rest = table.drop(columns=largest).sum(axis=1)
-    table = table[largest]
-    if rest.abs().sum() > 0:
-        table = table.assign(**{"other offerings": rest})
+    table = largest_columns(table, SHOWN_OFFERINGS, "other offerings")
     table = table.loc[table.sum(axis=1).nlargest(SHOWN_CUSTOMERS).index[::-1]]
-    figure = Figure(figsize=(10, 1.5 + 0.35 * max(len(table), 3)), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = new_figure(len(table))
     if len(table):
         table.plot.barh(stacked=True, ax=axes, width=0.75, colormap="tab10")
         axes.legend(title="", frameon=False, fontsize=8)
     axes.set(title=f"Costs in {month}", xlabel=f"{currency}, without VAT", ylabel="")
-    axes.spines[["top", "right"]].set_visible(False)
     return figure
 
 
-def as_png(figure: Figure) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=110)
-    return stream.getvalue()
-
-
-def build(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    @dg.asset(
-        name="cost_report",
-        group_name="reports",
-        partitions_def=partitions,
-        deps=["invoices"],
-        io_manager_key="parquet",
-        required_resource_keys={"site"},
-        automation_condition=dg.AutomationCondition.eager(),
-        kinds={"pandas", "parquet"},
-        description="What the month costs by organization, project and offering.",
-    )
-    def cost_report(context: dg.AssetExecutionContext) -> pd.DataFrame:
-        site: RunSite = context.resources.site
-        with site.step(context.op_execution_context, "cost report") as work:
-            frame = costs(work, site.month)
-            picture = as_png(plot(frame, site.month, work.constance["CURRENCY_NAME"]))
-        file = site.deployment.reports / "plots" / f"cost_report-{site.month}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(picture)
-        context.add_output_metadata(_metadata(frame, picture) | {"plot file": dg.MetadataValue.path(file)})
-        return frame
-
-    return cost_report
-
-
-def _metadata(frame: pd.DataFrame, picture: bytes) -> dict[str, Any]:
-    encoded = base64.b64encode(picture).decode()
-    return {
+def report(work: Work, site: RunSite) -> Report:
+    frame = costs(work, site.month)
+    figures = {
         "customers": int(frame["customer"].nunique()),
         "items": int(frame["items"].sum()),
         "price": float(frame["price"].sum()),
-        "plot": dg.MetadataValue.md(f"![costs](data:image/png;base64,{encoded})"),
-        "dearest": dg.MetadataValue.md(frame.head(10).to_markdown(index=False, floatfmt=".2f")),
     }
+    return Report(frame, plot(frame, site.month, work.constance["CURRENCY_NAME"]), figures, frame.head(10))
+
+
+def build(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
+    return report_asset(
+        "cost_report",
+        report,
+        deps=["invoices"],
+        partitions=partitions,
+        description="What the month costs by organization, project and offering.",
+    )

@@ -5,14 +5,13 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Select, cast, exists, func, or_, select
 
+from assets.violations import of_month, violation_check
 from waldur_dagster.invoices.items import BILLED_TYPES, CREATING, TERMINATED
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.invoices.month import Month
-from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import invoices, marketplace, structure
 
 invoice, item = invoices.invoice, invoices.invoiceitem
-SHOWN = 20
 
 
 def stale_totals(month: Month) -> Select[Any]:
@@ -84,26 +83,7 @@ CHECKS = {
 
 
 def build() -> list[dg.AssetChecksDefinition]:
-    return [_check(name, violations, grave=grave) for name, (violations, grave) in CHECKS.items()]
-
-
-def _check(name: str, violations: Any, *, grave: bool) -> dg.AssetChecksDefinition:
-    """A check that passes when a query finds nothing; what it finds is shown."""
-
-    @dg.asset_check(
-        asset="invoices",
-        name=name,
-        description=violations.__doc__,
-        required_resource_keys={"site"},
-    )
-    def check(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        site: RunSite = context.resources.site
-        with site.site.engine.connect() as connection:
-            found = connection.execute(violations(site.month)).fetchmany(SHOWN)
-        return dg.AssetCheckResult(
-            passed=not found,
-            severity=dg.AssetCheckSeverity.ERROR if grave else dg.AssetCheckSeverity.WARN,
-            metadata={"violations": len(found)} | {f"{n}": str(row._asdict()) for n, row in enumerate(found, 1)},
-        )
-
-    return check
+    return [
+        violation_check("invoices", name, of_month(violations), str(violations.__doc__), grave=grave)
+        for name, (violations, grave) in CHECKS.items()
+    ]

@@ -5,7 +5,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.sources import TABLES, source
+from assets.entry_asset import entry_asset, of_month
+from assets.sources import BILLING_TABLES, source
 from waldur_dagster.catalog import entry
 from waldur_dagster.invoices import billing
 from waldur_dagster.invoices.month import Month
@@ -60,7 +61,7 @@ def _invoices(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         billing.ENTRY,
         billing.switch_announced_prices,
         "Prices announced for this month take effect.",
-        waits_for=TABLES,
+        waits_for=BILLING_TABLES,
     )
     close = _step(
         "close_past_invoices",
@@ -86,7 +87,7 @@ def _invoices(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
         name="invoices",
         group_name=GROUP,
         partitions_def=partitions,
-        ins={table: dg.AssetIn(source(table), dagster_type=dg.Nothing) for table in TABLES},
+        ins={table: dg.AssetIn(source(table), dagster_type=dg.Nothing) for table in BILLING_TABLES},
         description=entry(billing.ENTRY).description,
         kinds={"postgresql"},
         tags={"waldur/entry": billing.ENTRY},
@@ -97,48 +98,19 @@ def _invoices(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     return invoices
 
 
-def _asset(
-    name: str, entry_name: str, do: Step, partitions: dg.PartitionsDefinition, deps: list[Any]
-) -> dg.AssetsDefinition:
-    """An asset of one step, for an entry of the catalog."""
-
-    @dg.asset(
-        name=name,
-        group_name=GROUP,
-        partitions_def=partitions,
-        deps=deps,
-        description=entry(entry_name).description,
-        required_resource_keys={"site"},
-        kinds={"postgresql"},
-        tags={"waldur/entry": entry_name},
-    )
-    def asset(context: dg.AssetExecutionContext) -> None:
-        site: RunSite = context.resources.site
-        with site.step(context.op_execution_context, entry_name) as work:
-            do(work, site.month)
-        site.finish(context.op_execution_context, entry_name)
-
-    return asset
-
-
 def _invoice_totals(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    return _asset("invoice_totals", TOTALS, refresh_month_totals, partitions, ["invoices"])
+    return entry_asset(
+        "invoice_totals", TOTALS, of_month(refresh_month_totals), group=GROUP, deps=["invoices"], partitions=partitions
+    )
 
 
 def _monthly_report(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
     deps = ["invoices", source("invoices_paymentprofile")]
-    return _asset("monthly_invoicing_report", MONTHLY_REPORT, send_monthly_report, partitions, deps)
-
-
-def jobs() -> dict[str, Any]:
-    """The asset jobs by the entry that each implements."""
-    chosen = {billing.ENTRY: "invoices", TOTALS: "invoice_totals", MONTHLY_REPORT: "monthly_invoicing_report"}
-    return {
-        name: dg.define_asset_job(
-            entry(name).dagster_name,
-            selection=[asset],
-            description=entry(name).description,
-            tags=entry(name).tags,
-        )
-        for name, asset in chosen.items()
-    }
+    return entry_asset(
+        "monthly_invoicing_report",
+        MONTHLY_REPORT,
+        of_month(send_monthly_report),
+        group=GROUP,
+        deps=deps,
+        partitions=partitions,
+    )

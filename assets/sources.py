@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-TABLES = {
+BILLING_TABLES = {
     "structure_customer": "Organizations: who is billed, at what tax rate.",
     "structure_project": "Projects of organizations; removed ones are billed as well.",
     "marketplace_resource": "What is sold: plan, limits and state of every resource.",
@@ -12,6 +12,16 @@ TABLES = {
     "invoices_paymentprofile": "How organizations pay; contracts with a fixed price.",
     "promotions_discountedresource": "Resources that take part in a campaign.",
 }
+QUOTA_TABLES = {
+    "marketplace_resourceplanperiod": "Which plan a resource had, from when until when.",
+    "marketplace_offering": "What is offered, by category.",
+    "marketplace_order": "Orders of offerings.",
+    "permissions_userrole": "Who has which role where.",
+    "plugin_resources": "Servers, disks, allocations and so on, as the plugins made them: 36 tables.",
+    "quotas_quotausage": "The log of quota usage: each row a change.",
+    "quotas_quotalimit": "Limits of quotas.",
+}
+TABLES = BILLING_TABLES | QUOTA_TABLES
 
 
 def source(table: str) -> dg.AssetKey:

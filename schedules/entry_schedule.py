@@ -5,10 +5,10 @@ from typing import Any
 
 import dagster as dg
 
+from assets.partitions import partition_key
 from waldur_dagster.availability import missing_parts
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.site import Site, SiteUnreachable
 from waldur_dagster.timetable import cron_of
 
@@ -21,14 +21,17 @@ UNFINISHED = [
 ]
 
 
-def build_schedules(deployment: Deployment, jobs: Mapping[str, Any]) -> list[dg.ScheduleDefinition]:
-    """A schedule for each job, by the entry that it implements."""
-    return [_schedule(deployment, entry(name), job) for name, job in jobs.items()]
+def build_schedules(
+    deployment: Deployment, jobs: Mapping[str, Any], partitions: Mapping[str, dg.PartitionsDefinition]
+) -> list[dg.ScheduleDefinition]:
+    """A schedule for each job, by the entry that it implements; jobs without partitions are not in ``partitions``."""
+    return [_schedule(deployment, entry(name), job, partitions.get(name)) for name, job in jobs.items()]
 
 
-def _schedule(deployment: Deployment, documented: Entry, job: Any) -> dg.ScheduleDefinition:
+def _schedule(
+    deployment: Deployment, documented: Entry, job: Any, partitions: dg.PartitionsDefinition | None
+) -> dg.ScheduleDefinition:
     options = deployment.options(documented.name, documented.family)
-    partitioned = not isinstance(job, dg.JobDefinition)  # asset jobs are made when their assets are known
 
     @dg.schedule(
         name=documented.dagster_name,
@@ -46,7 +49,7 @@ def _schedule(deployment: Deployment, documented: Entry, job: Any) -> dg.Schedul
         return dg.RunRequest(
             run_key=f"{documented.name} {tick.isoformat()}",
             run_config={"resources": {"site": {"config": {"as_of": tick.isoformat()}}}},
-            partition_key=Month.of(tick, deployment.zone).first.isoformat() if partitioned else None,
+            partition_key=partition_key(partitions, tick),
             tags=documented.tags,
         )
 

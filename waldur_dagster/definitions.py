@@ -22,7 +22,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
         assets=layer.assets,
         asset_checks=layer.checks,
         jobs=[*registered.values(), *SENSOR_JOBS],
-        schedules=build_schedules(deployment, registered),
+        schedules=build_schedules(deployment, registered, layer.partitions),
         sensors=build_sensors(deployment),
         resources={"site": site_resource(deployment), **layer.resources},
         # All steps of a run in one process: they share the lock of their entry, and in a dry run one transaction.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -15,7 +15,7 @@ from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.delivery import Delivered, deliver
 from waldur_dagster.outcome import Finding, Outcome
 from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
-from waldur_dagster.work import Work
+from waldur_dagster.work import Refused, Work
 
 OPTIONS = {
     "as_of": dg.Field(
@@ -56,26 +56,36 @@ class RunSite:
         """What the run's options say, else the beginning of its partition, else when the run was created."""
         if self._as_of is None and self._partition is not None:
             return self.month.start
+        return self.present
+
+    @property
+    def present(self) -> datetime:
+        """What the run's options say, else when the run was created: for work that depends on today's state."""
         return self._as_of or self._created
 
     @property
     def month(self) -> Month:
         """The month that the run's partition names, else the one that ``as_of`` falls into."""
         if self._partition is None:
-            return Month.of(self._as_of or self._created, self.deployment.zone)
+            return Month.of(self.present, self.deployment.zone)
         first = datetime.fromisoformat(self._partition)
         return Month(first.year, first.month, self.deployment.zone)
 
+    @property
+    def day(self) -> date:
+        """The day that the run's partition names, else the UTC date of the present."""
+        return date.fromisoformat(self._partition) if self._partition else self.present.astimezone(UTC).date()
+
     @contextmanager
-    def step(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Work]:
+    def step(self, context: dg.OpExecutionContext, entry: str, as_of: datetime | None = None) -> Iterator[Work]:
         """One unit of work of one step; its figures become metadata of the step's output.
 
-        Raises dg.Failure, for which Dagster tries no retry, when another run has the entry.
+        Raises dg.Failure, for which Dagster tries no retry, when another run has the entry or the work is refused.
         """
         try:
-            with self.site.work(entry, self.as_of) as work:
+            with self.site.work(entry, as_of or self.as_of) as work:
                 yield work
-        except AlreadyRunning as problem:
+        except (AlreadyRunning, Refused) as problem:
             raise dg.Failure(str(problem), allow_retries=False) from None
         except SiteUnreachable as problem:
             raise dg.Failure(str(problem)) from None

@@ -23,6 +23,10 @@ from waldur_dagster.settings import Settings
 _KINDS = ((AnyInsert, "inserted"), (Update, "updated"), (Delete, "deleted"))
 
 
+class Refused(Exception):
+    """What was asked for cannot be done, and trying again would not help; the text says why, and what to do."""
+
+
 @dataclass
 class Work:
     """What a job's code is given: the open transaction and the facts of the run.

@@ -11,11 +11,11 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import create_engine, select
 
+from assets.partitions import partition_key
 from tests.mail_server import mail_server
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.deployment import parse_deployment
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.outbox.tables import message as outbox_message
 
@@ -45,10 +45,9 @@ def run(case: dict[str, Any], url: str) -> Observed:
             }
         )
         job = build_definitions(deployment).resolve_job_def(entry(case["job"]).dagster_name)
-        month = Month.of(datetime.fromisoformat(case["now"]), deployment.zone)
         result = job.execute_in_process(
             run_config={"resources": {"site": {"config": {"as_of": case["now"]}}}},
-            partition_key=month.first.isoformat() if job.partitions_def else None,
+            partition_key=partition_key(job.partitions_def, datetime.fromisoformat(case["now"])),
             instance=dg.DagsterInstance.ephemeral(),
             raise_on_error=False,
         )

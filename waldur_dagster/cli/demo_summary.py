@@ -23,7 +23,7 @@ def summary(console: Console, deployment: Deployment, home: DemoHome, month: Mon
         console.print(_closed(connection, month.previous))
     engine.dispose()
     mails = sorted(home.mails.glob("*.eml")) if home.mails.exists() else []
-    plot = home.reports / "plots" / f"cost_report-{month}.png"
+    plot = home.reports / "plots" / f"cost_report-{month.first}.png"
     console.print(
         Panel.fit(
             f"Mails      {len(mails)} in {home.mails}/\n"

@@ -1,0 +1,1 @@
+"""Quotas: what is counted, its correction, and its daily history (spec quotas)."""
