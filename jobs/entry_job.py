@@ -13,8 +13,10 @@ from waldur_dagster.work import Work
 def entry_job(name: str, do: Callable[[Work], Any]) -> dg.JobDefinition:
     """A job of one op for an entry of the catalog; ``do`` is its work, in one transaction."""
     documented = entry(name)
+    # A job and its op must not have the same name.
+    op_name = do.__name__ if do.__name__ != documented.dagster_name else f"do_{do.__name__}"
 
-    @dg.op(name=do.__name__, description=do.__doc__, required_resource_keys={"site"}, out=dg.Out(dg.Nothing))
+    @dg.op(name=op_name, description=do.__doc__, required_resource_keys={"site"}, out=dg.Out(dg.Nothing))
     def run(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
         with site.step(context, name) as work:
