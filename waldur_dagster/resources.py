@@ -42,14 +42,12 @@ class RunSite:
 
     def __init__(self, deployment: Deployment, run: dg.DagsterRun, created: datetime, options: Mapping[str, Any]):
         self.deployment = deployment
+        self._as_of = _instant(options["as_of"]) if "as_of" in options else None
         self.dry_run: bool = options["dry_run"]
         self.site = Site(deployment, dry_run=self.dry_run, run_id=run.run_id)
         self._partition = run.tags.get("dagster/partition")
-        self._as_of = datetime.fromisoformat(options["as_of"]) if "as_of" in options else None
         self._created = created
         self._deliver: bool = options["deliver"] and not self.dry_run
-        if self._as_of is not None and self._as_of.tzinfo is None:
-            raise dg.Failure(f"as_of {options['as_of']} has no offset; write e.g. 2025-04-01T00:00:00+03:00")
 
     @property
     def as_of(self) -> datetime:
@@ -107,6 +105,18 @@ class RunSite:
                 metadata={"failures": _table(failures)},
                 allow_retries=False,
             )
+
+
+def _instant(text: str) -> datetime:
+    """The option ``as_of``. Raises dg.Failure when it is no instant, or one of an unknown time zone."""
+    example = "write e.g. 2025-04-01T00:00:00+03:00"
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise dg.Failure(f"as_of {text} is no instant; {example}", allow_retries=False) from None
+    if instant.tzinfo is None:
+        raise dg.Failure(f"as_of {text} has no offset; {example}", allow_retries=False)
+    return instant
 
 
 def site_resource(deployment: Deployment) -> dg.ResourceDefinition:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,6 @@ BILLING = "waldur-create-invoices"
 REMINDERS = "send-notifications-about-upcoming-ends"
 TICK = datetime(2025, 3, 31, 21, tzinfo=UTC)  # the first of April in Tallinn
 ELSEWHERE = {"database": {"url": "postgresql://waldur:hidden-word@127.0.0.1:1/waldur"}}
-
-
-@pytest.fixture(scope="module")
-def kept_instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
-    """Schedules open the instance anew, so it has to be on disk."""
-    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster"))) as made:
-        yield made
-
-
-@pytest.fixture
-def instance(kept_instance: dg.DagsterInstance) -> dg.DagsterInstance:
-    kept_instance.wipe()
-    return kept_instance
 
 
 def _tick(deployment: Deployment, name: str, instance: dg.DagsterInstance) -> Any:
