@@ -1,6 +1,7 @@
 """Operational jobs of the core family."""
 
 from jobs.entry_job import entry_job
+from waldur_dagster.notifications.broadcasts import mark_broadcasts_sent, put_broadcasts
 from waldur_dagster.permissions.expiry import revoke_expired_roles
 from waldur_dagster.structure.permission_reviews import create_customer_permission_reviews
 from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
@@ -16,4 +17,8 @@ WORK = {
     "check-expired-permissions": revoke_expired_roles,
 }
 
-JOBS = {name: entry_job(name, do) for name, do in WORK.items()}
+JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    "send-scheduled-broadcast-notifications": entry_job(
+        "send-scheduled-broadcast-notifications", put_broadcasts, then=mark_broadcasts_sent
+    ),
+}

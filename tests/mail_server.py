@@ -15,10 +15,14 @@ from aiosmtpd.controller import Controller
 
 @dataclass
 class MailServer:
-    """``refused``: addresses that are answered with 550; ``busy``: those answered with 451, try again."""
+    """``refused``: addresses that are answered with 550; ``busy``: those answered with 451, try again.
+
+    Mails with one of ``refused_subjects`` are answered with 451 after they were received.
+    """
 
     refused: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
+    refused_subjects: set[str] = field(default_factory=set)
     received: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
     port: int = 0
 
@@ -33,6 +37,8 @@ class MailServer:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
+        if message["Subject"] in self.refused_subjects:
+            return "451 Try again later"
         self.received.append((list(envelope.rcpt_tos), message))
         return "250 OK"
 

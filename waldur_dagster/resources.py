@@ -92,13 +92,17 @@ class RunSite:
             context.log.warning(f"{finding.item} {finding.problem}")
         context.add_output_metadata(metadata_of(work.outcome, dry_run=self.dry_run))
 
-    def finish(self, context: dg.OpExecutionContext, entry: str) -> None:
-        """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""
+    def deliver(self, context: dg.OpExecutionContext, entry: str) -> None:
+        """Send what this run wrote to the outbox for an entry."""
         if self._deliver:
             delivered = deliver(self.site.engine, self.deployment, run_id=self.site.run_id, entry=entry)
             context.add_output_metadata(_delivery_metadata(delivered))
             for key, reason in delivered.failed:
                 context.log.warning(f"not delivered yet, will be tried again: {key}: {reason}")
+
+    def finish(self, context: dg.OpExecutionContext, entry: str) -> None:
+        """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""
+        self.deliver(context, entry)
         if failures := self.site.outcome.failures:
             raise dg.Failure(
                 f"{len(failures)} items failed; everything else is done and committed.",

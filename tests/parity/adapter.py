@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -35,8 +36,9 @@ def run(case: dict[str, Any], url: str) -> Observed:
     migrate(engine)
     extra = case.get("extra")
     facts = extra if isinstance(extra, dict) else {}  # a list tells of what the reference queued
-    refused = {address for address in json.dumps(facts.get("smtp") or []).split('"') if "@" in address}
-    with mail_server(refused=refused) as server:
+    refusals = json.dumps(facts.get("smtp") or "")
+    with mail_server(refused=set(re.findall(r"[\w.+-]+@[\w.-]+\w", refusals))) as server:
+        server.refused_subjects |= set(re.findall(r"with subject '([^']*)'", refusals))
         deployment = parse_deployment(
             {
                 "database": {"url": url},

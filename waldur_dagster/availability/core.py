@@ -1,7 +1,18 @@
 """What the entries of the core family need of a site."""
 
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
-from waldur_dagster.schema import analytics, core, django, marketplace, permissions, quotas, structure, users, valimo
+from waldur_dagster.schema import (
+    analytics,
+    core,
+    django,
+    marketplace,
+    notifications,
+    permissions,
+    quotas,
+    structure,
+    users,
+    valimo,
+)
 
 INVITATIONS = (*MAILS, django.content_type, users.invitation, structure.customer, structure.project)
 ROLES = (
@@ -29,6 +40,7 @@ NEEDS = {
             structure.project,
         )
     ),
+    "send-scheduled-broadcast-notifications": Needs((notifications.broadcastmessage,)),
     "valimo-auth-cleanup-auth-results": Needs((valimo.authresult,)),
     "check-expired-permissions": Needs((*EVENTS, *ROLES)),
 }

@@ -1,6 +1,6 @@
 """What leaves the program: written in the transaction of the work, delivered after its commit (design decision 3)."""
 
-from waldur_dagster.outbox.messages import Attachment, Handover, Mail, Message, WebCall
-from waldur_dagster.outbox.queue import put
+from waldur_dagster.outbox.messages import Attachment, Handover, InvitationCall, Mail, Message, WebCall
+from waldur_dagster.outbox.queue import deliveries, put
 
-__all__ = ["Attachment", "Handover", "Mail", "Message", "WebCall", "put"]
+__all__ = ["Attachment", "Handover", "InvitationCall", "Mail", "Message", "WebCall", "deliveries", "put"]

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Connection, Engine, Select, func, select, update
+from sqlalchemy import Connection, Engine, Row, Select, func, select, update
 
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.messages import parse
-from waldur_dagster.outbox.senders import NotDelivered, Senders
+from waldur_dagster.outbox.messages import Message, parse, payload_of
+from waldur_dagster.outbox.senders import DeliveredInPart, NotDelivered, Senders
 from waldur_dagster.outbox.tables import DELIVERED, DROPPED, GIVEN_UP, WAITING, message
 
 FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS = timedelta(minutes=1), timedelta(hours=6), 20
@@ -61,7 +61,11 @@ def _deliver_next(
         try:
             senders.send(parse.validate_python(row.payload | {"key": row.key}))
         except NotDelivered as problem:
-            _postpone(connection, row.id, row.attempts + 1, str(problem), final=problem.final)
+            _postpone(connection, row.id, row.attempts + 1, str(problem), final=problem.final, rest=problem.rest)
+            done.failed.append((row.key, str(problem)))
+        except DeliveredInPart as problem:
+            _note_delivered(connection, row, str(problem))
+            done.sent[row.kind] += 1
             done.failed.append((row.key, str(problem)))
         except ValidationError as error:
             reason = f"malformed payload: {error.error_count()} errors"
@@ -72,13 +76,19 @@ def _deliver_next(
             _postpone(connection, row.id, row.attempts + 1, reason, final=True)
             done.failed.append((row.key, reason))
         else:
-            values = {"state": DELIVERED, "attempts": row.attempts + 1, "finished": func.now(), "last_error": None}
-            connection.execute(update(message).where(message.c.id == row.id).values(values))
+            _note_delivered(connection, row, None)
             done.sent[row.kind] += 1
         return int(row.id)
 
 
-def _postpone(connection: Connection, message_id: int, attempts: int, reason: str, *, final: bool) -> None:
+def _note_delivered(connection: Connection, row: Row[Any], remark: str | None) -> None:
+    values = {"state": DELIVERED, "attempts": row.attempts + 1, "finished": func.now(), "last_error": remark}
+    connection.execute(update(message).where(message.c.id == row.id).values(values))
+
+
+def _postpone(
+    connection: Connection, message_id: int, attempts: int, reason: str, *, final: bool, rest: Message | None = None
+) -> None:
     over = final or attempts >= MOST_ATTEMPTS
     pause = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
     connection.execute(
@@ -90,6 +100,7 @@ def _postpone(connection: Connection, message_id: int, attempts: int, reason: st
             next_attempt=func.now() + pause,
             state=GIVEN_UP if over else WAITING,
             finished=func.now() if over else None,
+            **({} if rest is None else {"payload": payload_of(rest)}),
         )
     )
 

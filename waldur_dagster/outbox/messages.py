@@ -37,6 +37,12 @@ class Mail(_Message):
     reply_to: str = ""
     attachments: tuple[Attachment, ...] = ()
     notification: str | None = None
+    left: tuple[str, ...] | None = None
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Who is to get it: everybody that it names, or those whom the server has put off so far (``left``)."""
+        return self.left if self.left is not None else self.to + self.cc + self.bcc
 
     def __str__(self) -> str:
         return f"to {', '.join(self.to + self.cc + self.bcc)}: {self.subject}"
@@ -55,6 +61,16 @@ class WebCall(_Message):
         return f"POST {self.url.split('?')[0]}: {(self.fields or {}).get('event_type', 'no body')}"
 
 
+class InvitationCall(_Message):
+    """An invitation for the site's invitation web hook; its address and secrets are settings of the site."""
+
+    kind: Literal["invitation"] = "invitation"
+    fields: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"invitation for {self.fields.get('email', '')} to the web hook"
+
+
 class Handover(_Message):
     """A task for Waldur's own workers."""
 
@@ -67,5 +83,10 @@ class Handover(_Message):
         return f"task {self.task}"
 
 
-Message = Mail | WebCall | Handover
+Message = Mail | WebCall | InvitationCall | Handover
 parse: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
+
+
+def payload_of(message: Message) -> dict[str, Any]:
+    """The message as it is stored."""
+    return message.model_dump(mode="json", exclude_defaults=True) | {"kind": message.kind}

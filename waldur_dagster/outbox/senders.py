@@ -7,6 +7,7 @@ import hashlib
 import json
 import smtplib
 import ssl
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -15,18 +16,27 @@ from typing import Self
 import httpx
 from celery import Celery
 
+from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
 from waldur_dagster.deployment import Deployment, MailServer
-from waldur_dagster.outbox.messages import Handover, Mail, Message, WebCall
+from waldur_dagster.outbox.messages import Handover, InvitationCall, Mail, Message, WebCall
 
 WEB_HOOK_TIMEOUT = 20.0
 
 
 class NotDelivered(Exception):
-    """The message did not get out; ``final`` when another try cannot help."""
+    """The message did not get out; ``final`` when another try cannot help.
 
-    def __init__(self, reason: str, *, final: bool = False):
+    ``rest`` is what another try has to send when a part of it did get out.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, rest: Message | None = None):
         super().__init__(reason)
         self.final = final
+        self.rest = rest
+
+
+class DeliveredInPart(Exception):
+    """The message got out, but some of its recipients never accept it; the others must not get it again."""
 
 
 class Senders:
@@ -36,6 +46,7 @@ class Senders:
         self._deployment = deployment
         self._mail = MailFolder(deployment.mail) if deployment.mail.directory else SmtpServer(deployment.mail)
         self._broker: Celery | None = None
+        self._hook: InvitationHook | None = None
 
     def send(self, message: Message) -> None:
         """Raises NotDelivered."""
@@ -44,8 +55,18 @@ class Senders:
                 self._mail.send(message)
             case WebCall():
                 call_web_hook(message)
+            case InvitationCall():
+                self._invite(message)
             case Handover():
                 self._hand_over(message)
+
+    def _invite(self, message: InvitationCall) -> None:
+        try:
+            if self._hook is None:
+                self._hook = InvitationHook.of(self._deployment.settings)
+            self._hook.invite(message.fields)
+        except InvitationNotSent as problem:
+            raise NotDelivered(str(problem), final=problem.final) from None
 
     def _hand_over(self, message: Handover) -> None:
         options = self._deployment.celery
@@ -66,6 +87,8 @@ class Senders:
 
     def __exit__(self, *_: object) -> None:
         self._mail.close()
+        if self._hook is not None:
+            self._hook.close()
         if self._broker is not None:
             self._broker.close()
 
@@ -86,11 +109,13 @@ class SmtpServer:
             raise NotDelivered(self._unreachable)
         try:
             smtp = self._connection()
-            refused = smtp.send_message(as_email(mail), mail.from_address, [*mail.to, *mail.cc, *mail.bcc])
+            refused = smtp.send_message(as_email(mail), mail.from_address, mail.recipients)
         except smtplib.SMTPRecipientsRefused as error:
-            answers = "; ".join(f"{address}: {code}" for address, (code, _) in error.recipients.items())
+            reason = f"the server refuses the recipient: {_answers(error.recipients)}"
             permanent = all(code >= 500 for code, _ in error.recipients.values())
-            raise NotDelivered(f"the server refuses the recipient: {answers}", final=permanent) from None
+            if permanent and mail.left is not None:
+                raise DeliveredInPart(reason) from None
+            raise NotDelivered(reason, final=permanent) from None
         except (smtplib.SMTPException, OSError) as error:
             reason = f"mail server {self._options.host}:{self._options.port}: {_plain(error)}"
             if self._smtp is None or isinstance(error, TimeoutError):
@@ -98,7 +123,10 @@ class SmtpServer:
             self.close()
             raise NotDelivered(reason) from None
         if refused:
-            raise NotDelivered(f"refused for {', '.join(refused)}, sent to the others", final=True)
+            reason = f"sent, but not to {_answers(refused)}"
+            if busy := tuple(address for address, (code, _) in refused.items() if code < 500):
+                raise NotDelivered(reason, rest=mail.model_copy(update={"left": busy}))
+            raise DeliveredInPart(reason)
 
     def _connection(self) -> smtplib.SMTP:
         if self._smtp is None:
@@ -180,6 +208,10 @@ def call_web_hook(call: WebCall) -> None:
         raise NotDelivered(f"web hook: {error}", final=True) from None
     except httpx.HTTPError as error:
         raise NotDelivered(f"web hook: {type(error).__name__}: {error}") from None
+
+
+def _answers(refused: Mapping[str, tuple[int, bytes]]) -> str:
+    return "; ".join(f"{address}: {code}" for address, (code, _) in refused.items())
 
 
 def _plain(error: Exception) -> str:

@@ -63,6 +63,7 @@ def plain_mail(
     body: str,
     *,
     html: str | None = None,
+    bcc: Sequence[str] = (),
     attachments: Sequence[Attachment] = (),
 ) -> Mail:
     """A mail without a template; the site's footers are added."""
@@ -70,6 +71,7 @@ def plain_mail(
     return Mail(
         key=key,
         to=(to,),
+        bcc=tuple(bcc),
         subject=subject,
         body=body,
         html=html,
