@@ -2,12 +2,13 @@
 
 import dagster as dg
 
+from sensors.alerts import alert_sensors
 from sensors.outbox import outbox_job, outbox_sensor
 from waldur_dagster.deployment import Deployment
 
 
 def build_sensors(deployment: Deployment) -> list[dg.SensorDefinition]:
-    return [outbox_sensor(deployment)]
+    return [outbox_sensor(deployment), *alert_sensors(deployment)]
 
 
 SENSOR_JOBS = [outbox_job]

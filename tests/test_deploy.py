@@ -23,6 +23,7 @@ def test_the_example_deployment_is_read_and_names_only_what_exists(monkeypatch: 
     assert deployment.options("update-invoices-total-cost", "invoices").schedule == "30 2 * * *"
     assert deployment.database.sqlalchemy_url.password == "secret"
     assert deployment.zone.key == "Europe/Tallinn"
+    assert deployment.alerts.to == ("operators@example.org",)
 
 
 def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

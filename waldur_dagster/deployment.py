@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -80,6 +81,20 @@ class Celery(Section):
     queue: str = "tasks"
 
 
+class Alerts(Section):
+    """Who is told by mail when a job begins to fail, and when it works again."""
+
+    to: tuple[str, ...] = ()
+
+    @field_validator("to")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for address in value:
+            if not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+                raise ValueError(f"{address!r} is no mail address")
+        return value
+
+
 class EntryOptions(Section):
     """What a deployment says about one entry; None leaves the family's word in force."""
 
@@ -101,6 +116,7 @@ class Deployment(Section):
     time_zone: str | None = None
     mail: MailServer = MailServer()
     celery: Celery | None = None
+    alerts: Alerts = Alerts()
     reports: Path = Path("reports")
     media: Path | None = None
     families: dict[str, EntryOptions] = {}

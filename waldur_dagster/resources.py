@@ -111,6 +111,14 @@ class RunSite:
             )
 
 
+def is_dry_run(run: dg.DagsterRun) -> bool:
+    """Whether a run was started with the option ``dry_run``."""
+    options: Any = run.run_config
+    for name in ("resources", "site", "config"):
+        options = options.get(name) or {}
+    return bool(options.get("dry_run"))
+
+
 def _instant(text: str) -> datetime:
     """The option ``as_of``. Raises dg.Failure when it is no instant, or one of an unknown time zone."""
     example = "write e.g. 2025-04-01T00:00:00+03:00"
