@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, inspect, text
 
 from waldur_dagster.demo import server
+from waldur_dagster.demo.roles import add_ended_roles
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
 from waldur_dagster.invoices.month import Month
@@ -86,7 +87,9 @@ class DemoHome:
         engine = create_engine(url)
         migrate(engine)
         if not inspect(engine).has_table("invoices_invoice"):
-            build_site(engine, deployment, Month.of(datetime.now(UTC), deployment.zone))
+            now = datetime.now(UTC)
+            build_site(engine, deployment, Month.of(now, deployment.zone))
+            add_ended_roles(engine, now)
             new = True
         engine.dispose()
         return deployment, new
