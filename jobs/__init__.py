@@ -4,5 +4,6 @@ import dagster as dg
 
 from jobs.core import JOBS as CORE
 from jobs.invoices import JOBS as INVOICES
+from jobs.marketplace import JOBS as MARKETPLACE
 
-OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES}
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE}

@@ -95,6 +95,13 @@ class Alerts(Section):
         return value
 
 
+class Telemetry(Section):
+    """What telemetry tells of the Waldur that is served; it is sent only where the site has switched it on."""
+
+    waldur_version: str = "unknown"
+    deployment_type: str = "other"
+
+
 class EntryOptions(Section):
     """What a deployment says about one entry; None leaves the family's word in force."""
 
@@ -117,6 +124,7 @@ class Deployment(Section):
     mail: MailServer = MailServer()
     celery: Celery | None = None
     alerts: Alerts = Alerts()
+    telemetry: Telemetry = Telemetry()
     reports: Path = Path("reports")
     media: Path | None = None
     families: dict[str, EntryOptions] = {}

@@ -78,6 +78,11 @@ DEFAULTS: dict[str, Any] = {
         },
         "SEND_CUSTOMER_INVOICES": False,
     },
+    "WALDUR_MARKETPLACE": {
+        "ENABLE_STALE_RESOURCE_NOTIFICATIONS": False,
+        "TELEMETRY_URL": "https://telemetry.waldur.com/",
+        "TELEMETRY_VERSION": 1,
+    },
     "WALDUR_PAYPAL": {"ENABLED": False},
     "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
     "WALDUR_SLURM": {"ENABLED": False},

@@ -43,7 +43,7 @@ def run(case: dict[str, Any], url: str) -> Observed:
             {
                 "database": {"url": url},
                 "mail": {"host": "127.0.0.1", "port": server.port},
-                "waldur": case["settings"],
+                "waldur": case["settings"] | _telemetry(case),
             }
         )
         job = build_definitions(deployment).resolve_job_def(entry(case["job"]).dagster_name)
@@ -61,6 +61,12 @@ def run(case: dict[str, Any], url: str) -> Observed:
         {"args": [], "kwargs": {}} | {k: v for k, v in p.items() if k in ("task", "args", "kwargs")} for p in payloads
     ]
     return Observed(mails=mails, handovers=handovers, error=None if result.success else _error(result))
+
+
+def _telemetry(case: dict[str, Any]) -> dict[str, str]:
+    """The recorded telemetry server, which stands on loopback; the setting's own default is its real address."""
+    urls = [call["url"].removesuffix("v1/metrics/") for call in case["http"] if call["url"].endswith("v1/metrics/")]
+    return {"WALDUR_MARKETPLACE.TELEMETRY_URL": urls[0]} if urls else {}
 
 
 def _mail(recipients: list[str], message: EmailMessage) -> dict[str, Any]:

@@ -3,12 +3,12 @@
 A family adds one module with a ``NEEDS`` of its entries, and its name to the table below.
 """
 
-from waldur_dagster.availability import core, invoices, quotas
+from waldur_dagster.availability import core, invoices, marketplace, quotas
 from waldur_dagster.availability.needs import Needs
 from waldur_dagster.outbox.migrate import is_current
 from waldur_dagster.site import Site
 
-NEEDS: dict[str, Needs] = {**core.NEEDS, **invoices.NEEDS, **quotas.NEEDS}
+NEEDS: dict[str, Needs] = {**core.NEEDS, **invoices.NEEDS, **quotas.NEEDS, **marketplace.NEEDS}
 
 
 def missing_parts(site: Site, entry: str) -> list[str]:

@@ -23,6 +23,8 @@ DEFAULTS: dict[str, Any] = {
     "SITE_PHONE": "",
     "SITE_LOGO": "",
     "CURRENCY_NAME": "EUR",
+    "WALDUR_SUPPORT_ENABLED": True,
+    "WALDUR_SUPPORT_ACTIVE_BACKEND_TYPE": "atlassian",
     "COMMON_FOOTER_TEXT": "",
     "COMMON_FOOTER_HTML": "",
 }

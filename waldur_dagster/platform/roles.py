@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, select
 
 from waldur_dagster.schema import core, permissions
 from waldur_dagster.work import Work
@@ -24,9 +26,23 @@ def recipients(work: Work, app_label: str, model: str, roles: tuple[str, ...]) -
             held.c.is_active,
             held.c.content_type_id == work.content_types(app_label, model),
             role.c.name.in_(roles),
-            user.c.is_active,
-            user.c.email != "",
-            user.c.notifications_enabled,
+            is_mailable(user),
         )
         .distinct()
     )
+
+
+def holders(work: Work, app_label: str, model: str, roles: tuple[str, ...] | None = None) -> Select[tuple[int, int]]:
+    """(scope_id, user_id) of those with an active role, or with one of ``roles``, on a scope; each once for each."""
+    held, role = permissions.userrole, permissions.role
+    found = select(held.c.object_id.label("scope_id"), held.c.user_id).where(
+        held.c.is_active, held.c.content_type_id == work.content_types(app_label, model)
+    )
+    if roles is not None:
+        found = found.join(role, role.c.id == held.c.role_id).where(role.c.name.in_(roles))
+    return found.distinct()
+
+
+def is_mailable(user: Any) -> ColumnElement[bool]:
+    """The standard recipient rule: an active account with an address that has notifications switched on."""
+    return and_(user.c.is_active, user.c.email != "", user.c.notifications_enabled)

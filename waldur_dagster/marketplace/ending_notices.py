@@ -1,0 +1,89 @@
+"""Mails about projects and resources that end in a day or a week (spec marketplace, notification_about_*_ending)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select, union
+
+from waldur_dagster.marketplace.states import ResourceState
+from waldur_dagster.outbox import put
+from waldur_dagster.platform.contexts import full_name
+from waldur_dagster.platform.mail import Letter, notification_mails
+from waldur_dagster.platform.roles import OWNER, holders, is_mailable
+from waldur_dagster.schema import core, marketplace, structure
+from waldur_dagster.work import Work
+
+DAYS_BEFORE = (1, 7)
+user, project, resource = core.user, structure.project, marketplace.resource
+
+
+def tell_of_ending_projects(work: Work) -> int:
+    """Mail managers and owners of projects that end in 1 or 7 days; returns the number of new mails.
+
+    A mail is named by project, user, end date and distance: a second run on the same day repeats none.
+    """
+    managers = holders(work, "structure", "project", ("PROJECT.MANAGER",)).subquery("managers")
+    owners = holders(work, "structure", "customer", (OWNER,)).subquery("owners")
+    told = union(
+        select(managers.c.scope_id.label("project_id"), managers.c.user_id),
+        select(project.c.id, owners.c.user_id).join(owners, owners.c.scope_id == project.c.customer_id),
+    ).subquery("told")
+    found = (
+        select(project.c.id, project.c.uuid, project.c.name, project.c.end_date, *_person())
+        .join(told, told.c.project_id == project.c.id)
+        .join(user, user.c.id == told.c.user_id)
+        .where(~project.c.is_removed, project.c.end_date.in_(_days(work)), is_mailable(user))
+        .order_by(project.c.end_date, project.c.id, user.c.id)
+    )
+    letters = _letters(work, found, "project", "projects")
+    return put(work, notification_mails(work, "marketplace.notification_about_project_ending", letters))
+
+
+def tell_of_ending_resources(work: Work) -> int:
+    """Mail everybody with a role in the project of a resource that ends in 1 or 7 days; returns the new mails.
+
+    Resources that end already, and those of removed projects, are left out.
+    """
+    members = holders(work, "structure", "project").subquery("members")
+    found = (
+        select(resource.c.id, resource.c.uuid, resource.c.name, resource.c.end_date, *_person())
+        .join(project, project.c.id == resource.c.project_id)
+        .join(members, members.c.scope_id == project.c.id)
+        .join(user, user.c.id == members.c.user_id)
+        .where(
+            resource.c.end_date.in_(_days(work)),
+            resource.c.state.not_in((ResourceState.TERMINATING, ResourceState.TERMINATED)),
+            ~project.c.is_removed,
+            is_mailable(user),
+        )
+        .order_by(resource.c.end_date, resource.c.id, user.c.id)
+    )
+    letters = _letters(work, found, "resource", "resource-details")
+    return put(work, notification_mails(work, "marketplace.notification_about_resource_ending", letters))
+
+
+def _person() -> tuple[Any, ...]:
+    return user.c.id.label("user_id"), user.c.email, full_name(user).label("user_name")
+
+
+def _days(work: Work) -> list[date]:
+    return [work.today + timedelta(days=days) for days in DAYS_BEFORE]
+
+
+def _letters(work: Work, found: Select[Any], kind: str, path: str) -> Iterator[Letter]:
+    home = work.settings["WALDUR_CORE.HOMEPORT_URL"]
+    for row in work.connection.execute(found):
+        days = (row.end_date - work.today).days
+        yield Letter(
+            key=f"{kind} {row.uuid.hex} ends {row.end_date} in {days} user {row.user_id}",
+            to=row.email,
+            context={
+                f"{kind}_name": row.name,
+                f"{kind}_url": f"{home}{path}/{row.uuid.hex}/",
+                "user": row.user_name,
+                "delta": days,
+            },
+        )

@@ -1,0 +1,1 @@
+"""Offerings that run operators' scripts in containers."""
