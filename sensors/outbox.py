@@ -6,7 +6,7 @@ import dagster as dg
 
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.delivery import deliver, waiting_since
-from waldur_dagster.outbox.migrate import is_current
+from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
 from waldur_dagster.resources import RunSite
 from waldur_dagster.site import Site, SiteUnreachable
 
@@ -48,7 +48,7 @@ def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
             with Site(deployment) as site:
                 site.check()
                 if not is_current(site.engine):
-                    return dg.SkipReason("The site has no outbox yet: run `waldur-dagster migrate`.")
+                    return dg.SkipReason(NO_OUTBOX)
                 count, oldest = waiting_since(site.engine, deployment)
         except SiteUnreachable as problem:
             return dg.SkipReason(str(problem))

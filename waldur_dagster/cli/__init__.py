@@ -6,10 +6,12 @@ import warnings
 import dagster as dg
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from waldur_dagster.catalog import UnknownEntry
 from waldur_dagster.cli import cutover, demo, doctor, outbox, readme, schedules
 from waldur_dagster.deployment import ConfigurationError, load_deployment
+from waldur_dagster.outbox.migrate import NoOutbox
 from waldur_dagster.outbox.migrate import migrate as migrate_outbox
 from waldur_dagster.site import Site, SiteUnreachable
 
@@ -37,6 +39,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=dg.BetaWarning, module="dagster")
     try:
         app()
-    except (ConfigurationError, SiteUnreachable, UnknownEntry) as problem:
-        Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {problem}", highlight=False)
+    except (ConfigurationError, NoOutbox, SiteUnreachable, UnknownEntry) as problem:
+        line = " ".join(str(problem).split())
+        Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {escape(line)}", highlight=False, soft_wrap=True)
         sys.exit(2)

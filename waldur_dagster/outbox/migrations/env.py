@@ -1,12 +1,13 @@
 """How alembic runs: on the connection that ``migrate`` gives it, its version table in our own schema."""
 
 from alembic import context
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from waldur_dagster.outbox.tables import SCHEMA, metadata
 
 connection = context.config.attributes["connection"]
-connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+if not inspect(connection).has_schema(SCHEMA):  # an owner may have made it for a user that may not
+    connection.execute(text(f"CREATE SCHEMA {SCHEMA}"))
 context.configure(connection=connection, target_metadata=metadata, version_table_schema=SCHEMA, include_schemas=True)
 with context.begin_transaction():
     context.run_migrations()

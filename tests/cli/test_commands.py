@@ -1,0 +1,206 @@
+"""doctor, migrate and outbox; and how the program answers when it cannot work."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, insert, text
+
+from tests.cli.conftest import ONLY_INVOICES, Terminal
+from tests.scene import Scene
+from waldur_dagster.outbox.tables import message
+
+SECRET = "hidden-word"
+
+
+def _lines(table: str, word: str) -> list[str]:
+    return [line for line in table.splitlines() if word in line]
+
+
+# doctor
+
+
+def test_the_doctor_is_content_with_a_whole_site(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+    answer = terminal("doctor")
+    assert answer.status == 0
+    assert "reachable" in answer.out
+    (billing,) = _lines(answer.out, "waldur-create-invoices")
+    assert "yes" in billing
+    assert "hand-overs wait" in answer.out
+
+
+def test_the_doctor_names_what_is_missing_for_each_entry_and_says_so_to_scripts(
+    terminal: Terminal, outbox_scene: Scene
+) -> None:
+    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
+    answer = terminal("doctor")
+    assert answer.status == 1
+    (billing,), (totals,) = (
+        _lines(answer.out, name) for name in ("waldur-create-invoices", "update-invoices-total-cost")
+    )
+    assert "no" in billing.split() and "promotions_campaign" in billing
+    assert "yes" in totals.split()
+    quiet = terminal("doctor", "--quiet")
+    assert (quiet.status, quiet.out) == (1, "")
+
+
+def test_the_doctor_misses_the_outbox_until_it_is_migrated(terminal: Terminal, database: Engine) -> None:
+    terminal.configure(database, ONLY_INVOICES)
+    before = terminal("doctor")
+    assert before.status == 1 and "waldur-dagster migrate" in before.out
+    assert terminal("migrate").out == "The schema waldur_dagster is up to date.\n"
+    assert terminal("migrate").status == 0
+    assert terminal("doctor").status == 0
+
+
+def test_the_doctor_examines_registered_entries_only(terminal: Terminal, outbox_scene: Scene) -> None:
+    out = ONLY_INVOICES + "\n[entries.waldur-create-invoices]\nregistered = false"
+    terminal.configure(outbox_scene.engine, out)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
+    answer = terminal("doctor")
+    assert answer.status == 0 and "waldur-create-invoices" not in answer.out
+
+
+def test_the_doctor_shows_no_secret(terminal: Terminal, outbox_scene: Scene) -> None:
+    url = outbox_scene.engine.url.set(password=SECRET).render_as_string(hide_password=False)
+    terminal.configure(url, f'password = "{SECRET}"\n{ONLY_INVOICES}\n[celery]\nbroker_url = "redis://:{SECRET}@x/0"')
+    answer = terminal("doctor")
+    assert answer.status == 0 and "configured" in answer.out
+    assert SECRET not in answer.out + answer.err
+
+
+# migrate
+
+
+def test_a_user_who_may_not_make_the_schema_is_told_what_the_owner_has_to_do(
+    terminal: Terminal, database: Engine
+) -> None:
+    name = str(database.url.database)
+    with database.begin() as connection:
+        connection.execute(text(f'CREATE ROLE "{name}" LOGIN'))
+    terminal.configure(database.url.set(username=name).render_as_string(hide_password=False))
+    refused = terminal("migrate")
+    remedy = f'CREATE SCHEMA waldur_dagster AUTHORIZATION "{name}"'
+    assert refused.status == 2 and remedy in refused.err and refused.err.count("\n") == 1
+    with database.begin() as connection:
+        connection.execute(text(remedy))
+    assert terminal("migrate").status == 0
+    assert terminal("outbox", "list").out == "Nothing waits.\n"
+    with database.begin() as connection:
+        connection.execute(text(f'DROP OWNED BY "{name}" CASCADE'))
+        connection.execute(text(f'DROP ROLE "{name}"'))
+
+
+# outbox
+
+
+def _waiting(scene: Scene, *keys: str, **values: object) -> None:
+    payload = {"kind": "mail", "subject": "Hello", "body": "B", "from_address": "site@x.org", "to": ["you@x.org"]}
+    rows = [{"key": key, "kind": "mail", "entry": "e", "run_id": "", "payload": payload} | values for key in keys]
+    with scene.engine.begin() as connection:
+        connection.execute(insert(message).values(rows))
+
+
+def _states(scene: Scene) -> dict[str, str]:
+    return {row.key: row.state for row in scene.rows(message)}
+
+
+def test_the_outbox_lists_what_waits_and_why(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    assert terminal("outbox", "list").out == "Nothing waits.\n"
+    _waiting(outbox_scene, "one", last_error="[mail] the server says no")
+    _waiting(outbox_scene, "two", state="given up")
+    _waiting(outbox_scene, "done", state="delivered")
+    _waiting(outbox_scene, "odd", payload={"to": 7})
+    listed = terminal("outbox", "list").out
+    (one,) = _lines(listed, " one ")
+    assert "to you@x.org: Hello" in one and "[mail] the server says no" in one
+    assert "given up" in _lines(listed, " two ")[0]
+    assert "malformed payload" in _lines(listed, " odd ")[0]
+    assert not _lines(listed, " done ")
+    assert _lines(terminal("outbox", "list", "--all").out, " done ")
+
+
+def test_retry_delivers_what_is_named_or_all(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    later = text("now() + interval '1 hour'")
+    for key in ("one", "two"):
+        _waiting(outbox_scene, key, next_attempt=later)
+    answer = terminal("outbox", "retry", "one")
+    assert (answer.status, answer.out) == (0, "1 made due, 1 delivered, 0 failed\n")
+    assert _states(outbox_scene) == {"one": "delivered", "two": "waiting"}
+    assert terminal("outbox", "retry", "--all").out == "1 made due, 1 delivered, 0 failed\n"
+    assert len(terminal.mails) == 2
+    assert terminal("outbox", "retry").status == 2
+
+
+def test_retry_tells_what_failed_again(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "odd", payload={"to": 7}, state="given up")
+    answer = terminal("outbox", "retry", "--all")
+    assert answer.status == 1 and answer.err.startswith("odd: malformed payload")
+    assert _states(outbox_scene) == {"odd": "given up"}
+
+
+def test_what_is_dropped_is_never_sent(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "one", "two")
+    assert terminal("outbox", "drop", "one").out == "1 dropped\n"
+    terminal("outbox", "retry", "--all")
+    assert _states(outbox_scene) == {"one": "dropped", "two": "delivered"}
+    nothing = terminal("outbox", "drop", "two")
+    assert nothing.status == 1 and "neither wait nor were given up" in nothing.err
+
+
+# What cannot work
+
+
+@pytest.mark.parametrize("words", [("doctor",), ("migrate",), ("outbox", "list"), ("outbox", "retry", "--all")])
+def test_a_database_that_is_down_is_told_in_one_line_without_the_password(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    terminal.configure(f"postgresql://waldur:{SECRET}@127.0.0.1:1/waldur")
+    answer = terminal(*words)
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert "No connection to postgresql+psycopg://waldur:***@127.0.0.1:1/waldur" in answer.err
+    assert SECRET not in answer.err
+
+
+def test_an_outbox_that_is_not_there_is_told_in_one_line(terminal: Terminal, database: Engine) -> None:
+    terminal.configure(database)
+    for words in (("outbox", "list"), ("outbox", "retry", "--all"), ("outbox", "drop", "key")):
+        answer = terminal(*words)
+        assert answer.status == 2
+        assert answer.err == "waldur-dagster: The site has no outbox yet: run `waldur-dagster migrate`.\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "extra", "complaint"),
+    [
+        (f"mysql://waldur:{SECRET}@db/waldur", "", "[database.url] names mysql; Waldur runs on PostgreSQL"),
+        (f"waldur:{SECRET}@db", "", "[database.url] is not a database URL"),
+        (f"postgresql://waldur:{SECRET}@db/waldur", "[databases]", "[databases] Extra inputs are not permitted"),
+        (f"postgresql://waldur:{SECRET}@db/waldur", "tls = true", "[mail.tls] Extra inputs are not permitted"),
+        (f"postgresql://waldur:{SECRET}@db/waldur", 'password = { env = "NOT_SET_HERE" }', "variable NOT_SET_HERE"),
+        (f"postgresql://waldur:{SECRET}@db/waldur", "[celery", "cannot be read"),
+    ],
+)
+def test_a_wrong_deployment_file_is_told_in_one_line_with_the_place_and_without_secrets(
+    terminal: Terminal, url: str, extra: str, complaint: str
+) -> None:
+    file = terminal.configure(url, extra)
+    answer = terminal("doctor")
+    assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
+    assert complaint in answer.err and str(file) in answer.err
+    assert SECRET not in answer.err
+
+
+def test_no_deployment_at_all_is_told_with_what_to_do(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WALDUR_DAGSTER_CONFIG", raising=False)
+    answer = terminal("doctor")
+    assert answer.status == 2 and "set WALDUR_DAGSTER_CONFIG" in answer.err
+    terminal.configure("postgresql://x/y").unlink()
+    assert "does not exist" in terminal("doctor").err
