@@ -80,6 +80,7 @@ DEFAULTS: dict[str, Any] = {
     },
     "WALDUR_MARKETPLACE": {
         "ENABLE_STALE_RESOURCE_NOTIFICATIONS": False,
+        "NOTIFY_ABOUT_RESOURCE_CHANGE": True,
         "TELEMETRY_URL": "https://telemetry.waldur.com/",
         "TELEMETRY_VERSION": 1,
     },

@@ -27,6 +27,23 @@ ROLES = (
     analytics.dailyquotahistory,
 )
 
+# What follows when a resource of a plugin changes its state, in the marketplace too.
+COUPLING = (
+    *EVENTS,
+    *MAILS,
+    structure.customer,
+    structure.project,
+    structure.servicesettings,
+    marketplace.offering,
+    marketplace.offeringcomponent,
+    marketplace.plan,
+    marketplace.plancomponent,
+    marketplace.resource,
+    marketplace.resourceplanperiod,
+    marketplace.componentquota,
+    marketplace.order,
+)
+
 NEEDS = {
     "cancel-expired-invitations": Needs(INVITATIONS),
     "cancel_expired_group_invitations": Needs((users.groupinvitation,)),
@@ -43,4 +60,5 @@ NEEDS = {
     "send-scheduled-broadcast-notifications": Needs((notifications.broadcastmessage,)),
     "valimo-auth-cleanup-auth-results": Needs((valimo.authresult,)),
     "check-expired-permissions": Needs((*EVENTS, *ROLES)),
+    "structure-set-erred-stuck-resources": Needs(COUPLING),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, select, true
 
 from waldur_dagster.schema import core, permissions
 from waldur_dagster.work import Work
@@ -12,10 +12,11 @@ from waldur_dagster.work import Work
 OWNER = "CUSTOMER.OWNER"
 
 
-def recipients(work: Work, app_label: str, model: str, roles: tuple[str, ...]) -> Select[tuple[int, str]]:
+def recipients(work: Work, app_label: str, model: str, roles: tuple[str, ...] | None = None) -> Select[tuple[int, str]]:
     """(scope_id, email) of the users with one of the roles on a customer, project ...: the standard recipient rule.
 
-    Active accounts with an address that have notifications switched on; each once for each scope.
+    Without ``roles`` any role counts. Active accounts with an address that have notifications switched on; each once
+    for each scope.
     """
     held, role, user = permissions.userrole, permissions.role, core.user
     return (
@@ -25,7 +26,7 @@ def recipients(work: Work, app_label: str, model: str, roles: tuple[str, ...]) -
         .where(
             held.c.is_active,
             held.c.content_type_id == work.content_types(app_label, model),
-            role.c.name.in_(roles),
+            true() if roles is None else role.c.name.in_(roles),
             is_mailable(user),
         )
         .distinct()

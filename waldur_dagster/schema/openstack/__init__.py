@@ -1,7 +1,7 @@
 """OpenStack tenants and what they hold."""
 
 from waldur_dagster.schema.openstack.networks import floatingip, network, port, router, securitygroup, subnet
-from waldur_dagster.schema.openstack.servers import instance, servergroup, snapshot, volume
+from waldur_dagster.schema.openstack.servers import instance, servergroup, snapshot, volume, volumetype
 from waldur_dagster.schema.openstack.tenants import backup, backupschedule, snapshotschedule, tenant
 
 __all__ = [
@@ -19,4 +19,5 @@ __all__ = [
     "subnet",
     "tenant",
     "volume",
+    "volumetype",
 ]

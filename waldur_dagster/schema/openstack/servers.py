@@ -1,4 +1,4 @@
-"""Instances, volumes and snapshots."""
+"""Instances, volumes with their types, and snapshots."""
 
 from sqlalchemy import (
     Boolean,
@@ -223,7 +223,15 @@ volume = Table(
         ),
         nullable=False,
     ),
-    Column("type_id", Integer),
+    Column(
+        "type_id",
+        Integer,
+        references(
+            "openstack_volumetype.id",
+            OnDelete.SET_NULL,
+            name="openstack_volume_type_id_68f3460e_fk_openstack_volumetype_id",
+        ),
+    ),
     Column("task_id", String(155)),
     UniqueConstraint(
         "service_settings_id", "backend_id", name="openstack_volume_service_settings_id_backend_id_96d1c8cf_uniq"
@@ -238,6 +246,36 @@ volume = Table(
     Index("openstack_volume_source_snapshot_id_211093a0", "source_snapshot_id"),
     Index("openstack_volume_tenant_id_dfb5f186", "tenant_id"),
     Index("openstack_volume_type_id_68f3460e", "type_id"),
+)
+
+volumetype = Table(
+    "openstack_volumetype",
+    metadata,
+    identity(),
+    Column("description", String(2000), nullable=False),
+    Column("name", String(150), nullable=False),
+    Column("uuid", Uuid, nullable=False),
+    Column("backend_id", String(255), nullable=False),
+    Column(
+        "settings_id",
+        Integer,
+        references(
+            "structure_servicesettings.id",
+            OnDelete.CASCADE,
+            name="openstack_volumetype_settings_id_5d2ed664_fk_structure",
+        ),
+        nullable=False,
+    ),
+    Column("disabled", Boolean, nullable=False),
+    UniqueConstraint("settings_id", "backend_id", name="openstack_volumetype_settings_id_backend_id_23c75409_uniq"),
+    UniqueConstraint("uuid", name="openstack_volumetype_uuid_key"),
+    Index("openstack_volumetype_backend_id_c6fafd14", "backend_id"),
+    Index(
+        "openstack_volumetype_backend_id_c6fafd14_like",
+        "backend_id",
+        postgresql_ops={"backend_id": "varchar_pattern_ops"},
+    ),
+    Index("openstack_volumetype_settings_id_5d2ed664", "settings_id"),
 )
 
 snapshot = Table(
