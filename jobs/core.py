@@ -3,6 +3,7 @@
 from jobs.entry_job import entry_job
 from waldur_dagster.notifications.broadcasts import mark_broadcasts_sent, put_broadcasts
 from waldur_dagster.permissions.expiry import revoke_expired_roles
+from waldur_dagster.structure.finished_updates import reset_updating_resources
 from waldur_dagster.structure.permission_reviews import create_customer_permission_reviews
 from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
 from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
@@ -13,6 +14,7 @@ WORK = {
     "cancel-expired-invitations": cancel_expired_invitations,
     "cancel_expired_group_invitations": cancel_expired_group_invitations,
     "send-reminder-for-pending-invitations": remind_of_pending_invitations,
+    "core-reset-updating-resources": reset_updating_resources,
     "create_customer_permission_reviews": create_customer_permission_reviews,
     "structure-set-erred-stuck-resources": set_stuck_resources_erred,
     "valimo-auth-cleanup-auth-results": delete_old_auth_results,

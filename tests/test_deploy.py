@@ -18,6 +18,7 @@ def test_the_example_deployment_is_read_and_names_only_what_exists(monkeypatch: 
     for name in ("WALDUR_DB_PASSWORD", "WALDUR_MAIL_PASSWORD"):
         monkeypatch.setenv(name, "secret")
     monkeypatch.setenv("WALDUR_CELERY_BROKER_URL", "redis://localhost/0")
+    monkeypatch.setenv("WALDUR_CELERY_RESULT_URL", "redis://localhost/1")
     deployment = load_deployment(EXAMPLE)
     assert set(deployment.families) <= set(FAMILIES) and set(deployment.entries) <= set(CATALOG)
     assert deployment.options("update-invoices-total-cost", "invoices").schedule == "30 2 * * *"

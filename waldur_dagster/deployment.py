@@ -75,10 +75,11 @@ class MailServer(Section):
 
 
 class Celery(Section):
-    """Waldur's own message broker, for work that is handed over to its Celery workers."""
+    """Waldur's own Celery: the broker, for work that is handed over to its workers, and the store of their results."""
 
-    broker_url: SecretStr
+    broker_url: SecretStr | None = None
     queue: str = "tasks"
+    result_store_url: SecretStr | None = None
 
 
 class Alerts(Section):
@@ -146,6 +147,10 @@ class Deployment(Section):
             close = difflib.get_close_matches(name, known, n=1)
             raise ValueError(f"has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
         return value
+
+    @property
+    def has_broker(self) -> bool:
+        return self.celery is not None and self.celery.broker_url is not None
 
     @property
     def settings(self) -> Settings:

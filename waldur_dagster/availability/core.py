@@ -1,18 +1,22 @@
 """What the entries of the core family need of a site."""
 
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
+from waldur_dagster.clients.task_results import unusable
 from waldur_dagster.schema import (
     analytics,
     core,
     django,
     marketplace,
     notifications,
+    openstack,
     permissions,
     quotas,
     structure,
     users,
     valimo,
 )
+from waldur_dagster.site import Site
+from waldur_dagster.structure.finished_updates import NO_STORE
 
 INVITATIONS = (*MAILS, django.content_type, users.invitation, structure.customer, structure.project)
 ROLES = (
@@ -44,10 +48,21 @@ COUPLING = (
     marketplace.order,
 )
 
+
+def _result_store(site: Site) -> str | None:
+    """What keeps the site from telling which Celery tasks have ended."""
+    celery = site.deployment.celery
+    if celery is None or celery.result_store_url is None:
+        return NO_STORE
+    problem = unusable(celery.result_store_url)
+    return problem and f"[celery] result_store_url {problem}"
+
+
 NEEDS = {
     "cancel-expired-invitations": Needs(INVITATIONS),
     "cancel_expired_group_invitations": Needs((users.groupinvitation,)),
     "send-reminder-for-pending-invitations": Needs(INVITATIONS),
+    "core-reset-updating-resources": Needs((*COUPLING, openstack.tenant), checks=(_result_store,)),
     "create_customer_permission_reviews": Needs(
         (
             django.content_type,

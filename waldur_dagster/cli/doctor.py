@@ -64,8 +64,8 @@ def _surroundings(deployment: Deployment) -> Table:
         ),
         (
             "Celery broker",
-            "configured" if deployment.celery else "none",
-            "" if deployment.celery else "hand-overs wait",
+            "configured" if deployment.has_broker else "none",
+            "" if deployment.has_broker else "hand-overs wait",
         ),
         ("reports", str(deployment.reports), ""),
     ]

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, Text, and_, case, func, literal, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.limits import EMPTY, each_limit, estimated_cost
@@ -101,8 +114,10 @@ def _in_words(limits: ColumnElement[Any]) -> ColumnElement[str]:
     """A line ``name: value`` for each limit, by the names of the offering's components."""
     given = each_limit(limits, "limits_said")
     of_offering: FromClause = component.alias("component_said")
-    line = func.concat(func.coalesce(of_offering.c.name, given.c.type), ": ", given.c.value.op("#>>")(literal("{}")))
-    lines = select(func.string_agg(line, "\n")).select_from(
+    line = func.concat(
+        func.coalesce(of_offering.c.name, given.c.type), ": ", given.c.value.op("#>>")(literal_column("'{}'"))
+    )
+    lines = select(cast(func.string_agg(line, "\n"), Text)).select_from(
         given.outerjoin(
             of_offering,
             and_(of_offering.c.offering_id == resource.c.offering_id, of_offering.c.type == given.c.type),

@@ -159,7 +159,7 @@ def _facts(work: Work, found: PluginResource, content_type: int, changed: FromCl
         func.coalesce(cast(table.c.backend_id, Text), "").label("backend_id"),
         table.c.error_message,
         own("error_traceback").label("error_traceback"),
-        metadata.label("metadata"),
+        cast(metadata, JSONB).label("metadata"),
         literal(found.app_label == "openstack").label("recovers"),
     ).select_from(source)
 

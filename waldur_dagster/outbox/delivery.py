@@ -133,4 +133,4 @@ def waiting_since(engine: Engine, deployment: Deployment) -> tuple[int, datetime
 
 def _due(deployment: Deployment) -> Select[Any]:
     due = select(message).where(message.c.state == WAITING, message.c.next_attempt <= func.now())
-    return due if deployment.celery else due.where(message.c.kind != "handover")
+    return due if deployment.has_broker else due.where(message.c.kind != "handover")

@@ -70,7 +70,7 @@ class Senders:
 
     def _hand_over(self, message: Handover) -> None:
         options = self._deployment.celery
-        if options is None:
+        if options is None or options.broker_url is None:
             raise NotDelivered("no Celery broker is configured ([celery] broker_url); it waits until there is one")
         if self._broker is None:
             self._broker = Celery(broker=options.broker_url.get_secret_value(), set_as_current=False)

@@ -30,7 +30,8 @@ def python_time(value: ColumnElement[Any]) -> ColumnElement[str]:
     """An instant in ISO 8601 in UTC, microseconds only where there are some, as Python writes it."""
     utc = func.timezone("UTC", value)
     fraction = case((func.to_char(utc, "US") == "000000", ""), else_=func.to_char(utc, ".US"))
-    return func.coalesce(func.concat(func.to_char(utc, 'YYYY-MM-DD"T"HH24:MI:SS'), fraction, "+00:00"), NONE)
+    text = func.concat(func.to_char(utc, 'YYYY-MM-DD"T"HH24:MI:SS'), fraction, "+00:00")
+    return case((value.is_(None), NONE), else_=text)
 
 
 def amount(value: ColumnElement[Any]) -> ColumnElement[Any]:

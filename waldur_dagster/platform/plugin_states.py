@@ -1,0 +1,63 @@
+"""Writing the states of plugin resources, and keeping which have changed for what follows (spec core 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Table, cast, false, insert, literal, null, select, update
+
+from waldur_dagster.platform.plugin_resources import PluginResource, existing
+from waldur_dagster.platform.temporary import temporary_table
+from waldur_dagster.work import Work
+
+
+def typed_tables(work: Work) -> list[tuple[PluginResource, int]]:
+    """The plugin tables that this site has, with their content types; one that has none is reported and left alone."""
+    found = []
+    for plugin in existing(work):
+        content_type = work.content_types.get(plugin.app_label, plugin.model)
+        if content_type is None:
+            work.outcome.warn(plugin.table.name, "has no content type on this site; its rows are left alone")
+        else:
+            found.append((plugin, content_type))
+    return found
+
+
+def no_changes(work: Work, name: str) -> Table:
+    """An empty temporary table of changes: content_type_id, object_id, old_state, new_state."""
+    names = ("content_type_id", "object_id", "old_state", "new_state")
+    columns: list[ColumnElement[Any]] = [cast(null(), Integer).label(name) for name in names]
+    return temporary_table(work, name, select(*columns).where(false()))
+
+
+def set_state(
+    work: Work,
+    plugin: PluginResource,
+    content_type: int,
+    state: int,
+    *,
+    where: ColumnElement[bool],
+    changes: Table,
+    **values: Any,
+) -> int:
+    """Give the rows of one table that ``where`` chooses a state and other values, and add them to ``changes``.
+
+    Rows that somebody else is writing are passed over. Returns how many have changed; one statement.
+    """
+    table = plugin.table
+    chosen = select(table.c.id, table.c.state).where(where).with_for_update(skip_locked=True).cte("chosen")
+    written = (
+        update(table)
+        .values(state=state, modified=work.as_of, **values)
+        .where(table.c.id == chosen.c.id)
+        .returning(
+            literal(content_type, Integer).label("content_type_id"),
+            table.c.id.label("object_id"),
+            chosen.c.state.label("old_state"),
+            literal(state, Integer).label("new_state"),
+        )
+        .cte("written")
+    )
+    kept = work.connection.execute(insert(changes).from_select([c.name for c in changes.c], select(*written.c)))
+    work.outcome.changed(table.name, "updated", kept.rowcount)
+    return kept.rowcount
