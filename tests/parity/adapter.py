@@ -14,6 +14,7 @@ from sqlalchemy import create_engine, select
 
 from assets.partitions import partition_key
 from tests.mail_server import mail_server
+from tests.result_store import folder_store
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.deployment import parse_deployment
@@ -37,12 +38,14 @@ def run(case: dict[str, Any], url: str) -> Observed:
     extra = case.get("extra")
     facts = extra if isinstance(extra, dict) else {}  # a list tells of what the reference queued
     refusals = json.dumps(facts.get("smtp") or "")
-    with mail_server(refused=set(re.findall(r"[\w.+-]+@[\w.-]+\w", refusals))) as server:
+    results = folder_store(facts.get("celery_results") or {})
+    with mail_server(refused=set(re.findall(r"[\w.+-]+@[\w.-]+\w", refusals))) as server, results as results_url:
         server.refused_subjects |= set(re.findall(r"with subject '([^']*)'", refusals))
         deployment = parse_deployment(
             {
                 "database": {"url": url},
                 "mail": {"host": "127.0.0.1", "port": server.port},
+                "celery": {"result_store_url": results_url},
                 "waldur": case["settings"] | _telemetry(case),
             }
         )
