@@ -103,6 +103,25 @@ class Telemetry(Section):
     deployment_type: str = "other"
 
 
+class WaldurApi(Section):
+    """Waldur's REST API, to end resources and approve orders through it instead of through the broker.
+
+    ``url`` is the site's address without ``/api``; ``token`` is that of a staff user, who then is the author of the
+    orders. ``timeout`` is in seconds.
+    """
+
+    url: str
+    token: SecretStr
+    timeout: Annotated[float, Field(gt=0)] = 60
+
+    @field_validator("url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not value.startswith(("https://", "http://")):
+            raise ValueError("is no address; write https://waldur.example.com")
+        return value.rstrip("/").removesuffix("/api")
+
+
 class EntryOptions(Section):
     """What a deployment says about one entry; None leaves the family's word in force."""
 
@@ -126,6 +145,7 @@ class Deployment(Section):
     celery: Celery | None = None
     alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
+    waldur_api: WaldurApi | None = None
     reports: Path = Path("reports")
     media: Path | None = None
     families: dict[str, EntryOptions] = {}

@@ -83,6 +83,13 @@ DEFAULTS: dict[str, Any] = {
         "NOTIFY_ABOUT_RESOURCE_CHANGE": True,
         "TELEMETRY_URL": "https://telemetry.waldur.com/",
         "TELEMETRY_VERSION": 1,
+        "NOTIFY_STAFF_ABOUT_APPROVALS": False,
+    },
+    "WALDUR_MARKETPLACE_SCRIPT": {
+        "DOCKER_IMAGES": {
+            "python": {"image": "python:3.11-alpine", "command": "python"},
+            "shell": {"image": "alpine:3", "command": "sh"},
+        },
     },
     "WALDUR_PAYPAL": {"ENABLED": False},
     "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},

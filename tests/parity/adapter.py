@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from typing import Any
 
 import dagster as dg
-from sqlalchemy import create_engine, select
+from sqlalchemy import Engine, create_engine, select
 
 from assets.partitions import partition_key
 from tests.mail_server import mail_server
@@ -35,6 +35,7 @@ class Observed:
 def run(case: dict[str, Any], url: str) -> Observed:
     engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1))
     migrate(engine)
+    _restart_numbers(engine)
     extra = case.get("extra")
     facts = extra if isinstance(extra, dict) else {}  # a list tells of what the reference queued
     refusals = json.dumps(facts.get("smtp") or "")
@@ -70,6 +71,22 @@ def _telemetry(case: dict[str, Any]) -> dict[str, str]:
     """The recorded telemetry server, which stands on loopback; the setting's own default is its real address."""
     urls = [call["url"].removesuffix("v1/metrics/") for call in case["http"] if call["url"].endswith("v1/metrics/")]
     return {"WALDUR_MARKETPLACE.TELEMETRY_URL": urls[0]} if urls else {}
+
+
+def _restart_numbers(engine: Engine) -> None:
+    """Rows of empty tables are numbered from 1, whatever cases the database has served before."""
+    restart = """
+        DO $$ DECLARE found record; filled boolean; BEGIN
+            FOR found IN SELECT table_name AS name FROM information_schema.columns
+                         WHERE table_schema = 'public' AND column_name = 'id' AND is_identity = 'YES' LOOP
+                EXECUTE format('SELECT EXISTS (SELECT FROM %I)', found.name) INTO filled;
+                IF NOT filled THEN
+                    PERFORM setval(pg_get_serial_sequence(quote_ident(found.name), 'id'), 1, false);
+                END IF;
+            END LOOP;
+        END $$"""
+    with engine.begin() as connection:
+        connection.exec_driver_sql(restart.replace("%", "%%"))
 
 
 def _mail(recipients: list[str], message: EmailMessage) -> dict[str, Any]:

@@ -1,9 +1,36 @@
 """What the entries of the marketplace family need of a site."""
 
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
-from waldur_dagster.schema import core, django, invoices, logging, marketplace, marketplace_script, structure
+from waldur_dagster.schema import (
+    analytics,
+    authtoken,
+    billing,
+    core,
+    django,
+    invoices,
+    logging,
+    marketplace,
+    marketplace_script,
+    permissions,
+    quotas,
+    structure,
+)
 
 ENDINGS = (*MAILS, django.content_type, structure.project, structure.customer)
+ORDERS = (
+    *EVENTS,
+    *MAILS,
+    permissions.rolepermission,
+    quotas.quotausage,
+    structure.customer,
+    structure.project,
+    marketplace.offering,
+    marketplace.plan,
+    marketplace.resource,
+    marketplace.order,
+)
+TERMINATIONS = (*ORDERS, marketplace.offering_organization_groups, authtoken.token)
+PROJECT_DELETION = (billing.priceestimate, analytics.dailyquotahistory)
 
 NEEDS = {
     "notification_about_project_ending": Needs(ENDINGS),
@@ -14,4 +41,13 @@ NEEDS = {
     "remove_deleted_robot_accounts": Needs((*EVENTS, marketplace.robotaccount, marketplace.robotaccount_users)),
     "send_telemetry": Needs((core.feature, core.user, logging.event, marketplace.offering)),
     "waldur-marketplace-script-remove-old-dry-runs": Needs((marketplace_script.dryrun,)),
+    "process_pending_project_orders": Needs(ORDERS),
+    "terminate_expired_resources": Needs(TERMINATIONS),
+    "terminate_resources_if_project_end_date_has_been_reached": Needs((*TERMINATIONS, *PROJECT_DELETION)),
+    "waldur-mastermind-reject-past-bookings": Needs(
+        (*ORDERS, *PROJECT_DELETION, marketplace.resourceplanperiod, structure.servicesettings)
+    ),
+    "waldur-mastermind-send-notifications-about-upcoming-bookings": Needs(
+        (*MAILS, marketplace.offering, marketplace.resource, marketplace.order)
+    ),
 }

@@ -67,4 +67,9 @@ def hand_over(work: Work, chosen: FromClause) -> int:
                 args=[f"marketplace.order:{row.order_id}", f"core.user:{row.created_by_id}"],
             )
 
+    if rows and not work.deployment.has_broker:
+        work.outcome.warn(
+            f"{len(rows)} orders",
+            "wait in the outbox: this deployment has no [celery] broker_url, so no worker of Waldur is told of them",
+        )
     return put(work, messages())

@@ -1,6 +1,17 @@
 """What leaves the program: written in the transaction of the work, delivered after its commit (design decision 3)."""
 
-from waldur_dagster.outbox.messages import Attachment, Handover, InvitationCall, Mail, Message, WebCall
-from waldur_dagster.outbox.queue import deliveries, put
+from waldur_dagster.outbox.messages import ApiCall, Attachment, Handover, InvitationCall, Mail, Message, WebCall
+from waldur_dagster.outbox.queue import deliveries, put, waiting_keys
 
-__all__ = ["Attachment", "Handover", "InvitationCall", "Mail", "Message", "WebCall", "deliveries", "put"]
+__all__ = [
+    "ApiCall",
+    "Attachment",
+    "Handover",
+    "InvitationCall",
+    "Mail",
+    "Message",
+    "WebCall",
+    "deliveries",
+    "put",
+    "waiting_keys",
+]

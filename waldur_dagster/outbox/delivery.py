@@ -32,8 +32,8 @@ def deliver(
     """Send what is due, oldest first; each message is a transaction of its own.
 
     Only the messages of one entry or run, when given. A message that fails waits for its next attempt, ever longer;
-    after MOST_ATTEMPTS, or when another try cannot help, it is given up and stays visible. Handovers wait without
-    end while no broker is configured.
+    after MOST_ATTEMPTS, or when another try cannot help, it is given up and stays visible. Handovers and calls of
+    Waldur's API wait without end while no broker or no API is configured.
     """
     done = Delivered()
     due = _due(deployment)
@@ -133,4 +133,6 @@ def waiting_since(engine: Engine, deployment: Deployment) -> tuple[int, datetime
 
 def _due(deployment: Deployment) -> Select[Any]:
     due = select(message).where(message.c.state == WAITING, message.c.next_attempt <= func.now())
-    return due if deployment.has_broker else due.where(message.c.kind != "handover")
+    missing = [] if deployment.has_broker else ["handover"]
+    missing += [] if deployment.waldur_api else ["api_call"]
+    return due.where(message.c.kind.not_in(missing))

@@ -1,4 +1,4 @@
-"""The kinds of message: mails, calls of web hooks, and work that is handed over to Waldur's Celery workers."""
+"""The kinds of message: mails, calls of web hooks and of Waldur's API, and tasks for Waldur's Celery workers."""
 
 from __future__ import annotations
 
@@ -83,7 +83,18 @@ class Handover(_Message):
         return f"task {self.task}"
 
 
-Message = Mail | WebCall | InvitationCall | Handover
+class ApiCall(_Message):
+    """A POST to Waldur's own REST API, as the user whose token the deployment has."""
+
+    kind: Literal["api_call"] = "api_call"
+    path: str
+    body: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return f"POST {self.path}"
+
+
+Message = Mail | WebCall | InvitationCall | Handover | ApiCall
 parse: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 

@@ -15,7 +15,13 @@ from waldur_dagster.outbox.messages import Message, payload_of
 from waldur_dagster.work import Work
 
 BATCH = 200
-FIGURES = {"mail": "mails", "webhook": "web hooks", "invitation": "web hooks", "handover": "handovers"}
+FIGURES = {
+    "mail": "mails",
+    "webhook": "web hooks",
+    "invitation": "web hooks",
+    "handover": "handovers",
+    "api_call": "API calls",
+}
 
 
 def put(work: Work, messages: Iterable[Message], *, again: bool = False) -> int:
@@ -56,6 +62,15 @@ def deliveries(work: Work, keys: Iterable[str]) -> dict[str, Any]:
     found = select(message.c.key, message.c.state, message.c.attempts, message.c.last_error)
     rows = work.connection.execute(found.where(message.c.key == func.any(list(keys))))
     return {row.key: row for row in rows}
+
+
+def waiting_keys(work: Work, prefix: str) -> list[str]:
+    """The keys that begin with ``prefix`` of messages that are still to be sent."""
+    message = tables.message
+    waiting = select(message.c.key).where(
+        message.c.state == tables.WAITING, message.c.key.startswith(prefix, autoescape=True)
+    )
+    return list(work.connection.scalars(waiting))
 
 
 def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:

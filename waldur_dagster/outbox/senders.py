@@ -1,4 +1,4 @@
-"""Sending one message: by SMTP or into a folder, by HTTP, or to Celery's broker."""
+"""Sending one message: by SMTP or into a folder, by HTTP, to Waldur's API, or to Celery's broker."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import httpx
 from celery import Celery
 
 from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
-from waldur_dagster.deployment import Deployment, MailServer
-from waldur_dagster.outbox.messages import Handover, InvitationCall, Mail, Message, WebCall
+from waldur_dagster.deployment import Deployment, MailServer, WaldurApi
+from waldur_dagster.outbox.messages import ApiCall, Handover, InvitationCall, Mail, Message, WebCall
 
 WEB_HOOK_TIMEOUT = 20.0
 
@@ -59,6 +59,10 @@ class Senders:
                 self._invite(message)
             case Handover():
                 self._hand_over(message)
+            case ApiCall():
+                if self._deployment.waldur_api is None:
+                    raise NotDelivered("no API of Waldur is configured ([waldur_api] url, token)")
+                call_waldur(self._deployment.waldur_api, message)
 
     def _invite(self, message: InvitationCall) -> None:
         try:
@@ -212,6 +216,22 @@ def call_web_hook(call: WebCall) -> None:
 
 def _answers(refused: Mapping[str, tuple[int, bytes]]) -> str:
     return "; ".join(f"{address}: {code}" for address, (code, _) in refused.items())
+
+
+# Answers of Waldur that another try, or a corrected token, may change.
+PASSING_ANSWERS = frozenset({401, 403, 408, 425, 429})
+
+
+def call_waldur(api: WaldurApi, call: ApiCall) -> None:
+    """POST to Waldur's API as the user of the token. Raises NotDelivered, for good when Waldur refuses the call."""
+    headers = {"Authorization": f"Token {api.token.get_secret_value()}"}
+    try:
+        answer = httpx.post(f"{api.url}{call.path}", json=call.body, headers=headers, timeout=api.timeout)
+    except httpx.HTTPError as error:
+        raise NotDelivered(f"Waldur's API: {type(error).__name__}: {error}") from None
+    if not answer.is_success:
+        final = answer.is_client_error and answer.status_code not in PASSING_ANSWERS
+        raise NotDelivered(f"Waldur's API answers {answer.status_code}: {answer.text[:200]}", final=final)
 
 
 def _plain(error: Exception) -> str:

@@ -1,0 +1,1 @@
+"""Bookings: resources of an offering that are used at certain times."""
