@@ -42,6 +42,7 @@ def entry_asset(
         required_resource_keys={"site"},
         kinds={"postgresql"},
         tags={"waldur/entry": entry_name},
+        pool=entry(entry_name).dagster_name,  # one run at a time, in a backfill too
     )
     def asset(context: dg.AssetExecutionContext) -> None:
         site: RunSite = context.resources.site

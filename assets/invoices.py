@@ -40,6 +40,7 @@ def _step(
         out=dg.Out(dg.Nothing),
         required_resource_keys={"site"},
         tags={"kind": "postgresql"},
+        pool=entry(entry_name).dagster_name,  # one run at a time, in a backfill too
     )
     def run(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
