@@ -17,15 +17,6 @@ from waldur_dagster.definitions import implemented_entries
 CASES = sorted(
     path for path in SHARED.glob("cases/*/*.json.gz") if path.name.partition("--")[0] in implemented_entries()
 )
-# Evaluating policies after billing is work of its own, still to come; these two cases show only that.
-POLICIES = ("policies_fire_on_new_items", "policy_action_fails")
-
-
-def _parameter(path: Path) -> Any:
-    name = path.name.removesuffix(".json.gz")
-    waits = name.partition("--")[2] in POLICIES
-    marks = [pytest.mark.xfail(strict=True, reason="policies are not evaluated after billing yet")] if waits else []
-    return pytest.param(path, id=name, marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +37,6 @@ def databases(referee: ModuleType, postgresql: URL) -> Iterator[Any]:
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no folder ../shared beside this checkout")
-@pytest.mark.parametrize("path", [_parameter(path) for path in CASES])
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.name.removesuffix(".json.gz"))
 def test_golden_case(path: Path, referee: ModuleType, databases: Any) -> None:
     assert referee.judge(referee.load_case(path), databases, adapter.run) == []

@@ -1,9 +1,40 @@
 """What the entries of the quotas family need of a site; plugins that are not installed are left out of the recount."""
 
-from waldur_dagster.availability.needs import Needs
-from waldur_dagster.schema import analytics, django, marketplace, permissions, quotas, structure
+from waldur_dagster.availability.invoices import INVOICES
+from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
+from waldur_dagster.schema import (
+    analytics,
+    authtoken,
+    django,
+    invoices,
+    marketplace,
+    permissions,
+    policy,
+    quotas,
+    structure,
+)
 
 SCOPES = (django.content_type, structure.customer, structure.project, quotas.quotausage)
+POLICIES = (
+    policy.projectestimatedcostpolicy,
+    policy.customerestimatedcostpolicy,
+    policy.offeringestimatedcostpolicy,
+    policy.offeringestimatedcostpolicy_organization_groups,
+    policy.offeringusagepolicy,
+    policy.offeringusagepolicy_organization_groups,
+    policy.offeringcomponentlimit,
+    authtoken.token,
+    invoices.customercredit,
+    invoices.customercredit_offerings,
+    invoices.projectcredit,
+    marketplace.componentusage,
+    marketplace.offering,
+    marketplace.offeringcomponent,
+    marketplace.order,
+    marketplace.resource,
+    quotas.quotausage,
+    structure.project,
+)
 
 NEEDS = {
     "waldur-marketplace-calculate-usage": Needs(
@@ -23,4 +54,5 @@ NEEDS = {
     ),
     "update-standard-quotas": Needs(SCOPES),
     "waldur-sync-daily-quotas": Needs((*SCOPES, analytics.dailyquotahistory)),
+    "check-polices": Needs((*INVOICES, *EVENTS, *MAILS, *POLICIES)),
 }

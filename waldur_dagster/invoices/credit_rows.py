@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Integer, Table, Text, column, exists, func, literal, literal_column, select, table, update
+from sqlalchemy import Integer, Select, Table, Text, column, func, literal, literal_column, select, table, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.credits import CustomerCredit, Item, OpenInvoice, ProjectCredit, Settlement
@@ -33,8 +33,8 @@ class CreditCustomer:
 
 def load_credit_customers(work: Work) -> Iterator[CreditCustomer]:
     """Customers whose credit is not used up and that have invoices to close; their credits are locked."""
-    credits = _load_credits(work)
-    items = _load_items(work, list(credits))
+    credits = load_credits(work, select(closing.c.customer_id), lock=True)
+    items = load_items(work, select(closing.c.id).where(closing.c.customer_id.in_(list(credits))))
     invoice = invoices.invoice
     previous = Month.of(work.as_of, work.zone).previous
     found = work.connection.execute(
@@ -60,28 +60,32 @@ def load_credit_customers(work: Work) -> Iterator[CreditCustomer]:
     yield from credits.values()
 
 
-def _load_credits(work: Work) -> dict[int, CreditCustomer]:
+def load_credits(work: Work, customers: Select[Any], *, lock: bool) -> dict[int, CreditCustomer]:
+    """The credits of ``customers`` (a SELECT of ids) that are not used up, by customer, in the order of their names.
+
+    ``lock`` holds them for writing until the transaction ends.
+    """
     credit, customer = invoices.customercredit, structure.customer
     offering, project_credit, project = invoices.customercredit_offerings, invoices.projectcredit, structure.project
-    found = work.connection.execute(
+    credits = (
         select(credit, customer.c.name)
         .join(customer, customer.c.id == credit.c.customer_id)
-        .where(credit.c.value != 0, exists().where(closing.c.customer_id == credit.c.customer_id))
+        .where(credit.c.value != 0, credit.c.customer_id.in_(customers))
         .order_by(customer.c.name, customer.c.id)
-        .with_for_update(of=credit)
-    ).all()
+    )
+    found = work.connection.execute(credits.with_for_update(of=credit) if lock else credits).all()
     offerings: dict[int, set[int]] = defaultdict(set)
     for row in work.connection.execute(
         select(offering).where(offering.c.customercredit_id.in_([row.id for row in found]))
     ):
         offerings[row.customercredit_id].add(row.offering_id)
     projects: dict[int, dict[int, ProjectCredit]] = defaultdict(dict)
-    for row in work.connection.execute(
+    of_projects = (
         select(project_credit, project.c.customer_id)
         .join(project, project.c.id == project_credit.c.project_id)
         .where(project.c.customer_id.in_([row.customer_id for row in found]))
-        .with_for_update(of=project_credit)
-    ):
+    )
+    for row in work.connection.execute(of_projects.with_for_update(of=project_credit) if lock else of_projects):
         projects[row.customer_id][row.project_id] = ProjectCredit(
             row.id, row.project_id, row.value, row.use_organisation_credit
         )
@@ -103,8 +107,8 @@ def _load_credits(work: Work) -> dict[int, CreditCustomer]:
     }
 
 
-def _load_items(work: Work, customers: Sequence[int]) -> dict[int, list[Item]]:
-    """Items of the invoices in question by invoice, by id; compensations of an earlier run are no candidates."""
+def load_items(work: Work, chosen: Select[Any]) -> dict[int, list[Item]]:
+    """Items of the chosen invoices (a SELECT of ids) by invoice; compensations of an earlier run are no candidates."""
     item, resource = invoices.invoiceitem, marketplace.resource
     rows = work.connection.execute(
         select(
@@ -118,9 +122,8 @@ def _load_items(work: Work, customers: Sequence[int]) -> dict[int, list[Item]]:
             item.c.project_id,
             resource.c.project_id.label("resource_project_id"),
         )
-        .join(closing, closing.c.id == item.c.invoice_id)
         .outerjoin(resource, resource.c.id == item.c.resource_id)
-        .where(closing.c.customer_id.in_(customers), item.c.credit_id.is_(None))
+        .where(item.c.invoice_id.in_(chosen), item.c.credit_id.is_(None))
         .order_by(item.c.invoice_id, item.c.id)
     )
     items: dict[int, list[Item]] = defaultdict(list)

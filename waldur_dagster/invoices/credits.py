@@ -110,10 +110,7 @@ def settle(invoice: OpenInvoice, credit: CustomerCredit, today: date) -> Settlem
     if credit.value == 0 or not invoice.items:
         return None
     before, minimum = credit.value, credit.minimal_consumption
-    compensations = tuple(_compensate(invoice, credit))
-    consumed = sum((compensation.amount for compensation in compensations), ZERO)
-    tail = min(minimum - consumed, credit.value) if minimum != 0 and consumed < minimum else ZERO
-    credit.value -= tail
+    compensations, tail = compensate(invoice.items, invoice.tax_percent, credit)
     touched = tuple(
         credit.projects[project_id]
         for project_id in sorted({item.project_id for item in invoice.items if item.project_id in credit.projects})
@@ -125,15 +122,29 @@ def settle(invoice: OpenInvoice, credit: CustomerCredit, today: date) -> Settlem
     return Settlement(invoice, credit, before, after, compensations, tail, minimum, touched)
 
 
-def _compensate(invoice: OpenInvoice, credit: CustomerCredit) -> Iterable[Compensation]:
+def compensate(
+    items: Sequence[Item], tax_percent: Decimal, credit: CustomerCredit
+) -> tuple[tuple[Compensation, ...], Decimal]:
+    """What ``credit`` pays of an invoice's items, and the tail that its minimal consumption takes on top.
+
+    Changes ``credit`` to what is left of it.
+    """
+    compensations = tuple(_compensations(items, tax_percent, credit))
+    minimum, consumed = credit.minimal_consumption, sum((compensation.amount for compensation in compensations), ZERO)
+    tail = min(minimum - consumed, credit.value) if minimum != 0 and consumed < minimum else ZERO
+    credit.value -= tail
+    return compensations, tail
+
+
+def _compensations(items: Sequence[Item], tax_percent: Decimal, credit: CustomerCredit) -> Iterable[Compensation]:
     """The cheapest items first; until the organization's credit is used up."""
     candidates = (
         item
-        for item in invoice.items
+        for item in items
         if item.resource_id is not None and (not credit.offerings or item.offering_id in credit.offerings)
     )
     for item in sorted(candidates, key=lambda item: item.price):
-        amount = _take(item.cost(invoice.tax_percent), credit, credit.projects.get(item.project_id or 0))
+        amount = _take(item.cost(tax_percent), credit, credit.projects.get(item.project_id or 0))
         if amount != 0:
             yield Compensation(item, amount)
         if credit.value == 0:

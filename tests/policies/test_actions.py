@@ -1,0 +1,206 @@
+"""What policies do when they fire and when they are released."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
+from tests.scene import Scene
+from waldur_dagster.outbox.tables import message
+from waldur_dagster.schema import core, logging, marketplace, policy, quotas
+
+FLAGS = {
+    "request_downscaling": "downscaled",
+    "request_pausing": "paused",
+    "restrict_members": "restrict_member_access",
+}
+MANAGED = {"service_provider_can_create_offering_user": True}
+
+
+def _flags(scene: Scene, resource: int) -> set[str]:
+    row = scene.one(marketplace.resource, id=resource)
+    return {flag for flag in FLAGS.values() if getattr(row, flag)}
+
+
+def _kinds(scene: Scene) -> list[str]:
+    return [event.event_type for event in scene.rows(logging.event)]
+
+
+def _payloads(scene: Scene) -> list[dict]:
+    return [row.payload for row in scene.rows(message)]
+
+
+def test_a_policy_fires_with_its_actions_and_notes_when(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    id = place.on_project("request_pausing,unknown,block_creation_of_new_resources")
+    with outbox_scene.site() as site:
+        outcome = evaluate(site)
+    assert outcome.failures == []
+    row = outbox_scene.one(policy.projectestimatedcostpolicy, id=id)
+    assert (row.has_fired, row.fired_datetime, row.modified) == (True, MARCH, MARCH)
+    assert _flags(outbox_scene, place.resource) == {"paused"}
+    event = outbox_scene.one(logging.event)
+    assert (event.event_type, event.context) == ("request_pausing", {"policy_uuid": row.uuid.hex})
+    assert "vm (Cloud)" in event.message
+    assert outbox_scene.rows(logging.feed) == []
+
+
+def test_a_second_run_does_nothing(outbox_scene: Scene) -> None:
+    allow_mails(outbox_scene)
+    place = Place.make(outbox_scene)
+    place.member("member@example.org")
+    place.on_project("notify_project_team,request_pausing,terminate_resources")
+    with outbox_scene.site() as site:
+        evaluate(site)
+    events, messages = _kinds(outbox_scene), _payloads(outbox_scene)
+    with outbox_scene.site() as site:
+        again = evaluate(site, MARCH.replace(minute=31))
+    assert again.rows == {}
+    assert (_kinds(outbox_scene), _payloads(outbox_scene)) == (events, messages)
+    assert len(messages) == 2
+
+
+def test_a_policy_on_a_customer_acts_on_the_resources_of_all_its_projects(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    second = outbox_scene.project(place.customer, "Second", is_removed=True)
+    instances = outbox_scene.offering(outbox_scene.customer("Owner"), "VMs", "OpenStack.Instance")
+    other = outbox_scene.resource(second, instances, None, "other")
+    outbox_scene.resource(second, instances, None, "going", state=5)
+    stranger = outbox_scene.resource(outbox_scene.project(outbox_scene.customer("Stranger")), instances, None)
+    place.on_customer("terminate_resources,request_downscaling")
+    with outbox_scene.site() as site:
+        evaluate(site)
+    orders = outbox_scene.rows(marketplace.order)
+    assert [(o.resource_id, o.project_id, o.attributes, o.type, o.state) for o in orders] == [
+        (place.resource, place.project, {}, 3, 2),
+        (other, second, {"action": "force_destroy"}, 3, 2),
+    ]
+    robot = outbox_scene.one(core.user, username="system_robot").id
+    assert {(o.created_by_id, o.consumer_reviewed_by_id) for o in orders} == {(robot, robot)}
+    assert [p["args"] for p in _payloads(outbox_scene)] == [
+        [f"marketplace.order:{o.id}", f"core.user:{robot}"] for o in orders
+    ]
+    assert _kinds(outbox_scene).count("terminate_resources") == 2
+    assert [(q.object_id, q.delta) for q in outbox_scene.rows(quotas.quotausage, name="order_count")] == [
+        (place.offering, 1),
+        (instances, 1),
+    ]
+    flagged = [_flags(outbox_scene, r) for r in (place.resource, other, stranger)]
+    assert flagged == [{"downscaled"}, {"downscaled"}, set()]
+
+
+def test_members_are_restricted_only_where_the_provider_manages_them(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    provider = outbox_scene.customer("Other provider")
+    managed = outbox_scene.offering(provider, secret_options=MANAGED)
+    as_text = outbox_scene.offering(provider, secret_options={"service_provider_can_create_offering_user": "true"})
+    resources = [outbox_scene.resource(place.project, offering, None) for offering in (managed, as_text)]
+    place.on_project("restrict_members")
+    with outbox_scene.site() as site:
+        evaluate(site)
+    assert [_flags(outbox_scene, r) for r in resources] == [{"restrict_member_access"}, set()]
+
+
+@pytest.mark.parametrize("action", FLAGS)
+def test_a_released_policy_clears_its_flags_and_only_its_own(outbox_scene: Scene, action: str) -> None:
+    place = Place.make(outbox_scene)
+    offering = outbox_scene.offering(outbox_scene.customer("Other"), secret_options=MANAGED)
+    flagged = outbox_scene.resource(place.project, offering, None, **dict.fromkeys(FLAGS.values(), True))
+    gone = outbox_scene.resource(place.project, offering, None, state=6, **dict.fromkeys(FLAGS.values(), True))
+    id = place.on_project(action, has_fired=True, fired_datetime=MARCH)
+    with outbox_scene.site() as site:
+        evaluate(site, APRIL)
+    row = outbox_scene.one(policy.projectestimatedcostpolicy, id=id)
+    assert (row.has_fired, row.fired_datetime) == (False, APRIL)
+    assert _flags(outbox_scene, flagged) == set(FLAGS.values()) - {FLAGS[action]}
+    assert _flags(outbox_scene, gone) == set(FLAGS.values())
+    assert _kinds(outbox_scene) == []
+
+
+@pytest.mark.parametrize("other", ["project", "customer"])
+def test_a_flag_stays_while_another_fired_policy_wants_it(outbox_scene: Scene, other: str) -> None:
+    place = Place.make(outbox_scene)
+    paused = outbox_scene.resource(place.project, place.offering, None, paused=True, downscaled=True)
+    place.on_project("request_pausing,request_downscaling", has_fired=True)
+    keep = place.on_project if other == "project" else place.on_customer
+    keep("notify_organization_owners,request_pausing", has_fired=True, period=1)
+    with outbox_scene.site() as site:
+        evaluate(site, APRIL)
+    assert _flags(outbox_scene, paused) == {"paused"}
+
+
+def test_a_flag_stays_when_another_policy_fires_in_the_run_that_releases_the_first(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    place.on_customer("request_pausing", period=1)
+    place.on_project("request_pausing", has_fired=True)
+    with outbox_scene.site() as site:
+        evaluate(site, APRIL)
+    assert _flags(outbox_scene, place.resource) == {"paused"}
+
+
+def test_a_flag_goes_when_all_policies_that_wanted_it_are_released_in_one_run(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    paused = outbox_scene.resource(place.project, place.offering, None, paused=True)
+    place.on_project("request_pausing", has_fired=True)
+    place.on_customer("request_pausing", has_fired=True)
+    with outbox_scene.site() as site:
+        evaluate(site, APRIL)
+    assert _flags(outbox_scene, paused) == set()
+
+
+def test_the_team_and_the_owners_are_told_each_address_once(outbox_scene: Scene) -> None:
+    allow_mails(outbox_scene)
+    place = Place.make(outbox_scene)
+    for email in ("zoe@example.org", "ann@example.org", "ann@example.org"):
+        place.member(email)
+    place.member("quiet@example.org", notifications_enabled=False)
+    place.member("left@example.org", is_active=False)
+    outbox_scene.owner(place.customer, "owner@example.org")
+    outbox_scene.owner(place.customer, "inactive@example.org", is_active=False)
+    place.on_project("notify_project_team,notify_organization_owners")
+    with outbox_scene.site() as site:
+        evaluate(site)
+    team = ["ann@example.org", "zoe@example.org"]
+    assert [p["to"] for p in _payloads(outbox_scene)] == [[email] for email in [*team, "owner@example.org"]]
+    told = [event.context["emails"] for event in outbox_scene.rows(logging.event, event_type="policy_notification")]
+    assert told == [team, ["owner@example.org"]]
+
+
+def test_links_have_one_slash_after_the_host(outbox_scene: Scene) -> None:
+    allow_mails(outbox_scene)
+    place = Place.make(outbox_scene)
+    outbox_scene.owner(place.customer, "owner@example.org")
+    place.on_customer("notify_organization_owners")
+    with outbox_scene.site() as site:
+        evaluate(site)
+    (mail,) = _payloads(outbox_scene)
+    assert "https://example.com/organizations/" in mail["body"]
+
+
+def test_the_event_of_a_notification_is_written_though_it_is_switched_off(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    place.on_project("notify_organization_owners")
+    with outbox_scene.site() as site:
+        evaluate(site)
+    assert _payloads(outbox_scene) == []
+    assert _kinds(outbox_scene) == ["policy_notification", "notify_organization_owners"]
+
+
+def test_a_failing_policy_is_reported_stays_as_it_was_and_the_others_fire(outbox_scene: Scene) -> None:
+    allow_mails(outbox_scene)
+    outbox_scene.user("", username="system_robot", is_staff=False)
+    bad, good = Place.make(outbox_scene), Place.make(outbox_scene)
+    bad.member("member@example.org")
+    failing = bad.on_project("request_pausing,notify_project_team,terminate_resources")
+    working = good.on_project("request_pausing")
+    with outbox_scene.site() as site:
+        outcome = evaluate(site)
+    (failure,) = outcome.failures
+    assert "system_robot" in failure.problem
+    fired = {row.id: row.has_fired for row in outbox_scene.rows(policy.projectestimatedcostpolicy)}
+    assert fired == {failing: False, working: True}
+    assert _flags(outbox_scene, bad.resource) == set()
+    assert _flags(outbox_scene, good.resource) == {"paused"}
+    assert _payloads(outbox_scene) == []
+    assert outcome.figures["policies fired"] == 1
+    assert outcome.rows["marketplace_resource"] == {"updated": 1}

@@ -1,0 +1,75 @@
+"""What credits would pay if the customers' newest invoices were closed now (spec quotas, compensation)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, Subquery, and_, any_, exists, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+
+from waldur_dagster.invoices.credit_rows import load_credits, load_items
+from waldur_dagster.invoices.credits import ZERO, compensate
+from waldur_dagster.schema import invoices
+from waldur_dagster.work import Work
+
+PENDING = "pending"
+invoice, credit = invoices.invoice, invoices.customercredit
+
+
+@dataclass
+class Compensations:
+    """With VAT, by customer (with the tail of a minimal consumption) and by the project that a resource is in."""
+
+    by_customer: dict[int, Decimal] = field(default_factory=dict)
+    by_project: dict[int, Decimal] = field(default_factory=dict)
+
+    def of_customer(self, customer_id: int) -> Decimal:
+        return self.by_customer.get(customer_id, ZERO)
+
+    def of_project(self, project_id: int) -> Decimal:
+        return self.by_project.get(project_id, ZERO)
+
+
+def has_open_credit(customer_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a customer has credit left and an invoice that it would pay for."""
+    return and_(
+        exists().where(credit.c.customer_id == customer_id, credit.c.value != 0),
+        exists().where(invoice.c.customer_id == customer_id, invoice.c.state == PENDING),
+    )
+
+
+def expected_compensations(work: Work, customers: Collection[int]) -> Compensations:
+    """Settle the newest pending invoice of each customer on paper: nothing is written, nothing is locked."""
+    result = Compensations()
+    if not customers:
+        return result
+    newest = _newest_pending(customers)
+    credits = load_credits(work, select(newest.c.customer_id), lock=False)
+    items = load_items(work, select(newest.c.id))
+    for row in work.connection.execute(select(newest)):
+        if row.customer_id not in credits or not items[row.id]:
+            continue
+        compensations, tail = compensate(items[row.id], row.tax_percent, credits[row.customer_id].credit)
+        result.by_customer[row.customer_id] = sum((c.amount for c in compensations), tail)
+        for compensation in compensations:
+            project_id = compensation.item.resource_project_id or 0
+            result.by_project[project_id] = result.of_project(project_id) + compensation.amount
+    return result
+
+
+def _newest_pending(customers: Collection[int]) -> Subquery:
+    """(id, customer_id, tax_percent) of one invoice for each customer."""
+    columns: tuple[Any, ...] = (invoice.c.id, invoice.c.customer_id, invoice.c.tax_percent)
+    return (
+        select(*columns)
+        .ext(distinct_on(invoice.c.customer_id))
+        .where(
+            invoice.c.state == PENDING,
+            invoice.c.customer_id == any_(literal(sorted(customers), ARRAY(Integer))),
+        )
+        .order_by(invoice.c.customer_id, invoice.c.year.desc(), invoice.c.month.desc())
+        .subquery("newest")
+    )

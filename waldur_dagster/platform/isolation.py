@@ -1,0 +1,34 @@
+"""Work on one item that fails alone: row-wise isolation inside a step, for the few items that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from waldur_dagster.outcome import Outcome
+from waldur_dagster.work import Work
+
+
+@contextmanager
+def isolated(work: Work, item: str) -> Iterator[None]:
+    """Do the block for ``item`` wholly or not at all.
+
+    When it raises, its rows, messages and figures are taken back, ``item`` is reported as failed, and the caller goes
+    on. Only a lost connection ends the step.
+    """
+    before, work.outcome = work.outcome, Outcome()
+    try:
+        with work.connection.begin_nested():
+            yield
+        before.add(work.outcome)
+    except Exception as error:  # whatever one item's rows hold, the others go on
+        if work.connection.invalidated:
+            raise
+        before.fail(item, _short(error))
+    finally:
+        work.outcome = before
+
+
+def _short(error: Exception) -> str:
+    """The database's own words, without the statement and its values, which may be secret."""
+    return f"{type(error).__name__}: {getattr(error, 'orig', None) or error}".partition("\n")[0]

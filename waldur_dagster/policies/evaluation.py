@@ -1,0 +1,101 @@
+"""The shared step "evaluate the policies of these scopes": policies fire and are released (spec quotas, check-polices).
+
+It looks at all policies of a class with one query and changes nothing as long as no policy's state changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sqlalchemy import Integer, Select, any_, false, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from waldur_dagster.platform.isolation import isolated
+from waldur_dagster.policies.actions import ACTIONS
+from waldur_dagster.policies.classes import CUSTOMER_COST, OFFERING_COST, PROJECT_COST, Choice, Policy
+from waldur_dagster.policies.costs import cost_changes
+from waldur_dagster.policies.flags import lower_flags
+from waldur_dagster.policies.usage import usage_changes
+from waldur_dagster.work import Work
+
+NOBODY = select(literal(0)).where(false())
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Whose policies may change state: SELECTs of one column, ids.
+
+    ``projects``, ``customers`` and ``offerings`` got invoice items; ``metered_offerings`` got usage.
+    """
+
+    projects: Select[Any] = NOBODY
+    customers: Select[Any] = NOBODY
+    offerings: Select[Any] = NOBODY
+    metered_offerings: Select[Any] = NOBODY
+
+
+def check_policies(work: Work) -> None:
+    """Fire the policies whose limit is exceeded, release the others, and do their actions."""
+    evaluate_policies(work)
+
+
+def evaluate_policies(work: Work, affected: Affected | None = None) -> None:
+    """Evaluate policies as of the run's day: all of them, or those of the scopes that were ``affected`` by a change.
+
+    A policy fires with all its immediate actions or, when one of them fails, not at all: it is reported and the next
+    evaluation tries again. A policy of which another run has changed the state meanwhile is left alone.
+
+    After a change of costs or usage Waldur only handles policies that have an immediate action, and leaves
+    ``fired_datetime`` as it is when it releases one; so does this when ``affected`` is given.
+    """
+    changes = list(_changes(work, affected))
+    released = _release(work, [p for p in changes if not p.triggered], stamped=affected is None)
+    for policy in changes:
+        if policy.triggered:
+            with isolated(work, str(policy)):
+                _fire(work, policy)
+    # At the end, when it is known which policies still want the flags.
+    lower_flags(work, released)
+
+
+def _changes(work: Work, affected: Affected | None) -> Iterator[Policy]:
+    of = affected or Affected()
+    everything = affected is None
+    for kind, scopes in ((PROJECT_COST, of.projects), (CUSTOMER_COST, of.customers), (OFFERING_COST, of.offerings)):
+        yield from cost_changes(work, kind, Choice() if everything else Choice(scopes))
+    yield from usage_changes(work, Choice() if everything else Choice(of.metered_offerings))
+
+
+def _release(work: Work, policies: list[Policy], *, stamped: bool) -> list[Policy]:
+    """Returns those that this run has released."""
+    released: list[Policy] = []
+    for kind, group in groupby(policies, key=lambda policy: policy.kind):
+        by_id = {policy.id: policy for policy in group}
+        table = kind.table
+        values = {"has_fired": False, "modified": work.as_of} | ({"fired_datetime": work.as_of} if stamped else {})
+        changed = work.execute(
+            update(table)
+            .values(**values)
+            .where(table.c.id == any_(literal(list(by_id), ARRAY(Integer))), table.c.has_fired)
+            .returning(table.c.id)
+        )
+        released += [by_id[id] for id in sorted(changed.scalars())]
+    work.outcome.figures["policies released"] += len(released)
+    return released
+
+
+def _fire(work: Work, policy: Policy) -> None:
+    table = policy.kind.table
+    changed = work.execute(
+        update(table)
+        .values(has_fired=True, fired_datetime=work.as_of, modified=work.as_of)
+        .where(table.c.id == policy.id, ~table.c.has_fired)
+    )
+    if not changed.rowcount:
+        return
+    work.outcome.figures["policies fired"] += 1
+    for action in policy.actions:
+        ACTIONS[action](work, policy)
