@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
@@ -14,6 +16,7 @@ FLAGS = {
     "request_pausing": "paused",
     "restrict_members": "restrict_member_access",
 }
+ALL_SET: dict[str, Any] = dict.fromkeys(FLAGS.values(), True)
 MANAGED = {"service_provider_can_create_offering_user": True}
 
 
@@ -105,8 +108,8 @@ def test_members_are_restricted_only_where_the_provider_manages_them(outbox_scen
 def test_a_released_policy_clears_its_flags_and_only_its_own(outbox_scene: Scene, action: str) -> None:
     place = Place.make(outbox_scene)
     offering = outbox_scene.offering(outbox_scene.customer("Other"), secret_options=MANAGED)
-    flagged = outbox_scene.resource(place.project, offering, None, **dict.fromkeys(FLAGS.values(), True))
-    gone = outbox_scene.resource(place.project, offering, None, state=6, **dict.fromkeys(FLAGS.values(), True))
+    flagged = outbox_scene.resource(place.project, offering, None, **ALL_SET)
+    gone = outbox_scene.resource(place.project, offering, None, state=6, **ALL_SET)
     id = place.on_project(action, has_fired=True, fired_datetime=MARCH)
     with outbox_scene.site() as site:
         evaluate(site, APRIL)
