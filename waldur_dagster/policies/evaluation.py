@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.policies.actions import ACTIONS
-from waldur_dagster.policies.classes import CUSTOMER_COST, OFFERING_COST, PROJECT_COST, Choice, Policy
+from waldur_dagster.policies.classes import CUSTOMER_COST, OFFERING_COST, OFFERING_USAGE, PROJECT_COST, Choice, Policy
 from waldur_dagster.policies.costs import cost_changes
 from waldur_dagster.policies.flags import lower_flags
 from waldur_dagster.policies.usage import usage_changes
@@ -62,11 +62,17 @@ def evaluate_policies(work: Work, affected: Affected | None = None) -> None:
 
 
 def _changes(work: Work, affected: Affected | None) -> Iterator[Policy]:
+    """The policies that have to change, class by class; a class that the site does not have has none."""
     of = affected or Affected()
-    everything = affected is None
-    for kind, scopes in ((PROJECT_COST, of.projects), (CUSTOMER_COST, of.customers), (OFFERING_COST, of.offerings)):
-        yield from cost_changes(work, kind, Choice() if everything else Choice(scopes))
-    yield from usage_changes(work, Choice() if everything else Choice(of.metered_offerings))
+    for kind, scopes in (
+        (PROJECT_COST, of.projects),
+        (CUSTOMER_COST, of.customers),
+        (OFFERING_COST, of.offerings),
+        (OFFERING_USAGE, of.metered_offerings),
+    ):
+        if work.schema.has(kind.table.name):
+            choice = Choice(scopes if affected else None)
+            yield from usage_changes(work, choice) if kind is OFFERING_USAGE else cost_changes(work, kind, choice)
 
 
 def _release(work: Work, policies: list[Policy], *, stamped: bool) -> list[Policy]:
