@@ -6,7 +6,17 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from assets import cost_report, invoice_checks, invoices, quotas, usage
+from assets import (
+    cost_report,
+    invoice_checks,
+    invoices,
+    quota_checks,
+    quota_reports,
+    quotas,
+    usage,
+    usage_checks,
+    usage_report,
+)
 from assets.entry_asset import entry_asset_job, entry_of
 from assets.parquet import ParquetIOManager
 from assets.partitions import days, months
@@ -42,10 +52,14 @@ def asset_jobs(zone: ZoneInfo = UTC) -> dict[str, Any]:
 
 def build_assets(deployment: Deployment) -> AssetLayer:
     made = entry_assets(deployment.zone)
-    report = cost_report.build(months(deployment.zone))
+    reports = [
+        cost_report.build(months(deployment.zone)),
+        usage_report.build(months(deployment.zone)),
+        *quota_reports.build(days()),
+    ]
     return AssetLayer(
-        assets=[*SOURCES, *made, report],
-        checks=invoice_checks.build(),
+        assets=[*SOURCES, *made, *reports],
+        checks=[*invoice_checks.build(), *usage_checks.build(), *quota_checks.build()],
         jobs=asset_jobs(deployment.zone),
         partitions={entry_of(asset): asset.partitions_def for asset in made if asset.partitions_def},
         resources={"parquet": ParquetIOManager(deployment.reports)},

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import dagster as dg
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from waldur_dagster.resources import RunSite
@@ -70,13 +72,27 @@ def report_asset(
     return report
 
 
-def new_figure(rows: int, *, columns: int = 1) -> tuple[Figure, Any]:
+def new_figure(rows: int) -> tuple[Figure, Axes]:
     """A figure high enough for so many bars, and its axes."""
     figure = Figure(figsize=(10, 1.5 + 0.35 * max(rows, 3)), layout="constrained")
-    axes = figure.subplots(ncols=columns)
-    for one in axes if columns > 1 else [axes]:
-        one.spines[["top", "right"]].set_visible(False)
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def small_multiples(number: int, title: str) -> tuple[Figure, list[Axes]]:
+    """A figure of so many small plots, up to three in a row, and their axes."""
+    columns = min(3, max(number, 1))
+    rows = math.ceil(max(number, 1) / columns)
+    figure = Figure(figsize=(4 * columns, 0.6 + 2.4 * rows), layout="constrained")
+    figure.suptitle(title)
+    cells = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for cell in cells[number:]:
+        cell.set_axis_off()
+    for cell in cells[:number]:
+        cell.spines[["top", "right"]].set_visible(False)
+        cell.tick_params(labelsize=8)
+    return figure, cells[:number]
 
 
 def largest_columns(table: pd.DataFrame, shown: int, rest: str) -> pd.DataFrame:
