@@ -19,6 +19,7 @@ SHOWN_PROJECTS, SHOWN_QUOTAS = 20, 9
 UTILISATION = ["customer", "project", "quota", "usage", "limit", "utilisation"]
 TREND = ["date", "quota", "usage", "scopes"]
 NEARLY_FULL = 0.9
+OVER, FULL, ROOM = "#c0392b", "#e59f3c", "#1f77b4"
 history, limit = analytics.dailyquotahistory, quotas.quotalimit
 
 
@@ -57,12 +58,14 @@ def utilisation_plot(frame: pd.DataFrame, day: date) -> Figure:
     figure, axes = new_figure(len(shown))
     percent = shown["utilisation"] * 100
     labels = shown["project"] + ", " + shown["customer"] + ": " + shown["quota"]
-    colors = ["#c0392b" if full else "#1f77b4" for full in shown["utilisation"] >= NEARLY_FULL]
+    colors = [
+        "#c0392b" if part > 1 else "#e59f3c" if part >= NEARLY_FULL else "#1f77b4" for part in shown["utilisation"]
+    ]
     bars = axes.barh(range(len(shown)), percent, color=colors)
     amounts = [f" {used:,} of {most:,}" for used, most in zip(shown["usage"], shown["limit"], strict=True)]
     axes.bar_label(bars, labels=amounts, fontsize=8)
     axes.set_yticks(range(len(shown)), labels, fontsize=8)
-    axes.axvline(100, color="black", linewidth=0.8)
+    axes.axvline(100, color="grey", linewidth=0.8, linestyle="--", zorder=0)
     axes.set(title=f"Fullest quotas of projects on {day}", xlabel="% of the limit")
     axes.margins(x=0.2)
     return figure
@@ -97,7 +100,7 @@ def trend_plot(table: pd.DataFrame, day: date) -> Figure:
         cell.plot(table.index, table[name], color="#1f77b4", marker=".", markersize=3)
         cell.set_title(name, fontsize=9)
         cell.set_ylim(bottom=0)
-        cell.ticklabel_format(axis="y", style="plain", useOffset=False)
+        cell.yaxis.set_major_formatter("{x:,.0f}")
         cell.xaxis.set_major_formatter(ConciseDateFormatter(cell.xaxis.get_major_locator()))
     return figure
 
@@ -124,6 +127,7 @@ def trend_report(work: Work, site: RunSite) -> Report:
     table = _by_day(frame)
     filled = table.ffill().bfill()
     change = filled.iloc[[0, -1]].T.set_axis(["first", "last"], axis=1) if len(filled) else pd.DataFrame()
+    change = change.assign(change=change["last"] - change["first"]) if len(change) else change
     figures = {"days": int(frame["date"].nunique()), "quotas": int(frame["quota"].nunique())}
     return Report(frame, trend_plot(table, site.day), figures, change.reset_index())
 

@@ -55,16 +55,19 @@ def plot(frame: pd.DataFrame, month: Month) -> Figure:
     kinds = frame.groupby(["category", "component", "unit"]).size().nlargest(SHOWN_COMPONENTS).index
     figure, cells = small_multiples(len(kinds), f"Usage by category up to {month}")
     months = [stamp.date() for stamp in pd.date_range(end=pd.Timestamp(month.first), periods=MONTHS, freq="MS")]
+    january = next(day for day in months if day.month == 1)
     by_kind = frame.groupby(["category", "component", "unit", "month"])[["reported", "fixed"]].sum()
     for kind, cell in zip(kinds, cells, strict=True):
         category, component, unit = kind
         table = by_kind.loc[kind].reindex(months, fill_value=0)
-        table.index = pd.Index([f"{day:%b}" if n % 2 else f"{day:%b\n%y}" for n, day in enumerate(months)])
-        table.plot.bar(stacked=True, ax=cell, width=0.8, rot=0, legend=kind == kinds[0], color=["#1f77b4", "#ffb55a"])
+        table.index = pd.Index([f"{day:%b\n%Y}" if day in (months[0], january) else f"{day:%b}" for day in months])
+        table.plot.bar(stacked=True, ax=cell, width=0.8, rot=0, legend=False, color=["#1f77b4", "#ffb55a"])
         cell.set_title(f"{category}: {component}", fontsize=9)
         cell.set(xlabel="", ylabel=unit)
-        cell.ticklabel_format(axis="y", style="plain")
+        cell.yaxis.set_major_formatter("{x:,.0f}")
         cell.tick_params(labelsize=7)
+    if cells:
+        figure.legend(*cells[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 

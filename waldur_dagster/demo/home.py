@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, inspect, text
 
 from waldur_dagster.demo import server
+from waldur_dagster.demo.quotas import add_quotas
 from waldur_dagster.demo.roles import add_ended_roles
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
@@ -90,6 +91,7 @@ class DemoHome:
             now = datetime.now(UTC)
             build_site(engine, deployment, Month.of(now, deployment.zone))
             add_ended_roles(engine, now)
+            add_quotas(engine, deployment, now)
             new = True
         engine.dispose()
         return deployment, new
