@@ -238,7 +238,7 @@ def test_the_cost_report_is_kept_as_parquet_with_a_plot(
         {"customer": "Org", "project": "Project", "offering": "Machines", "items": 1, "price": 10.0},
         {"customer": "Org", "project": "Project", "offering": "other", "items": 1, "price": 5.0},
     ]
-    assert (reports / "plots" / "cost_report-2025-04.png").read_bytes().startswith(b"\x89PNG")
+    assert (reports / "plots" / "cost_report-2025-04-01.png").read_bytes().startswith(b"\x89PNG")
     told = figures(result)
     assert (told["customers"], told["items"], told["price"]) == (1, 2, 15.0)
     assert told["plot"].startswith("![costs](data:image/png;base64,")
