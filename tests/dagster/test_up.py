@@ -1,0 +1,123 @@
+"""The demo as ``make up`` starts it: a web server and a daemon, asked from outside."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import func, select
+
+from tests.conftest import PROJECT
+from tests.mail_server import free_port
+from waldur_dagster.catalog import entry
+from waldur_dagster.definitions import implemented_entries
+from waldur_dagster.deployment import CONFIG_VARIABLE, load_deployment
+from waldur_dagster.invoices.billing import ENTRY as BILLING
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.schema import invoices
+from waldur_dagster.site import make_engine
+
+PATIENCE = 300  # seconds; a quiet machine needs a tenth of it
+SCHEDULES = """{ schedulesOrError(repositorySelector:
+    {repositoryLocationName: "waldur", repositoryName: "__repository__"})
+    { ... on Schedules { results { name cronSchedule executionTimezone scheduleState { status } } } } }"""
+RUNS = """{ runsOrError(filter: {pipelineName: "waldur_create_invoices"})
+    { ... on Runs { results { status startTime tags { key value } } } } }"""
+
+
+class Demo:
+    """``waldur-dagster demo up`` in a process group of its own."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.url = folder, ""
+        self.environment = os.environ | {
+            "PYTHONPATH": str(PROJECT),
+            "DAGSTER_HOME": str(folder / "dagster"),
+            CONFIG_VARIABLE: str(folder / "waldur.toml"),
+        }
+
+    def command(self, script: str, *words: str) -> list[str]:
+        return [str(Path(sys.executable).with_name(script)), *words]
+
+    def ask(self, query: str) -> Any:
+        answer = httpx.post(f"{self.url}/graphql", json={"query": query}, timeout=60).raise_for_status().json()
+        (data,) = answer["data"].values()
+        return data.get("results")
+
+    def wait_for(self, what: Callable[[], Any]) -> Any:
+        """What ``what`` returns once it is true."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            try:
+                if found := what():
+                    return found
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.5)
+        raise AssertionError((self.folder / "log").read_text()[-3000:])
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Iterator[Demo]:
+    made, port = Demo(tmp_path / "demo"), free_port()
+    made.folder.mkdir()
+    made.url = f"http://127.0.0.1:{port}"
+    command = made.command("waldur-dagster", "demo", "up", "--folder", str(made.folder), "--port", str(port))
+    with (made.folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            command, cwd=PROJECT, env=made.environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield made
+    finally:
+        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+        try:
+            process.wait(timeout=60)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_the_demo_shows_its_schedules_and_a_backfill_bills_months_in_order(demo: Demo) -> None:
+    schedules = {one["name"]: one for one in demo.wait_for(lambda: demo.ask(SCHEDULES))}
+    assert set(schedules) == {entry(name).dagster_name for name in implemented_entries()}
+    billing = schedules[entry(BILLING).dagster_name]
+    assert (billing["cronSchedule"], billing["executionTimezone"]) == ("0 0 1 * *", "Europe/Tallinn")
+    assert {one["scheduleState"]["status"] for one in schedules.values()} == {"STOPPED"}
+
+    deployment = load_deployment(demo.folder / "waldur.toml")
+    this_month = Month.of(datetime.now(UTC), deployment.zone)
+    months = [this_month.previous.first.isoformat(), this_month.first.isoformat()]
+    words = ("job", "backfill", "--workspace", "workspace.yaml", "--job", entry(BILLING).dagster_name, "--noprompt")
+    command = demo.command("dagster", *words, "--from", months[0], "--to", months[1])
+    subprocess.run(command, cwd=PROJECT, env=demo.environment, check=True, capture_output=True, timeout=PATIENCE)
+
+    def finished() -> list[dict[str, Any]]:
+        runs = demo.ask(RUNS)
+        return runs if len(runs) == 2 and {run["status"] for run in runs} <= {"SUCCESS", "FAILURE"} else []
+
+    runs = sorted(demo.wait_for(finished), key=lambda run: float(run["startTime"]))
+    assert [run["status"] for run in runs] == ["SUCCESS", "SUCCESS"]
+    tags = [{tag["key"]: tag["value"] for tag in run["tags"]} for run in runs]
+    assert [one["dagster/partition"] for one in tags] == months
+
+    engine, invoice = make_engine(deployment.database), invoices.invoice
+    with engine.connect() as connection:
+        counted = connection.execute(
+            select(invoice.c.month, func.count(), func.count().filter(invoice.c.state == "pending"))
+            .group_by(invoice.c.month)
+            .order_by(invoice.c.month)
+        )
+        found = {month: (count, pending) for month, count, pending in counted}
+    engine.dispose()
+    assert found[this_month.previous.month][0] > 0 and found[this_month.previous.month][1] == 0
+    assert found[this_month.month][0] == found[this_month.month][1] > 0
