@@ -134,3 +134,18 @@ def test_the_number_of_statements_does_not_depend_on_the_number_of_resources(sho
         shop.resource(ResourceState.CREATING, shop.plan)
     assert change(shop.scene, state=ResourceState.OK) == few
     assert len(shop.scene.rows(logging.event)) == 11
+
+
+def test_a_project_that_is_over_goes_with_its_last_resource(shop: Shop) -> None:
+    scene = shop.scene
+    scene.add(structure.project, customer_id=scene.one(structure.customer).id, name="goes on")
+    with scene.engine.begin() as connection:
+        connection.execute(
+            structure.project.update().where(structure.project.c.id == shop.project).values(end_date=NOW.date())
+        )
+    shop.resource(ResourceState.TERMINATING)
+    shop.resource(ResourceState.ERRED)
+    change(scene, state=ResourceState.TERMINATED)
+    over, other = scene.rows(structure.project)
+    assert over.is_removed and not other.is_removed
+    assert "project_deletion_succeeded" in [row.event_type for row in scene.rows(logging.event)]

@@ -7,7 +7,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from celery import Celery
-from celery.backends.base import KeyValueStoreBackend
+from celery.backends.base import BaseKeyValueStoreBackend
 from celery.exceptions import ImproperlyConfigured
 from pydantic import SecretStr
 
@@ -47,7 +47,7 @@ class TaskResults:
         ids = sorted(task_ids)
         try:
             backend: Any = self._app.backend
-            if isinstance(backend, KeyValueStoreBackend):
+            if isinstance(backend, BaseKeyValueStoreBackend):
                 answers = backend.mget([backend.get_key_for_task(task_id) for task_id in ids])
                 return {task_id: _state(backend, answer) for task_id, answer in zip(ids, answers, strict=True)}
             return {task_id: str(backend.get_task_meta(task_id, cache=False)["status"]) for task_id in ids}

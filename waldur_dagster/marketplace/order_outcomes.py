@@ -75,6 +75,7 @@ def settle(work: Work, chosen: FromClause) -> None:
     settled = temporary_table(work, "settled", select(chosen))
     orders = _executing_orders(work, settled)
     _end_orders(work, settled, orders)
+    _report_missing(work, settled, orders)
     standing = _standing(work, settled)
     states = select(standing.c.resource_id, standing.c.state)
     change_resources(work, states.subquery("states"))
@@ -118,6 +119,19 @@ def _end_orders(work: Work, settled: Table, orders: Table) -> None:
         ]
     ended = select(orders.c.order_id, *values).select_from(source)
     change_orders(work, ended.subquery("ended"), move_resources=False)
+
+
+def _report_missing(work: Work, settled: Table, orders: Table) -> None:
+    """Creations have an order; one that has none, or several, is an oddity."""
+    missing = (
+        select(resource.c.name, resource.c.uuid)
+        .join(settled, settled.c.resource_id == resource.c.id)
+        .outerjoin(orders, orders.c.resource_id == resource.c.id)
+        .where(settled.c.result.startswith("create_"), orders.c.order_id.is_(None))
+        .order_by(resource.c.id)
+    )
+    for row in work.connection.execute(missing):
+        work.outcome.warn(f"resource {row.name} ({row.uuid.hex})", "has no single order that is creating it")
 
 
 def _standing(work: Work, settled: Table) -> Table:

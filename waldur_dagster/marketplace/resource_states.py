@@ -21,6 +21,7 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.marketplace import plan_periods, service_settings
+from waldur_dagster.marketplace.emptied_projects import delete_emptied
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.limits import keep_limits
 from waldur_dagster.marketplace.states import ResourceState, shown
@@ -53,7 +54,7 @@ def change_resources(work: Work, chosen: FromClause, name: str = "resource_chang
     one event for each resource that lists its changed columns; ``error_traceback`` is emptied when an erred resource
     is OK again (an event of its own, unless ``chosen`` gives that column); plan periods are opened and closed;
     component quotas keep the limits; service settings of archived offerings go off with their last resource and on
-    with their first.
+    with their first; projects that are over go with their last resource.
 
     Returns the temporary table ``name`` of the changed ones: resource_id, and for each given column ``old_<column>``
     and ``new_<column>``. Statements: constant.
@@ -131,3 +132,4 @@ def _follow(work: Work, changed: Table, given: list[str]) -> None:
         keep_limits(work, changed)
     if "state" in given:
         service_settings.follow(work, changed)
+        delete_emptied(work, changed)

@@ -58,6 +58,9 @@ def set_state(
         )
         .cte("written")
     )
-    kept = work.connection.execute(insert(changes).from_select([c.name for c in changes.c], select(*written.c)))
+    kept = work.connection.execute(
+        insert(changes).from_select([c.name for c in changes.c], select(*written.c)),
+        execution_options={"preserve_rowcount": True},
+    )
     work.outcome.changed(table.name, "updated", kept.rowcount)
     return kept.rowcount
