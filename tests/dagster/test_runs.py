@@ -241,7 +241,7 @@ def test_the_cost_report_is_kept_as_parquet_with_a_plot(
     assert (reports / "plots" / "cost_report-2025-04-01.png").read_bytes().startswith(b"\x89PNG")
     told = figures(result)
     assert (told["customers"], told["items"], told["price"]) == (1, 2, 15.0)
-    assert told["plot"].startswith("![costs](data:image/png;base64,")
+    assert told["plot"].startswith("![cost_report](data:image/png;base64,")
 
 
 def test_the_report_of_a_month_without_invoices_is_empty(
