@@ -1,0 +1,114 @@
+"""When policies fire: which costs and usage count, for which months, and what credits take off."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from sqlalchemy import literal, select
+
+from tests.policies.scenes import APRIL, MARCH, Place, evaluate
+from tests.scene import Scene
+from waldur_dagster.outbox.tables import message
+from waldur_dagster.policies import Affected
+from waldur_dagster.schema import core, invoices, logging, marketplace, policy, structure
+
+
+def _fired(scene: Scene, table: Any = policy.projectestimatedcostpolicy) -> list[bool]:
+    return [row.has_fired for row in scene.rows(table)]
+
+
+@pytest.mark.parametrize(("cost", "fires"), [("10", False), ("10.001", True), ("9.99", False)])
+def test_a_policy_fires_above_its_limit_with_each_price_rounded_up(scene: Scene, cost: str, fires: bool) -> None:
+    Place.make(scene, cost).on_project("")
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene) == [fires]
+
+
+@pytest.mark.parametrize("change", [{"blocked": True}, {"archived": True}])
+def test_a_customer_that_is_blocked_or_archived_costs_nothing(scene: Scene, change: dict[str, bool]) -> None:
+    Place.make(scene, **change).on_customer("", has_fired=True)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene, policy.customerestimatedcostpolicy) == [False]
+
+
+@pytest.mark.parametrize(
+    ("month", "by_period"),
+    [((2025, 3), [1, 2, 3, 4]), ((2025, 1), [1, 3, 4]), ((2024, 4), [1, 4]), ((2024, 3), [1]), ((2025, 4), [1])],
+)
+def test_a_period_is_a_number_of_months_up_to_this_one(
+    scene: Scene, month: tuple[int, int], by_period: list[int]
+) -> None:
+    place = Place.make(scene, 0)
+    invoice = place.invoice if month == (2025, 3) else scene.invoice(place.customer, *month)
+    scene.item(invoice, 20, project_id=place.project)
+    for period in (1, 2, 3, 4):
+        place.on_project("", period=period)
+    with scene.site() as site:
+        evaluate(site)
+    assert [row.period for row in scene.rows(policy.projectestimatedcostpolicy) if row.has_fired] == by_period
+
+
+def test_credit_is_taken_off_the_cost_and_nothing_of_it_is_used_up(scene: Scene) -> None:
+    place = Place.make(scene)
+    scene.add(invoices.customercredit, customer_id=place.customer, value=12, minimal_consumption_logic="fixed")
+    place.on_project("")
+    place.on_customer("", limit_cost=7)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene) == [False]
+    assert _fired(scene, policy.customerestimatedcostpolicy) == [True]
+    assert scene.one(invoices.customercredit).value == 12
+
+
+def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_exceeded_one(outbox_scene: Scene) -> None:
+    scene = outbox_scene
+    scene.add(core.notification, key="marketplace_policy.notification_about_project_cost_exceeded_limit", enabled=True)
+    group = scene.add(structure.organizationgroup, name="Group")
+    place = Place.make(scene, organization_group_id=group)
+    provider = scene.one(marketplace.offering, id=place.offering).customer_id
+    scene.owner(provider, "provider@example.org")
+    kept = policy.offeringusagepolicy
+    id = scene.add(kept, scope_id=place.offering, actions="notify_organization_owners", period=2)
+    scene.add(policy.offeringusagepolicy_organization_groups, offeringusagepolicy_id=id, organizationgroup_id=group)
+    for name, limit in (("CPU", 100), ("RAM", 5)):
+        component = scene.component(place.offering, name.lower(), "usage", name=name)
+        scene.add(policy.offeringcomponentlimit, policy_id=id, component_id=component, limit=limit)
+        scene.add(
+            marketplace.componentusage,
+            resource_id=place.resource,
+            component_id=component,
+            usage=6,
+            billing_period=date(2025, 3, 1),
+            date=MARCH,
+        )
+    with scene.site() as site:
+        outcome = evaluate(site)
+    assert outcome.failures == []
+    assert _fired(scene, kept) == [True]
+    mail = scene.one(message).payload
+    assert mail["to"] == ["provider@example.org"]
+    assert "5 (RAM)" in mail["body"]
+    assert [e.event_type for e in scene.rows(logging.event)] == ["policy_notification", "notify_organization_owners"]
+
+
+def test_after_a_change_only_policies_of_its_scopes_with_an_immediate_action_are_evaluated(scene: Scene) -> None:
+    place, other = Place.make(scene), Place.make(scene)
+    place.on_project("request_pausing")
+    place.on_project("block_creation_of_new_resources")
+    other.on_project("request_pausing")
+    with scene.site() as site:
+        evaluate(site, affected=Affected(projects=select(literal(place.project))))
+    assert _fired(scene) == [True, False, False]
+
+
+def test_a_release_after_a_change_leaves_the_moment_of_firing(scene: Scene) -> None:
+    place = Place.make(scene)
+    place.on_project("request_pausing", has_fired=True, fired_datetime=MARCH)
+    with scene.site() as site:
+        evaluate(site, APRIL, Affected(projects=select(literal(place.project))))
+    row = scene.one(policy.projectestimatedcostpolicy)
+    assert (row.has_fired, row.fired_datetime, row.modified) == (False, MARCH, APRIL)
