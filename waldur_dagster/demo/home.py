@@ -14,6 +14,7 @@ from waldur_dagster.demo import server
 from waldur_dagster.demo.quotas import add_quotas
 from waldur_dagster.demo.roles import add_ended_roles
 from waldur_dagster.demo.site import build_site
+from waldur_dagster.demo.stuck import add_stuck_disks
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.migrate import migrate
@@ -92,6 +93,7 @@ class DemoHome:
             build_site(engine, deployment, Month.of(now, deployment.zone))
             add_ended_roles(engine, now)
             add_quotas(engine, deployment, now)
+            add_stuck_disks(engine, now)
             new = True
         engine.dispose()
         return deployment, new

@@ -1,0 +1,50 @@
+"""Disks of the demo site that have been in the making for too long, one of them ordered in the marketplace."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from random import Random
+
+from sqlalchemy import Engine, select
+
+from waldur_dagster.demo.rows import Rows
+from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
+from waldur_dagster.platform.plugin_resources import CREATING, CREATION_SCHEDULED, PLUGIN_RESOURCES
+from waldur_dagster.schema import core, django, marketplace, openstack
+
+SEED = 20250404
+
+
+def add_stuck_disks(engine: Engine, now: datetime) -> None:
+    """Give a demo site that has clouds two disks that nobody has worked on since yesterday."""
+    with engine.begin() as connection:
+        rows = Rows(connection, Random(SEED), now - timedelta(days=1))  # noqa: S311  the same every time
+        tenant = connection.execute(select(openstack.tenant).order_by(openstack.tenant.c.id).limit(1)).one()
+        known = {(row.app_label, row.model): row.id for row in connection.execute(select(django.content_type))}
+        plugins = [(plugin.app_label, plugin.model) for plugin in PLUGIN_RESOURCES]
+        for app_label, model in (*plugins, ("marketplace", "order"), ("marketplace", "resource")):
+            if (app_label, model) not in known:
+                known[app_label, model] = rows.add(django.content_type, app_label=app_label, model=model)
+        place = {"tenant_id": tenant.id, "project_id": tenant.project_id}
+        at = place | {"service_settings_id": tenant.service_settings_id, "action_details": "{}", "size": 40960}
+        ordered = rows.add(openstack.volume, name="archive", state=CREATING, **at)
+        rows.add(openstack.volume, name="scratch", state=CREATION_SCHEDULED, **at)
+        offering = connection.scalar(select(marketplace.offering.c.id).order_by(marketplace.offering.c.id).limit(1))
+        author = connection.scalar(select(core.user.c.id).order_by(core.user.c.id).limit(1))
+        bought = {"project_id": tenant.project_id, "offering_id": offering, "limits": {}}
+        resource = rows.add(
+            marketplace.resource,
+            name="archive",
+            state=ResourceState.CREATING,
+            content_type_id=known["openstack", "volume"],
+            object_id=ordered,
+            **bought,
+        )
+        rows.add(
+            marketplace.order,
+            resource_id=resource,
+            type=OrderType.CREATE,
+            state=OrderState.EXECUTING,
+            created_by_id=author,
+            **bought,
+        )
