@@ -29,6 +29,10 @@ class ConfigurationError(Exception):
     """The deployment cannot be used as it is written; the text says what is wrong, where, and what to do."""
 
 
+# Offerings whose orders are given up when they execute for too long.
+INTERRUPTIBLE = ("Marketplace.Script", "OpenStack.Tenant", "OpenStack.Instance", "OpenStack.Volume")
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -146,6 +150,7 @@ class Deployment(Section):
     alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
+    interruptible_offerings: tuple[str, ...] = INTERRUPTIBLE
     reports: Path = Path("reports")
     media: Path | None = None
     families: dict[str, EntryOptions] = {}

@@ -33,6 +33,12 @@ TERMINATIONS = (*ORDERS, marketplace.offering_organization_groups, authtoken.tok
 PROJECT_DELETION = (billing.priceestimate, analytics.dailyquotahistory)
 
 NEEDS = {
+    "mark_resources_as_erred_after_timeout": Needs(
+        (*ORDERS, marketplace.resourceplanperiod, structure.servicesettings)
+    ),
+    "terminate_resources_in_state_erred_without_backend_id_and_failed_terminate_order": Needs(
+        (*ORDERS, marketplace.robotaccount, marketplace.robotaccount_users)
+    ),
     "notification_about_project_ending": Needs(ENDINGS),
     "notification_about_resource_ending": Needs((*ENDINGS, marketplace.resource)),
     "notify_about_stale_resource": Needs(
