@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Row, literal, select, update
+from sqlalchemy import Row, Text, literal, select, update
 
 from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState, ResourceState
-from waldur_dagster.platform.expressions import merged
+from waldur_dagster.platform.expressions import json_object, merged
 from waldur_dagster.platform.plugin_resources import ERRED, existing
 from waldur_dagster.schema import marketplace
 from waldur_dagster.work import Work

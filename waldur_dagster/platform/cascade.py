@@ -35,7 +35,7 @@ def delete_with_dependants(work: Work, table: Table, ids: Sequence[int]) -> int:
 def _references_to(table: Table) -> list[ForeignKey]:
     return [
         key
-        for other in metadata.sorted_tables
+        for other in metadata.tables.values()
         for column in other.columns
         for key in column.foreign_keys
         if key.target_fullname.split(".")[0] == table.name
