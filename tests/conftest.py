@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,8 @@ def template(postgresql: URL) -> str:
     return "template_waldur"
 
 
-@pytest.fixture
-def database(postgresql: URL, template: str) -> Iterator[Engine]:
-    """An engine on a database of this test alone."""
+@contextmanager
+def _fresh(postgresql: URL, template: str) -> Iterator[Engine]:
     name = f"test_{uuid.uuid4().hex[:12]}"
     engine = create_engine(
         server.create_database(postgresql, name, template), connect_args={"options": "-c timezone=UTC"}
@@ -49,6 +49,21 @@ def database(postgresql: URL, template: str) -> Iterator[Engine]:
     with admin.connect() as connection:
         connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
     admin.dispose()
+
+
+@pytest.fixture
+def database(postgresql: URL, template: str) -> Iterator[Engine]:
+    """An engine on a database of this test alone."""
+    with _fresh(postgresql, template) as engine:
+        yield engine
+
+
+@pytest.fixture
+def twin_scene(postgresql: URL, template: str) -> Iterator[Scene]:
+    """A scene on a second database, with the program's own schema, to compare with."""
+    with _fresh(postgresql, template) as engine:
+        migrate(engine)
+        yield Scene(engine)
 
 
 @pytest.fixture

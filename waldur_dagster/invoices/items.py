@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     select,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -31,6 +32,8 @@ from waldur_dagster.schema.invoices import invoiceitem
 from waldur_dagster.work import Work
 
 CREATING, TERMINATED = 1, 6
+# The column holds quantities below this; a limit that leads beyond it would stop the billing of everybody.
+QUANTITY_BOUND = literal_column("1e12", Numeric)
 
 # Offering types that are billed locally, in the order in which Waldur's registrators run.
 TENANT, SLURM_PACKAGE = "OpenStack.Tenant", "SlurmInvoices.SlurmPackage"
@@ -111,7 +114,8 @@ def add_limit_items(work: Work, month: Month, new_invoice: Table) -> int:
         start=literal(month.start),
         end=literal(month.end),
     )
-    return _insert(work, rows.select_from(_sources(new_invoice)).where(_billed_at_start(), has_billable_limit()))
+    source = rows.select_from(_sources(new_invoice))
+    return _insert(work, source.where(_billed_at_start(), has_billable_limit(), func.abs(quantity) < QUANTITY_BOUND))
 
 
 def has_billable_limit() -> ColumnElement[bool]:

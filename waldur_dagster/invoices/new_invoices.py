@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Table, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Date, Numeric, Table, and_, case, cast, func, literal, literal_column, or_, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.discounts import discounted_prices
-from waldur_dagster.invoices.items import BILLED_TYPES, CREATING, TERMINATED, add_fixed_items, add_limit_items
+from waldur_dagster.invoices.items import (
+    BILLED_TYPES,
+    CREATING,
+    QUANTITY_BOUND,
+    TERMINATED,
+    add_fixed_items,
+    add_limit_items,
+)
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.recurring_usage import repeat_usage
 from waldur_dagster.invoices.totals import refresh_totals
@@ -71,7 +78,10 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
     resource, offering, project = marketplace.resource, marketplace.offering, structure.project
     priced, component = marketplace.plancomponent, marketplace.offeringcomponent
     raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
-    no_number = and_(component.c.billing_type == "limit", func.jsonb_typeof(raw).not_in(("number", "null")))
+    kind = func.jsonb_typeof(raw)
+    number = case((kind == "number", cast(raw, Numeric)))
+    too_large = func.abs(number, type_=Numeric) >= QUANTITY_BOUND / LONGEST_MONTH
+    no_number = and_(component.c.billing_type == "limit", or_(kind.not_in(("number", "null")), too_large))
     source = (
         new_invoice.join(project, project.c.customer_id == new_invoice.c.customer_id)
         .join(resource, resource.c.project_id == project.c.id)
@@ -93,6 +103,7 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
         work.outcome.warn(f"resource {name} ({uuid.hex})", _problem(plan_id, price_id, component_type, limit))
 
 
+LONGEST_MONTH = literal_column("31", Numeric)
 # A site with a broken plan on every resource must not fill the log.
 WARNINGS_SHOWN = 200
 
@@ -102,4 +113,6 @@ def _problem(plan_id: int | None, price_id: int, component_type: str | None, lim
         return "has no plan; it is not billed"
     if component_type is None:
         return f"price {price_id} of its plan has no component; that price is not billed"
+    if isinstance(limit, int | float):
+        return f"its limit of {component_type} is {limit}, which is too large for an invoice; check that it is billed"
     return f"its limit of {component_type} is {limit!r}, not a number; that component is not billed"

@@ -1,0 +1,189 @@
+"""Mails about endings and stale resources, telemetry, robot accounts and dry runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from tests.scene import Scene
+from waldur_dagster.marketplace.ending_notices import tell_of_ending_projects, tell_of_ending_resources
+from waldur_dagster.marketplace.robot_accounts import remove_deleted_robot_accounts
+from waldur_dagster.marketplace.stale_resources import SWITCH, tell_of_stale_resources
+from waldur_dagster.marketplace.telemetry import FEATURE, send_telemetry
+from waldur_dagster.outbox.tables import message
+from waldur_dagster.schema import core, django, logging, marketplace, marketplace_script, permissions
+from waldur_dagster.script_offerings.dry_runs import remove_old_dry_runs
+
+TEN = datetime(2025, 3, 10, 10, 0, tzinfo=UTC)
+TODAY = TEN.date()
+
+
+def _mails(scene: Scene) -> list[dict[str, Any]]:
+    with scene.engine.connect() as connection:
+        return list(connection.scalars(select(message.c.payload).order_by(message.c.id)))
+
+
+def _enable(scene: Scene, *names: str) -> None:
+    for name in names:
+        scene.add(core.notification, key=f"marketplace.{name}", enabled=True)
+
+
+def _manager(scene: Scene, project: int, email: str, role: str = "PROJECT.MANAGER") -> int:
+    user = scene.user(email, first_name="Ada", last_name="L")
+    found = scene.rows(permissions.role, name=role)
+    role_id = found[0].id if found else scene.add(permissions.role, name=role, is_active=True, content_type_id=2)
+    scene.add(permissions.userrole, user_id=user, role_id=role_id, content_type_id=2, object_id=project, is_active=True)
+    return user
+
+
+def _run(scene: Scene, job: Any, **document: Any) -> Any:
+    with scene.site(**document) as site, site.work("entry", TEN) as work:
+        job(work)
+        return work.outcome
+
+
+@pytest.mark.parametrize(("days", "told"), [(0, 0), (1, 2), (2, 0), (7, 2), (8, 0)])
+def test_manager_and_owner_are_told_a_week_and_a_day_before_a_project_ends(
+    outbox_scene: Scene, days: int, told: int
+) -> None:
+    _enable(outbox_scene, "notification_about_project_ending")
+    customer = outbox_scene.customer()
+    project = outbox_scene.project(customer, "Alpha", end_date=TODAY + timedelta(days=days))
+    outbox_scene.owner(customer, "owner@example.org")
+    _manager(outbox_scene, project, "manager@example.org")
+    _manager(outbox_scene, project, "member@example.org", "PROJECT.MEMBER")
+    for _ in range(2):
+        _run(outbox_scene, tell_of_ending_projects)
+    mails = _mails(outbox_scene)
+    assert len(mails) == told
+    assert {mail["to"][0] for mail in mails} <= {"owner@example.org", "manager@example.org"}
+    assert all(("tomorrow" if days == 1 else "in 7 days") in mail["body"] for mail in mails)
+
+
+def test_everybody_of_the_project_is_told_of_a_resource_that_ends_unless_it_ends_already(outbox_scene: Scene) -> None:
+    _enable(outbox_scene, "notification_about_resource_ending")
+    customer = outbox_scene.customer()
+    project, removed = outbox_scene.project(customer), outbox_scene.project(customer, is_removed=True)
+    _manager(outbox_scene, project, "member@example.org", "PROJECT.MEMBER")
+    _manager(outbox_scene, removed, "left@example.org")
+    offering = outbox_scene.offering(customer)
+    tomorrow = TODAY + timedelta(days=1)
+    for state in range(1, 7):
+        outbox_scene.resource(project, offering, None, f"state {state}", state=state, end_date=tomorrow)
+    outbox_scene.resource(removed, offering, None, "of a removed project", end_date=tomorrow)
+    _run(outbox_scene, tell_of_ending_resources)
+    assert [mail["to"] for mail in _mails(outbox_scene)] == [["member@example.org"]] * 4
+
+
+def test_owners_get_one_mail_with_all_resources_that_cost_nothing(outbox_scene: Scene) -> None:
+    _enable(outbox_scene, "notification_about_stale_resources")
+    customer = outbox_scene.customer()
+    outbox_scene.owner(customer, "owner@example.org")
+    project, offering = outbox_scene.project(customer), outbox_scene.offering(customer, billable=True)
+    names = ("idle", "free", "busy", "manual")
+    idle, free, busy, _ = (outbox_scene.resource(project, offering, None, name, created=TEN) for name in names)
+    invoice = outbox_scene.invoice(customer, 2025, 1)
+    outbox_scene.item(invoice, "0.0000001", resource_id=busy)
+    outbox_scene.item(invoice, 0, resource_id=free)
+    outbox_scene.item(invoice, 5)
+    old = outbox_scene.invoice(customer, 2024, 12)
+    outbox_scene.item(old, 5, resource_id=idle)
+    on = {"waldur": {SWITCH: True}}
+    _run(outbox_scene, tell_of_stale_resources)
+    assert _mails(outbox_scene) == []
+    for _ in range(2):
+        _run(outbox_scene, tell_of_stale_resources, **on)
+    (mail,) = _mails(outbox_scene)
+    assert [name for name in names if name in mail["body"]] == ["idle", "free", "manual"]
+
+
+@contextmanager
+def telemetry_server(status: int) -> Iterator[tuple[str, list[dict]]]:
+    received: list[dict] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/", received
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.parametrize("status", [200, 201, 500])
+def test_telemetry_is_sent_once_and_its_server_never_fails_the_run(scene: Scene, status: int) -> None:
+    scene.add(core.feature, key=FEATURE, value=True)
+    scene.offering(scene.customer(), type="Marketplace.Slurm", state=2)
+    with telemetry_server(status) as (url, received):
+        waldur = {"WALDUR_MARKETPLACE.TELEMETRY_URL": url}
+        outcome = _run(scene, send_telemetry, waldur=waldur, telemetry={"waldur_version": "7.0.3"})
+    (told,) = received
+    assert (told["types_of_offering"], told["version"]) == (["Marketplace.Slurm"], "7.0.3")
+    assert "installation_date" not in told
+    assert (len(outcome.warnings), outcome.failures) == (0 if status == 200 else 1, [])
+
+
+def test_telemetry_is_off_unless_the_feature_is_switched_on(scene: Scene) -> None:
+    scene.add(core.feature, key=FEATURE, value=False)
+    with telemetry_server(200) as (url, received):
+        _run(scene, send_telemetry, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": url})
+    assert received == []
+
+
+def test_an_unreachable_telemetry_server_is_a_warning(scene: Scene) -> None:
+    scene.add(core.feature, key=FEATURE, value=True)
+    outcome = _run(scene, send_telemetry, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": "http://127.0.0.1:9/"})
+    assert [finding.item for finding in outcome.warnings] == ["telemetry"]
+
+
+def test_robot_accounts_marked_as_deleted_go_with_an_event_each(scene: Scene) -> None:
+    scene.add(django.content_type, app_label="marketplace", model="robotaccount")
+    customer = scene.customer()
+    resource = scene.resource(scene.project(customer), scene.offering(customer), None)
+    gone, kept = (
+        scene.add(marketplace.robotaccount, resource_id=resource, username=name, type=name) for name in ("gone", "kept")
+    )
+    scene.add(marketplace.robotaccount_users, robotaccount_id=gone, user_id=scene.user("robot@example.org"))
+    assert "no state" in _run(scene, remove_deleted_robot_accounts).warnings[0].problem
+    with scene.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE marketplace_robotaccount ADD COLUMN state integer NOT NULL DEFAULT 3"))
+        connection.execute(text("UPDATE marketplace_robotaccount SET state = 5 WHERE id = :id"), {"id": gone})
+    _run(scene, remove_deleted_robot_accounts)
+    assert [row.id for row in scene.rows(marketplace.robotaccount)] == [kept]
+    event = scene.one(logging.event, event_type="resource_robot_account_deleted")
+    assert event.context == {"robot_account_type": "gone", "robot_account_username": "gone"}
+    assert {feed.object_id for feed in scene.rows(logging.feed, event_id=event.id)} == {gone, resource}
+
+
+def test_only_dry_runs_that_were_done_over_a_day_ago_are_removed(scene: Scene) -> None:
+    day = timedelta(hours=24)
+    for state, created in ((3, TEN - day), (3, TEN - day - timedelta(seconds=1)), (4, TEN - 9 * day)):
+        scene.add(marketplace_script.dryrun, state=state, created=created)
+    outcome = _run(scene, remove_old_dry_runs)
+    assert outcome.rows["marketplace_script_dryrun"]["deleted"] == 1
+    assert sorted(row.state for row in scene.rows(marketplace_script.dryrun)) == [3, 4]
+
+
+def test_a_date_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
+    _enable(outbox_scene, "notification_about_project_ending")
+    customer = outbox_scene.customer()
+    outbox_scene.owner(customer, "owner@example.org")
+    outbox_scene.project(customer, end_date=date(2025, 3, 12))
+    late = datetime(2025, 3, 10, 23, 30, tzinfo=UTC)
+    with outbox_scene.site(time_zone="Europe/Tallinn") as site, site.work("entry", late) as work:
+        assert tell_of_ending_projects(work) == 1
