@@ -23,7 +23,19 @@ SHARED = PROJECT.parent / "shared"
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> URL:
     """The address of an embedded server of this test process."""
-    return server.url_of(server.start(tmp_path_factory.mktemp("postgresql"), after_exit="delete"))
+    url = server.url_of(server.start(tmp_path_factory.mktemp("postgresql"), after_exit="delete"))
+    _forget_safety(url)
+    return url
+
+
+def _forget_safety(url: URL) -> None:
+    """Nothing of a test's server has to survive a crash of the machine; making a database takes a fifth of the time."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 @pytest.fixture(scope="session")
