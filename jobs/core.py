@@ -7,6 +7,7 @@ from waldur_dagster.structure.finished_updates import reset_updating_resources
 from waldur_dagster.structure.permission_reviews import create_customer_permission_reviews
 from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
 from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
+from waldur_dagster.users.invitation_delivery import note_deliveries, release_project_invitations
 from waldur_dagster.users.invitation_expiry import cancel_expired_invitations, remind_of_pending_invitations
 from waldur_dagster.valimo.auth_results import delete_old_auth_results
 
@@ -24,5 +25,8 @@ WORK = {
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
     "send-scheduled-broadcast-notifications": entry_job(
         "send-scheduled-broadcast-notifications", put_broadcasts, then=mark_broadcasts_sent
+    ),
+    "process-pending-project-invitations": entry_job(
+        "process-pending-project-invitations", release_project_invitations, then=note_deliveries
     ),
 }

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -13,7 +15,8 @@ import dagster as dg
 from sqlalchemy import Engine, create_engine, select
 
 from assets.partitions import partition_key
-from tests.mail_server import mail_server
+from tests.freeipa_server import freeipa_server
+from tests.mail_server import free_port, mail_server
 from tests.result_store import folder_store
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
@@ -39,15 +42,20 @@ def run(case: dict[str, Any], url: str) -> Observed:
     extra = case.get("extra")
     facts = extra if isinstance(extra, dict) else {}  # a list tells of what the reference queued
     refusals = json.dumps(facts.get("smtp") or "")
+    refused = set(re.findall(r"[\w.+-]+@[\w.-]+\w", refusals))
     results = folder_store(facts.get("celery_results") or {})
-    with mail_server(refused=set(re.findall(r"[\w.+-]+@[\w.-]+\w", refusals))) as server, results as results_url:
+    with (
+        mail_server(refused=refused) as server,
+        results as results_url,
+        _freeipa(facts.get("freeipa")) as settings,
+    ):
         server.refused_subjects |= set(re.findall(r"with subject '([^']*)'", refusals))
         deployment = parse_deployment(
             {
                 "database": {"url": url},
                 "mail": {"host": "127.0.0.1", "port": server.port},
                 "celery": {"result_store_url": results_url},
-                "waldur": case["settings"] | _telemetry(case),
+                "waldur": case["settings"] | _telemetry(case) | settings,
             }
         )
         job = build_definitions(deployment).resolve_job_def(entry(case["job"]).dagster_name)
@@ -87,6 +95,22 @@ def _restart_numbers(engine: Engine) -> None:
         END $$"""
     with engine.begin() as connection:
         connection.exec_driver_sql(restart.replace("%", "%%"))
+
+
+@contextmanager
+def _freeipa(facts: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Plays the FreeIPA of a case, and checks that it was asked for the right users; gives the settings to reach it."""
+    if not facts:
+        yield {}
+    elif facts["answer"] == "connection error":
+        yield {"WALDUR_FREEIPA.HOSTNAME": f"http://127.0.0.1:{free_port()}"}
+    else:
+        with freeipa_server() as server:
+            yield {"WALDUR_FREEIPA.HOSTNAME": server.hostname}
+        names = {"mail": "mail", "first_name": "givenname", "last_name": "sn"}
+        wanted = {call["username"]: [call[name] for name in names] for call in facts["user_add"]}
+        made = {name: [user[attribute] for attribute in names.values()] for name, user in server.users.items()}
+        assert made == wanted, f"FreeIPA: expected {wanted}, observed {made}"
 
 
 def _mail(recipients: list[str], message: EmailMessage) -> dict[str, Any]:

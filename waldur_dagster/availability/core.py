@@ -4,8 +4,10 @@ from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
 from waldur_dagster.clients.task_results import unusable
 from waldur_dagster.schema import (
     analytics,
+    authtoken,
     core,
     django,
+    freeipa,
     marketplace,
     notifications,
     openstack,
@@ -58,6 +60,13 @@ def _result_store(site: Site) -> str | None:
     return problem and f"[celery] result_store_url {problem}"
 
 
+def _accounts_for_guests(site: Site) -> str | None:
+    """What making accounts for guests needs, on sites that do."""
+    if not site.deployment.settings["WALDUR_CORE.INVITATION_CREATE_MISSING_USER"]:
+        return None
+    return ", ".join(Needs((freeipa.profile, core.sshpublickey, authtoken.token, *EVENTS)).missing(site)) or None
+
+
 NEEDS = {
     "cancel-expired-invitations": Needs(INVITATIONS),
     "cancel_expired_group_invitations": Needs((users.groupinvitation,)),
@@ -72,6 +81,7 @@ NEEDS = {
             structure.project,
         )
     ),
+    "process-pending-project-invitations": Needs(INVITATIONS, checks=(_accounts_for_guests,)),
     "send-scheduled-broadcast-notifications": Needs((notifications.broadcastmessage,)),
     "valimo-auth-cleanup-auth-results": Needs((valimo.authresult,)),
     "check-expired-permissions": Needs((*EVENTS, *ROLES)),

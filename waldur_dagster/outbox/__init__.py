@@ -1,9 +1,19 @@
 """What leaves the program: written in the transaction of the work, delivered after its commit (design decision 3)."""
 
-from waldur_dagster.outbox.messages import ApiCall, Attachment, Handover, InvitationCall, Mail, Message, WebCall
+from waldur_dagster.outbox.messages import (
+    AccountRequest,
+    ApiCall,
+    Attachment,
+    Handover,
+    InvitationCall,
+    Mail,
+    Message,
+    WebCall,
+)
 from waldur_dagster.outbox.queue import deliveries, put, waiting_keys
 
 __all__ = [
+    "AccountRequest",
     "ApiCall",
     "Attachment",
     "Handover",

@@ -83,6 +83,8 @@ def _deliver_next(
 
 def _note_delivered(connection: Connection, row: Row[Any], remark: str | None) -> None:
     values = {"state": DELIVERED, "attempts": row.attempts + 1, "finished": func.now(), "last_error": remark}
+    if row.payload.get("confidential"):
+        values["payload"] = row.payload | {"body": "(confidential: not kept)", "html": None}
     connection.execute(update(message).where(message.c.id == row.id).values(values))
 
 

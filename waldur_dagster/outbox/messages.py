@@ -38,6 +38,7 @@ class Mail(_Message):
     attachments: tuple[Attachment, ...] = ()
     notification: str | None = None
     left: tuple[str, ...] | None = None
+    confidential: bool = False
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -71,6 +72,19 @@ class InvitationCall(_Message):
         return f"invitation for {self.fields.get('email', '')} to the web hook"
 
 
+class AccountRequest(_Message):
+    """An account that FreeIPA is to make; whoever asked takes the password out once it is told to its owner."""
+
+    kind: Literal["account"] = "account"
+    user_id: int
+    username: str
+    password: str = ""
+    facts: dict[str, Any] = {}
+
+    def __str__(self) -> str:
+        return f"FreeIPA account {self.username}"
+
+
 class Handover(_Message):
     """A task for Waldur's own workers."""
 
@@ -94,7 +108,7 @@ class ApiCall(_Message):
         return f"POST {self.path}"
 
 
-Message = Mail | WebCall | InvitationCall | Handover | ApiCall
+Message = Mail | WebCall | InvitationCall | AccountRequest | Handover | ApiCall
 parse: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="kind")])
 
 

@@ -19,6 +19,7 @@ FIGURES = {
     "mail": "mails",
     "webhook": "web hooks",
     "invitation": "web hooks",
+    "account": "accounts asked for",
     "handover": "handovers",
     "api_call": "API calls",
 }

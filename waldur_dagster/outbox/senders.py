@@ -16,9 +16,10 @@ from typing import Self
 import httpx
 from celery import Celery
 
+from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaFailed
 from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
 from waldur_dagster.deployment import Deployment, MailServer, WaldurApi
-from waldur_dagster.outbox.messages import ApiCall, Handover, InvitationCall, Mail, Message, WebCall
+from waldur_dagster.outbox.messages import AccountRequest, ApiCall, Handover, InvitationCall, Mail, Message, WebCall
 
 WEB_HOOK_TIMEOUT = 20.0
 
@@ -47,6 +48,7 @@ class Senders:
         self._mail = MailFolder(deployment.mail) if deployment.mail.directory else SmtpServer(deployment.mail)
         self._broker: Celery | None = None
         self._hook: InvitationHook | None = None
+        self._freeipa: FreeIpa | None = None
 
     def send(self, message: Message) -> None:
         """Raises NotDelivered."""
@@ -57,6 +59,8 @@ class Senders:
                 call_web_hook(message)
             case InvitationCall():
                 self._invite(message)
+            case AccountRequest():
+                self._make_account(message)
             case Handover():
                 self._hand_over(message)
             case ApiCall():
@@ -71,6 +75,14 @@ class Senders:
             self._hook.invite(message.fields)
         except InvitationNotSent as problem:
             raise NotDelivered(str(problem), final=problem.final) from None
+
+    def _make_account(self, message: AccountRequest) -> None:
+        if self._freeipa is None:
+            self._freeipa = FreeIpa.of(self._deployment.settings)
+        try:
+            self._freeipa.add_user(message.username, message.facts | {"userpassword": message.password})
+        except FreeIpaFailed as problem:
+            raise NotDelivered(str(problem)) from None
 
     def _hand_over(self, message: Handover) -> None:
         options = self._deployment.celery
@@ -93,6 +105,8 @@ class Senders:
         self._mail.close()
         if self._hook is not None:
             self._hook.close()
+        if self._freeipa is not None:
+            self._freeipa.close()
         if self._broker is not None:
             self._broker.close()
 

@@ -16,12 +16,16 @@ from waldur_dagster.work import Work
 
 @dataclass(frozen=True)
 class Letter:
-    """One notification for one address. ``key`` names it for the outbox, ``context`` fills the templates."""
+    """One notification for one address. ``key`` names it for the outbox, ``context`` fills the templates.
+
+    The text of a confidential one is not kept in the outbox once it is delivered.
+    """
 
     key: str
     to: str
     context: Mapping[str, Any]
     attachments: Sequence[Attachment] = ()
+    confidential: bool = False
 
 
 def is_enabled(work: Work, notification: str) -> bool:
@@ -52,6 +56,7 @@ def notification_mails(work: Work, notification: str, letters: Iterable[Letter])
             reply_to=work.settings["DEFAULT_REPLY_TO_EMAIL"],
             attachments=tuple(letter.attachments),
             notification=notification,
+            confidential=letter.confidential,
         )
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.utils.text import slugify
-from sqlalchemy import Integer, Table, cast, func, select
+from sqlalchemy import ARRAY, Integer, Table, Text, cast, func, select
 
 from waldur_dagster.work import Work
 
@@ -12,7 +14,23 @@ BASE_LENGTH = 8
 
 def next_slug(work: Work, table: Table, named_after: str) -> str:
     """``base-n``: the beginning of the slugified name, and one more than the highest number in use after it."""
-    base = slugify(named_after)[:BASE_LENGTH]
+    return next_slugs(work, table, [named_after])[0]
+
+
+def next_slugs(work: Work, table: Table, named_after: Sequence[str]) -> list[str]:
+    """Slugs for several new rows of a table, in one statement."""
+    bases = [slugify(name)[:BASE_LENGTH] for name in named_after]
     number = func.substring(table.c.slug, r"-(\d{1,9})$")
-    highest = select(func.max(cast(number, Integer))).where(table.c.slug.startswith(base, autoescape=True))
-    return f"{base}-{(work.connection.scalar(highest) or 0) + 1}"
+    wanted_bases = func.unnest(cast(sorted(set(bases)), ARRAY(Text))).table_valued("base").render_derived(name="wanted")
+    base = wanted_bases.c.base
+    highest = (
+        select(base, func.coalesce(func.max(cast(number, Integer)), 0))
+        .select_from(wanted_bases.outerjoin(table, func.starts_with(table.c.slug, base)))
+        .group_by(base)
+    )
+    used: dict[str, int] = dict(work.connection.execute(highest).tuples().all())
+    slugs = []
+    for wanted in bases:
+        used[wanted] += 1
+        slugs.append(f"{wanted}-{used[wanted]}")
+    return slugs
