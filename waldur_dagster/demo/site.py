@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, update
 
 from waldur_dagster import schema
+from waldur_dagster.demo.policies import add_policies
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
@@ -112,6 +113,7 @@ def build_site(engine: Engine, deployment: Deployment, month: Month) -> None:
         rows = Rows(connection, random, born)
         _credits(rows, customers, month)
         _announce_price(connection, catalogue)
+        add_policies(rows, connection, customers, month)
 
 
 def _platform(rows: Rows) -> None:
