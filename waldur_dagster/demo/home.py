@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, create_engine, inspect, text
 
 from waldur_dagster.demo import server
+from waldur_dagster.demo.endings import add_endings
 from waldur_dagster.demo.quotas import add_quotas
 from waldur_dagster.demo.roles import add_ended_roles
 from waldur_dagster.demo.site import build_site
@@ -94,6 +95,7 @@ class DemoHome:
             add_ended_roles(engine, now)
             add_quotas(engine, deployment, now)
             add_stuck_disks(engine, now)
+            add_endings(engine, now)
             new = True
         engine.dispose()
         return deployment, new
