@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Date, Integer, Table, Text, and_, case, cast, exists, literal, or_, select, update
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
 
-from waldur_dagster.invoices.credit_rows import load_credit_customers, write_settlements
-from waldur_dagster.invoices.credits import Settlement, settle
+from sqlalchemy import Date, Integer, Select, Table, Text, and_, case, cast, exists, func, literal, or_, select, update
+
+from waldur_dagster.invoices.credit_rows import load_credits, stream_invoices
+from waldur_dagster.invoices.credits import settle
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.paypal import copy_to_paypal
-from waldur_dagster.invoices.totals import refresh_totals
+from waldur_dagster.invoices.settlement_rows import SettlementWriter
 from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
@@ -26,10 +30,8 @@ def close_invoices(work: Work, month: Month) -> int:
     reported and left as it is, the others go on.
     """
     closing = _lock_old_invoices(work, month)
-    settlements, unsettled = _settle_credits(work)
-    work.connection.execute(closing.delete().where(closing.c.customer_id.in_(unsettled)))
-    write_settlements(work, settlements)
-    refresh_totals(work, select(closing.c.id).where(closing.c.id.in_([s.invoice.id for s in settlements])))
+    unsettled = _settle_credits(work, closing)
+    work.connection.execute(closing.delete().where(closing.c.customer_id == func.any(unsettled)))
     closed = _set_states(work, closing)
     _log_closing(work, closing)
     if work.settings["WALDUR_PAYPAL.ENABLED"]:
@@ -60,19 +62,31 @@ def _lock_old_invoices(work: Work, month: Month) -> Table:
     return temporary_table(work, "closing", old)
 
 
-def _settle_credits(work: Work) -> tuple[list[Settlement], list[int]]:
-    """The settlements of all customers with credit, and the ids of customers whose credit cannot be settled."""
-    settlements: list[Settlement] = []
+def _settle_credits(work: Work, closing: Table) -> list[int]:
+    """Apply the credits of all customers that have some; returns the ids of those whose credit cannot be settled."""
     unsettled: list[int] = []
-    for customer in load_credit_customers(work):
-        try:
-            made = [settle(invoice, customer.credit, work.today) for invoice in customer.invoices]
-        except Exception as error:  # whatever one customer's rows hold, the others are billed
-            unsettled.append(customer.credit.customer_id)
-            work.outcome.fail(f"customer {customer.name}", f"credit not settled, invoices stay open: {error}")
-        else:
-            settlements += [settlement for settlement in made if settlement]
-    return settlements, unsettled
+    credits = load_credits(work, select(closing.c.customer_id), lock=True)
+    with SettlementWriter(work) as writer:
+        for customer_id, group in groupby(stream_invoices(work, _payable(closing)), key=attrgetter("customer_id")):
+            credit, own = credits.get(customer_id), list(group)
+            if credit is None:  # it came into being since the others were locked
+                continue
+            try:
+                made = [settle(invoice, credit, work.today) for invoice in own]
+            except Exception as error:  # whatever one customer's rows hold, the others are billed
+                unsettled.append(customer_id)
+                name = own[0].customer_name
+                work.outcome.fail(f"customer {name}", f"credit not settled, invoices stay open: {error}")
+            else:
+                writer.add(credit, [settlement for settlement in made if settlement])
+        writer.write()
+    return unsettled
+
+
+def _payable(closing: Table) -> Select[Any]:
+    credit = invoices.customercredit
+    with_credit = closing.join(credit, credit.c.customer_id == closing.c.customer_id)
+    return select(closing.c.id).select_from(with_credit).where(credit.c.value != 0)
 
 
 def _set_states(work: Work, closing: Table) -> int:

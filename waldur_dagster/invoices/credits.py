@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from uuid import UUID
 
 from waldur_dagster.invoices.money import price_of, stored
 
@@ -68,8 +67,8 @@ class OpenInvoice:
     """An invoice that is being closed. ``previous_month_pending``: last month's invoice is not closed yet."""
 
     id: int
-    uuid: UUID
     customer_id: int
+    customer_name: str
     tax_percent: Decimal
     items: Sequence[Item]
     previous_month_pending: bool

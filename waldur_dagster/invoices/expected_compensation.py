@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import ColumnElement, Integer, Subquery, and_, any_, exists, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
-from waldur_dagster.invoices.credit_rows import load_credits, load_items
+from waldur_dagster.invoices.credit_rows import load_credits, stream_invoices
 from waldur_dagster.invoices.credits import ZERO, compensate
 from waldur_dagster.schema import invoices
 from waldur_dagster.work import Work
@@ -48,12 +47,12 @@ def expected_compensations(work: Work, customers: Collection[int]) -> Compensati
         return result
     newest = _newest_pending(customers)
     credits = load_credits(work, select(newest.c.customer_id), lock=False)
-    items = load_items(work, select(newest.c.id))
-    for row in work.connection.execute(select(newest)):
-        if row.customer_id not in credits or not items[row.id]:
+    for open_invoice in stream_invoices(work, select(newest.c.id)):
+        own = credits.get(open_invoice.customer_id)
+        if own is None or not open_invoice.items:
             continue
-        compensations, tail = compensate(items[row.id], row.tax_percent, credits[row.customer_id].credit)
-        result.by_customer[row.customer_id] = sum((c.amount for c in compensations), tail)
+        compensations, tail = compensate(open_invoice.items, open_invoice.tax_percent, own)
+        result.by_customer[own.customer_id] = sum((c.amount for c in compensations), tail)
         for compensation in compensations:
             project_id = compensation.item.resource_project_id or 0
             result.by_project[project_id] = result.of_project(project_id) + compensation.amount
@@ -61,10 +60,9 @@ def expected_compensations(work: Work, customers: Collection[int]) -> Compensati
 
 
 def _newest_pending(customers: Collection[int]) -> Subquery:
-    """(id, customer_id, tax_percent) of one invoice for each customer."""
-    columns: tuple[Any, ...] = (invoice.c.id, invoice.c.customer_id, invoice.c.tax_percent)
+    """(id, customer_id) of one invoice for each customer."""
     return (
-        select(*columns)
+        select(invoice.c.id, invoice.c.customer_id)
         .ext(distinct_on(invoice.c.customer_id))
         .where(
             invoice.c.state == PENDING,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Text, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from waldur_dagster.outbox import tables
 from waldur_dagster.outbox.messages import Message, payload_of
+from waldur_dagster.platform.temporary import Spool
 from waldur_dagster.work import Work
 
-BATCH = 200
 FIGURES = {
     "mail": "mails",
     "webhook": "web hooks",
@@ -26,35 +24,39 @@ FIGURES = {
 
 
 def put(work: Work, messages: Iterable[Message], *, again: bool = False) -> int:
-    """Write messages, in batches; those whose key is there already are left out. Returns how many were written.
+    """Write messages, all in one statement; those whose key is there already are left out.
 
-    With ``again``, one that is there and could not be delivered so far is made due, as a message of this run.
+    With ``again``, one that is there and could not be delivered so far is made due, as a message of this run. Returns
+    how many were written.
     """
-    new: Counter[str] = Counter()
-    for batch in _batches(messages):
-        rows = [
-            {
-                "key": message.key,
-                "kind": message.kind,
-                "entry": work.entry,
-                "run_id": work.run_id,
-                "payload": payload_of(message),
-            }
-            for message in batch
-        ]
-        statement = insert(tables.message).values(rows)
-        if again:
-            statement = statement.on_conflict_do_update(
-                index_elements=["key"],
-                set_={"run_id": work.run_id, "state": tables.WAITING, "next_attempt": func.now(), "finished": None},
-                where=tables.message.c.state.in_([tables.WAITING, tables.GIVEN_UP]),
-            )
-        else:
-            statement = statement.on_conflict_do_nothing(index_elements=["key"])
-        new.update(work.connection.scalars(statement.returning(tables.message.c.kind)))
-    for kind, count in new.items():
+    with Spool(work, "new_message", key=Text, kind=Text, payload=JSONB) as spool:
+        for message in messages:
+            spool.add(key=message.key, kind=message.kind, payload=payload_of(message))
+        return _write(work, spool, again=again) if spool else 0
+
+
+def _write(work: Work, spool: Spool, *, again: bool) -> int:
+    row, message = spool.loaded(), tables.message
+    source = select(row.c.key, row.c.kind, literal(work.entry), literal(work.run_id), row.c.payload)
+    if again:  # an update refuses to meet a key twice
+        source = source.where(row.c.position.in_(select(func.min(row.c.position)).group_by(row.c.key)))
+    statement = insert(message).from_select(
+        ["key", "kind", "entry", "run_id", "payload"], source.order_by(row.c.position), include_defaults=False
+    )
+    if again:
+        statement = statement.on_conflict_do_update(
+            index_elements=["key"],
+            set_={"run_id": work.run_id, "state": tables.WAITING, "next_attempt": func.now(), "finished": None},
+            where=message.c.state.in_([tables.WAITING, tables.GIVEN_UP]),
+        )
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=["key"])
+    written = statement.returning(message.c.kind).cte("written")
+    counts = select(written.c.kind, func.count().label("messages")).group_by(written.c.kind)
+    found = work.connection.execute(counts).all()
+    for kind, count in found:
         work.outcome.figures[FIGURES[kind]] += count
-    return new.total()
+    return sum(count for _, count in found)
 
 
 def deliveries(work: Work, keys: Iterable[str]) -> dict[str, Any]:
@@ -72,9 +74,3 @@ def waiting_keys(work: Work, prefix: str) -> list[str]:
         message.c.state == tables.WAITING, message.c.key.startswith(prefix, autoescape=True)
     )
     return list(work.connection.scalars(waiting))
-
-
-def _batches(messages: Iterable[Message]) -> Iterator[list[Message]]:
-    iterator = iter(messages)
-    while batch := list(islice(iterator, BATCH)):
-        yield batch
