@@ -6,12 +6,12 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Integer, Subquery, and_, any_, exists, literal, select
+from sqlalchemy import ColumnElement, Integer, Subquery, any_, exists, literal, select, union
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from waldur_dagster.invoices.credit_rows import load_credits, stream_invoices
 from waldur_dagster.invoices.credits import ZERO, compensate
-from waldur_dagster.schema import invoices
+from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
 PENDING = "pending"
@@ -32,12 +32,39 @@ class Compensations:
         return self.by_project.get(project_id, ZERO)
 
 
-def has_open_credit(customer_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether a customer has credit left and an invoice that it would pay for."""
-    return and_(
-        exists().where(credit.c.customer_id == customer_id, credit.c.value != 0),
-        exists().where(invoice.c.customer_id == customer_id, invoice.c.state == PENDING),
+def open_credit(customer_id: ColumnElement[int]) -> ColumnElement[Decimal]:
+    """What is left of a customer's credit; NULL without credit or without an invoice that it would pay for."""
+    pending = exists().where(invoice.c.customer_id == customer_id, invoice.c.state == PENDING)
+    return (
+        select(credit.c.value)
+        .where(credit.c.customer_id == customer_id, credit.c.value != 0, pending)
+        .scalar_subquery()
     )
+
+
+def unusual_credits(work: Work, customers: Collection[int]) -> set[int]:
+    """Those of ``customers`` whose compensation may be below 0 or above their credit.
+
+    These are debts, credits of projects of their own, and invoices with negative items.
+    """
+    if not customers:
+        return set()
+    item, project, project_credit = invoices.invoiceitem, structure.project, invoices.projectcredit
+    ids = literal(sorted(customers), ARRAY(Integer))
+    found = union(
+        select(credit.c.customer_id).where(credit.c.customer_id == any_(ids), credit.c.value < 0),
+        select(project.c.customer_id)
+        .join(project_credit, project_credit.c.project_id == project.c.id)
+        .where(project.c.customer_id == any_(ids)),
+        select(invoice.c.customer_id)
+        .join(item, item.c.invoice_id == invoice.c.id)
+        .where(
+            invoice.c.customer_id == any_(ids),
+            invoice.c.state == PENDING,
+            (item.c.unit_price < 0) | (item.c.quantity < 0),
+        ),
+    )
+    return set(work.connection.scalars(found))
 
 
 def expected_compensations(work: Work, customers: Collection[int]) -> Compensations:

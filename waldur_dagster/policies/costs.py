@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Numeric, and_, cast, false, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Numeric, and_, cast, func, literal, null, or_, select
 
-from waldur_dagster.invoices.expected_compensation import Compensations, expected_compensations, has_open_credit
+from waldur_dagster.invoices.expected_compensation import (
+    Compensations,
+    expected_compensations,
+    open_credit,
+    unusual_credits,
+)
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.policies.classes import (
     CUSTOMER_COST,
@@ -29,8 +34,9 @@ invoice, item, customer = invoices.invoice, invoices.invoiceitem, structure.cust
 def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Policy]:
     """Policies of one class of cost policies whose state is not what their cost asks for, by id."""
     policy = kind.table
-    spent = (
-        select(policy.c.id, func.sum(with_tax(item_price(item), invoice.c.tax_percent)).label("cost"))
+    # Summed before the tax is added, once for each rate: the same amount for a third of the arithmetic.
+    by_rate = (
+        select(policy.c.id, invoice.c.tax_percent, func.sum(item_price(item)).label("price"))
         .select_from(_items(kind))
         .where(
             ~customer.c.blocked,
@@ -39,29 +45,48 @@ def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Poli
             in_period(policy.c.period, month_number(invoice.c.year, invoice.c.month), work.today),
             *choice.of(kind),
         )
-        .group_by(policy.c.id)
+        .group_by(policy.c.id, invoice.c.tax_percent)
+        .cte("by_rate")
+    )
+    spent = (
+        select(by_rate.c.id, func.sum(with_tax(by_rate.c.price, by_rate.c.tax_percent)).label("cost"))
+        .group_by(by_rate.c.id)
         .cte("spent")
     )
     cost = func.coalesce(spent.c.cost, literal(0, Numeric))
     policies, payer = _with_payer(kind)
-    has_credit = has_open_credit(payer) if kind in (PROJECT_COST, CUSTOMER_COST) else false()
+    credit = open_credit(payer) if kind in (PROJECT_COST, CUSTOMER_COST) else null()
     found = work.connection.execute(
         select(
             *(policy.c[name] for name in ("id", "uuid", "scope_id", "actions", "limit_cost", "has_fired")),
             cast(cost, Numeric).label("cost"),
             payer.label("payer"),
-            has_credit.label("has_credit"),
+            credit.label("credit"),
         )
         .select_from(policies.outerjoin(spent, spent.c.id == policy.c.id))
-        .where(or_((cost > policy.c.limit_cost).is_distinct_from(policy.c.has_fired), has_credit), *choice.of(kind))
+        .where(
+            or_((cost > policy.c.limit_cost).is_distinct_from(policy.c.has_fired), credit.is_not(None)),
+            *choice.of(kind),
+        )
         .order_by(policy.c.id)
     ).all()
-    compensations = expected_compensations(work, {row.payer for row in found if row.has_credit})
+    compensations = _compensations(work, found)
     for row in found:
         triggered = row.cost - _compensation(kind, row, compensations) > row.limit_cost
         if triggered != row.has_fired:
             actions = kind.actions(row.actions)
             yield Policy(kind, row.id, row.uuid, row.scope_id, actions, str(row.limit_cost), triggered)
+
+
+def _compensations(work: Work, found: Sequence[Any]) -> Compensations:
+    """What credits would pay, for the customers for whom that can decide about a policy.
+
+    It cannot where the cost is within the limit anyway, or above it by more than the whole credit.
+    """
+    with_credit = [row for row in found if row.credit is not None]
+    unusual = unusual_credits(work, {row.payer for row in with_credit})
+    decisive = {row.payer for row in with_credit if row.payer in unusual or 0 < row.cost - row.limit_cost <= row.credit}
+    return expected_compensations(work, decisive)
 
 
 def _items(kind: PolicyClass) -> FromClause:
@@ -100,7 +125,7 @@ def _with_payer(kind: PolicyClass) -> tuple[FromClause, ColumnElement[Any]]:
 
 
 def _compensation(kind: PolicyClass, row: Any, compensations: Compensations) -> Decimal:
-    if not row.has_credit:
+    if row.credit is None:
         return Decimal(0)
     if kind is CUSTOMER_COST:
         return compensations.of_customer(row.payer)
