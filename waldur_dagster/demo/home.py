@@ -12,7 +12,9 @@ from sqlalchemy import URL, create_engine, inspect, text
 
 from waldur_dagster.demo import server
 from waldur_dagster.demo.endings import add_endings
+from waldur_dagster.demo.people import add_people
 from waldur_dagster.demo.quotas import add_quotas
+from waldur_dagster.demo.reminders import add_reminders
 from waldur_dagster.demo.roles import add_ended_roles
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.demo.stuck import add_stuck_disks
@@ -37,6 +39,9 @@ DEFAULT_FROM_EMAIL = "cloud@example.org"
 
 [waldur.WALDUR_CORE]
 HOMEPORT_URL = "https://portal.example.org/"
+
+[waldur.WALDUR_MARKETPLACE]
+ENABLE_STALE_RESOURCE_NOTIFICATIONS = true
 
 [waldur.WALDUR_INVOICES]
 SEND_CUSTOMER_INVOICES = true
@@ -93,9 +98,11 @@ class DemoHome:
             now = datetime.now(UTC)
             build_site(engine, deployment, Month.of(now, deployment.zone))
             add_ended_roles(engine, now)
+            add_people(engine, now)
             add_quotas(engine, deployment, now)
             add_stuck_disks(engine, now)
             add_endings(engine, now)
+            add_reminders(engine, now, deployment.zone)
             new = True
         engine.dispose()
         return deployment, new

@@ -1,0 +1,76 @@
+"""Every operational job has something to do on the demo site, and a dry run of it tells what and does nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text
+
+from jobs.core import WORK as CORE
+from jobs.marketplace import WORK as MARKETPLACE
+from tests.conftest import PROJECT
+from waldur_dagster.demo.home import DemoHome
+from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment
+from waldur_dagster.notifications.broadcasts import put_broadcasts
+from waldur_dagster.outbox.tables import SCHEMA
+from waldur_dagster.outcome import Outcome
+from waldur_dagster.site import Site, make_engine
+from waldur_dagster.users.invitation_delivery import release_project_invitations
+
+# Reading Celery's results takes a result store, which the demo has none of.
+PEOPLE = {name: do for name, do in CORE.items() if name != "core-reset-updating-resources"} | {
+    "send-scheduled-broadcast-notifications": put_broadcasts,
+    "process-pending-project-invitations": release_project_invitations,
+}
+# The demo has the schema of Waldur 7.0, where robot accounts have no state, and telemetry stays off.
+ENDINGS = {
+    name: do for name, do in MARKETPLACE.items() if name not in ("remove_deleted_robot_accounts", "send_telemetry")
+}
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A demo site of this module alone."""
+    home = DemoHome(tmp_path_factory.mktemp("demo") / ".demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(PROJECT)
+        for name in (CONFIG_VARIABLE, "DAGSTER_HOME"):
+            patch.setenv(name, "set by the demo")
+        deployment, new = home.prepare()
+        assert new
+        yield deployment
+        home.remove()
+
+
+def _run(deployment: Deployment, name: str, *, dry_run: bool) -> Outcome:
+    work_of = PEOPLE | ENDINGS
+    with Site(deployment, dry_run=dry_run, run_id=name) as site:
+        with site.work(name, datetime.now(UTC) + timedelta(minutes=1)) as work:
+            work_of[name](work)
+        return site.outcome
+
+
+def _sizes(engine: Engine) -> dict[str, int]:
+    """Number of rows of every table."""
+    with engine.connect() as connection:
+        tables = connection.scalars(
+            text("SELECT format('%I.%I', schemaname, tablename) FROM pg_tables WHERE schemaname IN ('public', :own)"),
+            {"own": SCHEMA},
+        ).all()
+        counts = " UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables)
+        return {row[0]: row[1] for row in connection.execute(text(counts))}
+
+
+@pytest.mark.parametrize("name", sorted(PEOPLE | ENDINGS))
+def test_a_job_has_something_to_do_and_its_dry_run_says_what(demo: Deployment, name: str) -> None:
+    engine = make_engine(demo.database)
+    before = _sizes(engine)
+    planned = _run(demo, name, dry_run=True)
+    assert _sizes(engine) == before
+    done = _run(demo, name, dry_run=False)
+    assert (done.rows, done.figures) == (planned.rows, planned.figures)
+    assert done.rows or done.figures
+    assert done.failures == []
+    engine.dispose()
