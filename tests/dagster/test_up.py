@@ -81,7 +81,7 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     finally:
         os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
         try:
-            process.wait(timeout=60)
+            process.wait(timeout=PATIENCE)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
