@@ -7,6 +7,7 @@ The bound is the cost that no program can avoid: the very item rows inserted onc
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -223,7 +224,9 @@ def main(
             figures = measure(engine, chosen, mails=mails, progress=_steps_of(shown))
         engine.dispose()
         running.cleanup()
+    busy = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     console.print(table_of(figures))
+    console.print(f"{os.cpu_count()} cores; load average {busy}: where other programs run, the figures are worse.")
     if statements:
         console.print(slowest(figures, statements))
     if chosen == SIZES["large"]:

@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene
-from waldur_dagster.outbox import delivery
+from waldur_dagster.outbox import AttachmentWriter, delivery
 from waldur_dagster.outbox.tables import message
 
 
@@ -63,6 +63,26 @@ def test_a_message_is_given_up_after_many_attempts(outbox_scene: Scene) -> None:
         connection.execute(update(message).values(attempts=delivery.MOST_ATTEMPTS - 1))
     _deliver(outbox_scene, free_port())
     assert _states(outbox_scene) == {"a@x.org": "given up"}
+
+
+@pytest.mark.parametrize("lines", [2, 100_000])
+def test_an_attachment_arrives_as_it_was_written_and_a_large_one_lies_small_in_the_outbox(
+    outbox_scene: Scene, lines: int
+) -> None:
+    written = AttachmentWriter()
+    for number in range(lines):
+        written.write(f"õ;{number};same in every line\n")
+    attachment = written.attachment("report.txt")
+    _mails(outbox_scene, "a@x.org", attachments=[attachment.model_dump()])
+    with mail_server() as server:
+        _deliver(outbox_scene, server.port)
+    ((_, mail),) = server.received
+    (part,) = mail.iter_attachments()
+    text = part.get_payload(decode=True)
+    assert isinstance(text, bytes)
+    assert text.decode() == "".join(f"õ;{number};same in every line\n" for number in range(lines))
+    assert bool(attachment.packed) == (len(text) > AttachmentWriter.LARGEST_PLAIN)
+    assert len(attachment.content) + len(attachment.packed) < 600_000
 
 
 def test_several_deliverers_at_once_deliver_each_message_once(outbox_scene: Scene) -> None:

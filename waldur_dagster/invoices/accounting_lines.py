@@ -53,10 +53,9 @@ class Line:
     @property
     def article_name(self) -> str:
         """The item's name; with the plan's, where the offering leaves a choice of plans."""
-        plan_name = self.row.details.get("plan_name")
-        if self.row.plans == 1 or plan_name is None:
+        if self.row.plans == 1 or self.row.plan_name is None:
             return str(self.row.name)
-        return f"{self.row.name} / {plan_name}"
+        return f"{self.row.name} / {self.row.plan_name}"
 
     def written(self, bound: str) -> str:
         """The item's start or end as the site writes dates in this report."""
@@ -153,7 +152,7 @@ def sap_line(line: Line) -> dict[str, Any]:
 
 
 def _sap_text(line: Line) -> str:
-    component = line.row.details.get("offering_component_name")
+    component = line.row.offering_component_name
     if line.row.plans != 1:
         return line.article_name
     if component is None:

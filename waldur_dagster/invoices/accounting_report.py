@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Numeric, Select, cast, func, select
 
 from waldur_dagster.invoices.accounting_lines import Format, Line, format_of
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.invoices.month import Month
-from waldur_dagster.outbox import Attachment, put
+from waldur_dagster.outbox import AttachmentWriter, put
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
+
+if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
 
 
 def send_accounting_report(work: Work, billed: Month) -> int:
@@ -27,9 +30,9 @@ def send_accounting_report(work: Work, billed: Month) -> int:
         return 0
     month = billed.previous
     title = f"accounting report for {month.month}/{month.year}"
-    attachment = Attachment(
-        filename=f"3M{month.month:02}{month.year}Waldur.txt", content=accounting_report(work, month)
-    )
+    report = AttachmentWriter()
+    write_accounting_report(work, month, report)
+    attachment = report.attachment(f"3M{month.month:02}{month.year}Waldur.txt")
     mail = plain_mail(
         work,
         f"accounting report {month}",
@@ -41,15 +44,13 @@ def send_accounting_report(work: Work, billed: Month) -> int:
     return put(work, [mail])
 
 
-def accounting_report(work: Work, month: Month) -> str:
-    """The report as CSV text, amounts computed from the items."""
+def write_accounting_report(work: Work, month: Month, stream: SupportsWrite[str]) -> None:
+    """The report as CSV text, amounts computed from the items; line by line, however long it is."""
     options = work.settings["WALDUR_INVOICES.INVOICE_REPORTING"]
     kind = format_of(options)
-    stream = io.StringIO()
     writer = csv.DictWriter(stream, kind.columns, **options["CSV_PARAMS"])
     writer.writeheader()
     writer.writerows(kind.line(line) for line in _lines(work, month, kind))
-    return stream.getvalue()
 
 
 def _lines(work: Work, month: Month, kind: Format) -> Iterator[Line]:
@@ -88,9 +89,10 @@ def _query(work: Work, month: Month, kind: Format) -> Select[tuple]:
                 item.c[name]
                 for name in (
                     *("name", "article_code", "unit_price", "unit", "quantity", "start", "end"),
-                    *("project_name", "project_uuid", "details"),
+                    *("project_name", "project_uuid"),
                 )
             ),
+            *(item.c.details[name].astext.label(name) for name in ("plan_name", "offering_component_name")),
             project.c.name.label("current_project_name"),
             resource.c.name.label("resource_name"),
             offering.c.name.label("offering_name"),

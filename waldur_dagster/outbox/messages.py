@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -16,13 +18,43 @@ class _Message(BaseModel):
 
 
 class Attachment(BaseModel):
-    """A text file in a mail."""
+    """A text file in a mail; a large one has its text ``packed``: zlib, base64."""
 
     model_config = ConfigDict(frozen=True)
 
     filename: str
-    content: str
+    content: str = ""
+    packed: str = ""
     media_type: str = "text/plain"
+
+    @property
+    def text(self) -> str:
+        return zlib.decompress(base64.b64decode(self.packed)).decode() if self.packed else self.content
+
+
+class AttachmentWriter:
+    """A text stream that becomes an attachment; a large one is packed while it is written, and stays small."""
+
+    LARGEST_PLAIN = 2**20
+
+    def __init__(self) -> None:
+        self._packer = zlib.compressobj(level=1)
+        self._packed = bytearray()
+        self._size = 0
+
+    def write(self, text: str) -> int:
+        data = text.encode()
+        self._size += len(data)
+        self._packed += self._packer.compress(data)
+        return len(text)
+
+    def attachment(self, filename: str, media_type: str = "text/plain") -> Attachment:
+        """What was written; nothing can be added any more."""
+        self._packed += self._packer.flush()
+        packed = Attachment(filename=filename, packed=base64.b64encode(self._packed).decode(), media_type=media_type)
+        if self._size > self.LARGEST_PLAIN:
+            return packed
+        return packed.model_copy(update={"content": packed.text, "packed": ""})
 
 
 class Mail(_Message):

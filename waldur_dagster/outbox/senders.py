@@ -205,9 +205,7 @@ def as_email(mail: Mail) -> EmailMessage:
         email.add_alternative(mail.html, subtype="html")
     for attachment in mail.attachments:
         maintype, _, subtype = attachment.media_type.partition("/")
-        email.add_attachment(
-            attachment.content.encode(), maintype=maintype, subtype=subtype, filename=attachment.filename
-        )
+        email.add_attachment(attachment.text.encode(), maintype=maintype, subtype=subtype, filename=attachment.filename)
     return email
 
 

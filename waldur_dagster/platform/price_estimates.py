@@ -8,6 +8,7 @@ from sqlalchemy import Double, Select, cast, func, literal, select, union_all, u
 
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import billing, invoices, structure
 from waldur_dagster.work import Work
 
@@ -46,13 +47,15 @@ def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) ->
                 by_project, by_project.c.id == project.c.id
             )
         ),
-    ).cte("scopes")
-    total = func.coalesce(cast(scopes.c.total, Double), 0.0)
-    same = (estimate.c.content_type_id == scopes.c.content_type_id) & (estimate.c.object_id == scopes.c.object_id)
-    changed = work.execute(update(estimate).values(total=total).where(same, estimate.c.total.is_distinct_from(total)))
+    ).subquery("scopes")
+    total = func.coalesce(cast(scopes.c.total, Double), 0.0).label("total")
+    new = temporary_table(work, "new_estimate", select(scopes.c.content_type_id, scopes.c.object_id, total))
+    same = (estimate.c.content_type_id == new.c.content_type_id) & (estimate.c.object_id == new.c.object_id)
+    differs = estimate.c.total.is_distinct_from(new.c.total)
+    changed = work.execute(update(estimate).values(total=new.c.total).where(same, differs))
     absent = (
-        select(func.gen_random_uuid().label("uuid"), scopes.c.content_type_id, scopes.c.object_id, total.label("total"))
-        .select_from(scopes.outerjoin(estimate, same))
+        select(func.gen_random_uuid().label("uuid"), new.c.content_type_id, new.c.object_id, new.c.total)
+        .select_from(new.outerjoin(estimate, same))
         .where(estimate.c.id.is_(None))
     )
     return changed.rowcount + work.execute(work.insert_from(estimate, absent)).rowcount
