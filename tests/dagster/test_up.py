@@ -79,7 +79,8 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
     try:
         yield made
     finally:
-        os.killpg(process.pid, signal.SIGINT)  # as Ctrl-C does
+        # Not SIGINT: a shell that starts the tests in the background has its children ignore that.
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(timeout=PATIENCE)
         finally:
