@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, select, true
+from sqlalchemy import ColumnElement, Select, and_, select
 
 from waldur_dagster.schema import core, permissions
 from waldur_dagster.work import Work
@@ -18,17 +18,11 @@ def recipients(work: Work, app_label: str, model: str, roles: tuple[str, ...] | 
     Without ``roles`` any role counts. Active accounts with an address that have notifications switched on; each once
     for each scope.
     """
-    held, role, user = permissions.userrole, permissions.role, core.user
+    user, held = core.user, holders(work, app_label, model, roles).subquery("held")
     return (
-        select(held.c.object_id.label("scope_id"), user.c.email)
-        .join(role, role.c.id == held.c.role_id)
+        select(held.c.scope_id, user.c.email)
         .join(user, user.c.id == held.c.user_id)
-        .where(
-            held.c.is_active,
-            held.c.content_type_id == work.content_types(app_label, model),
-            true() if roles is None else role.c.name.in_(roles),
-            is_mailable(user),
-        )
+        .where(is_mailable(user))
         .distinct()
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row, Select, case, func, select
 
 from waldur_dagster.platform.contexts import full_name
+from waldur_dagster.platform.roles import is_mailable
 from waldur_dagster.platform.scopes import scopes
 from waldur_dagster.schema import core, permissions
 from waldur_dagster.schema.users import invitation
@@ -37,7 +38,7 @@ def invitation_facts(work: Work) -> Select[Any]:
             author.c.email.label("author_email"),
             func.coalesce(author.c.username, "").label("author_username"),
             case((author.c.id.is_(None), ""), else_=full_name(author)).label("author_full_name"),
-            (author.c.is_active & author.c.notifications_enabled & (author.c.email != "")).label("author_is_told"),
+            is_mailable(author).label("author_is_told"),
         )
         .join(role, role.c.id == invitation.c.role_id)
         .outerjoin(
