@@ -64,6 +64,44 @@ def test_credit_is_taken_off_the_cost_and_nothing_of_it_is_used_up(scene: Scene)
     assert scene.one(invoices.customercredit).value == 12
 
 
+def test_a_compensation_below_0_adds_to_the_cost(scene: Scene) -> None:
+    """A project's own credit takes its organization's below 0, and the next item pays that back."""
+    place = Place.make(scene, 30)
+    scene.add(invoices.customercredit, customer_id=place.customer, value=10, minimal_consumption_logic="fixed")
+    favoured = scene.project(place.customer, "Favoured")
+    scene.add(invoices.projectcredit, project_id=favoured, value=50)
+    resource = scene.resource(favoured, place.offering, None)
+    scene.item(place.invoice, 20, resource_id=resource, project_id=favoured)
+    for limit in (39, 40):
+        place.on_project("", limit_cost=limit)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene) == [True, False]
+
+
+def test_a_debt_adds_to_the_cost(scene: Scene) -> None:
+    place = Place.make(scene, 30)
+    scene.add(invoices.customercredit, customer_id=place.customer, value=-12, minimal_consumption_logic="fixed")
+    for limit in (41, 42):
+        place.on_customer("", limit_cost=limit)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene, policy.customerestimatedcostpolicy) == [True, False]
+
+
+def test_what_a_negative_item_gives_back_to_a_credit_pays_for_the_other_items(scene: Scene) -> None:
+    place = Place.make(scene, 30)
+    scene.add(invoices.customercredit, customer_id=place.customer, value=12, minimal_consumption_logic="fixed")
+    other = scene.project(place.customer, "Other")
+    resource = scene.resource(other, place.offering, None)
+    scene.item(place.invoice, -5, resource_id=resource, project_id=other)
+    for limit in (12, 13):
+        place.on_project("", limit_cost=limit)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene) == [True, False]
+
+
 def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_exceeded_one(outbox_scene: Scene) -> None:
     scene = outbox_scene
     scene.add(core.notification, key="marketplace_policy.notification_about_project_cost_exceeded_limit", enabled=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Subquery, any_, exists, literal, select, union
+from sqlalchemy import Integer, Select, Subquery, and_, any_, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 
 from waldur_dagster.invoices.credit_rows import load_credits, stream_invoices
@@ -32,39 +33,43 @@ class Compensations:
         return self.by_project.get(project_id, ZERO)
 
 
-def open_credit(customer_id: ColumnElement[int]) -> ColumnElement[Decimal]:
-    """What is left of a customer's credit; NULL without credit or without an invoice that it would pay for."""
-    pending = exists().where(invoice.c.customer_id == customer_id, invoice.c.state == PENDING)
-    return (
-        select(credit.c.value)
-        .where(credit.c.customer_id == customer_id, credit.c.value != 0, pending)
+def open_credits() -> Select[Any]:
+    """(customer_id, least, most, unusual) of each credit that an open invoice could be settled with.
+
+    A compensation is between ``least`` and ``most``: projects may take their own credits, and when that takes their
+    organization's below 0, the next item pays it back. Nothing is certain about ``unusual`` ones: debts, and invoices
+    with negative items.
+    """
+    item, project, project_credit = invoices.invoiceitem, structure.project, invoices.projectcredit
+    shares = (
+        select(
+            project.c.customer_id,
+            func.sum(project_credit.c.value).label("total"),
+            func.min(project_credit.c.value).label("least"),
+        )
+        .join(project_credit, project_credit.c.project_id == project.c.id)
+        .group_by(project.c.customer_id)
+        .subquery("shares")
+    )
+    open_invoices = and_(invoice.c.customer_id == credit.c.customer_id, invoice.c.state == PENDING)
+    # An aggregate, so that it reads the items of these few invoices; EXISTS would read all there are.
+    least_factor = (
+        select(func.min(func.least(item.c.unit_price, item.c.quantity)))
+        .join_from(invoice, item, item.c.invoice_id == invoice.c.id)
+        .where(open_invoices)
         .scalar_subquery()
     )
-
-
-def unusual_credits(work: Work, customers: Collection[int]) -> set[int]:
-    """Those of ``customers`` whose compensation may be below 0 or above their credit.
-
-    These are debts, credits of projects of their own, and invoices with negative items.
-    """
-    if not customers:
-        return set()
-    item, project, project_credit = invoices.invoiceitem, structure.project, invoices.projectcredit
-    ids = literal(sorted(customers), ARRAY(Integer))
-    found = union(
-        select(credit.c.customer_id).where(credit.c.customer_id == any_(ids), credit.c.value < 0),
-        select(project.c.customer_id)
-        .join(project_credit, project_credit.c.project_id == project.c.id)
-        .where(project.c.customer_id == any_(ids)),
-        select(invoice.c.customer_id)
-        .join(item, item.c.invoice_id == invoice.c.id)
-        .where(
-            invoice.c.customer_id == any_(ids),
-            invoice.c.state == PENDING,
-            (item.c.unit_price < 0) | (item.c.quantity < 0),
-        ),
+    total = func.coalesce(shares.c.total, 0)
+    return (
+        select(
+            credit.c.customer_id,
+            (-total).label("least"),
+            (credit.c.value + total).label("most"),
+            (func.least(credit.c.value, shares.c.least, least_factor) < 0).label("unusual"),
+        )
+        .select_from(credit.outerjoin(shares, shares.c.customer_id == credit.c.customer_id))
+        .where(credit.c.value != 0, exists().where(open_invoices))
     )
-    return set(work.connection.scalars(found))
 
 
 def expected_compensations(work: Work, customers: Collection[int]) -> Compensations:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, Table, Text, case, literal, or_
+from sqlalchemy import ColumnElement, Select, Table, Text, and_, literal, or_
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.functions import func
 
@@ -101,14 +103,20 @@ def has_action(table: Any, actions: frozenset[Action]) -> ColumnElement[bool]:
 
 # Months before this one that a policy looks at, by its period; any other period means all time.
 MONTHS_BEFORE = {2: 0, 3: 2, 4: 11}
+Within = Callable[[date, date], ColumnElement[bool]]
 
 
-def month_number(year: Any, month: Any) -> Any:
-    return year * 12 + month
+def in_period(period: ColumnElement[int], today: date, within: Within) -> ColumnElement[bool]:
+    """Whether something is of a month that a policy with this period looks at.
+
+    ``within`` tells it for the months from a first day to a last day. There is a term for each period, with plain
+    months in it: so PostgreSQL can tell from its statistics how little of the past is needed.
+    """
+    last = today.replace(day=monthrange(today.year, today.month)[1])
+    chosen = (and_(period == kind, within(_first_day(last, before), last)) for kind, before in MONTHS_BEFORE.items())
+    return or_(period.not_in(MONTHS_BEFORE), *chosen)
 
 
-def in_period(period: ColumnElement[int], number: ColumnElement[Any], today: date) -> ColumnElement[bool]:
-    """Whether a month, as ``month_number`` counts it, is one that a policy with this period looks at."""
-    this = month_number(today.year, today.month)
-    first = this - case(MONTHS_BEFORE, value=period, else_=literal(0, Integer))
-    return or_(period.not_in(MONTHS_BEFORE), number.between(first, this))
+def _first_day(day: date, months_before: int) -> date:
+    number = day.year * 12 + day.month - 1 - months_before
+    return date(number // 12, number % 12 + 1, 1)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Numeric, and_, cast, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Numeric, and_, cast, false, func, literal, null, or_, select
 
 from waldur_dagster.invoices.expected_compensation import (
     Compensations,
     expected_compensations,
-    open_credit,
-    unusual_credits,
+    open_credits,
 )
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.policies.classes import (
@@ -22,7 +22,6 @@ from waldur_dagster.policies.classes import (
     Policy,
     PolicyClass,
     in_period,
-    month_number,
 )
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
@@ -34,43 +33,36 @@ invoice, item, customer = invoices.invoice, invoices.invoiceitem, structure.cust
 def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Policy]:
     """Policies of one class of cost policies whose state is not what their cost asks for, by id."""
     policy = kind.table
-    # Summed before the tax is added, once for each rate: the same amount for a third of the arithmetic.
-    by_rate = (
-        select(policy.c.id, invoice.c.tax_percent, func.sum(item_price(item)).label("price"))
+    spent = (
+        select(policy.c.id, func.sum(with_tax(item_price(item), invoice.c.tax_percent)).label("cost"))
         .select_from(_items(kind))
         .where(
             ~customer.c.blocked,
             ~customer.c.archived,
             invoice.c.state != CANCELED,
-            in_period(policy.c.period, month_number(invoice.c.year, invoice.c.month), work.today),
+            in_period(policy.c.period, work.today, _billed_within),
             *choice.of(kind),
         )
-        .group_by(policy.c.id, invoice.c.tax_percent)
-        .cte("by_rate")
-    )
-    spent = (
-        select(by_rate.c.id, func.sum(with_tax(by_rate.c.price, by_rate.c.tax_percent)).label("cost"))
-        .group_by(by_rate.c.id)
+        .group_by(policy.c.id)
         .cte("spent")
     )
     cost = func.coalesce(spent.c.cost, literal(0, Numeric))
-    policies, payer = _with_payer(kind)
-    credit = open_credit(payer) if kind in (PROJECT_COST, CUSTOMER_COST) else null()
+    policies, payer, undecided = _with_credit(kind, cost)
     found = work.connection.execute(
         select(
             *(policy.c[name] for name in ("id", "uuid", "scope_id", "actions", "limit_cost", "has_fired")),
             cast(cost, Numeric).label("cost"),
             payer.label("payer"),
-            credit.label("credit"),
+            undecided.label("undecided"),
         )
         .select_from(policies.outerjoin(spent, spent.c.id == policy.c.id))
         .where(
-            or_((cost > policy.c.limit_cost).is_distinct_from(policy.c.has_fired), credit.is_not(None)),
+            or_((cost > policy.c.limit_cost).is_distinct_from(policy.c.has_fired), undecided),
             *choice.of(kind),
         )
         .order_by(policy.c.id)
     ).all()
-    compensations = _compensations(work, found)
+    compensations = expected_compensations(work, {row.payer for row in found if row.undecided})
     for row in found:
         triggered = row.cost - _compensation(kind, row, compensations) > row.limit_cost
         if triggered != row.has_fired:
@@ -78,15 +70,12 @@ def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Poli
             yield Policy(kind, row.id, row.uuid, row.scope_id, actions, str(row.limit_cost), triggered)
 
 
-def _compensations(work: Work, found: Sequence[Any]) -> Compensations:
-    """What credits would pay, for the customers for whom that can decide about a policy.
-
-    It cannot where the cost is within the limit anyway, or above it by more than the whole credit.
-    """
-    with_credit = [row for row in found if row.credit is not None]
-    unusual = unusual_credits(work, {row.payer for row in with_credit})
-    decisive = {row.payer for row in with_credit if row.payer in unusual or 0 < row.cost - row.limit_cost <= row.credit}
-    return expected_compensations(work, decisive)
+def _billed_within(first: date, last: date) -> ColumnElement[bool]:
+    """Whether an invoice is of a month from ``first`` to ``last``, which are in the same year or in following ones."""
+    year, month = invoice.c.year, invoice.c.month
+    if first.year == last.year:
+        return and_(year == last.year, month.between(first.month, last.month))
+    return or_(and_(year == first.year, month >= first.month), and_(year == last.year, month <= last.month))
 
 
 def _items(kind: PolicyClass) -> FromClause:
@@ -116,17 +105,28 @@ def in_groups(kind: PolicyClass) -> list[ColumnElement[bool]]:
     return [chosen.exists()]
 
 
-def _with_payer(kind: PolicyClass) -> tuple[FromClause, ColumnElement[Any]]:
-    """Policies with the customer whose credit pays for the policy's scope; offerings are paid by many."""
-    policy, project = kind.table, structure.project
+def _with_credit(
+    kind: PolicyClass, cost: ColumnElement[Decimal]
+) -> tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]:
+    """Policies; the customer who pays for the policy's scope; whether it takes a settlement to tell if a policy fires.
+
+    It takes none where the cost is so far from the limit that no compensation can bring it to the other side. Offerings
+    are paid by many, and no credit is taken off.
+    """
+    policy, project, credit = kind.table, structure.project, open_credits().subquery("open_credit")
     if kind is PROJECT_COST:
-        return policy.join(project, project.c.id == policy.c.scope_id), project.c.customer_id
-    return policy, policy.c.scope_id if kind is CUSTOMER_COST else null()
+        policies: FromClause = policy.join(project, project.c.id == policy.c.scope_id)
+        payer: ColumnElement[Any] = project.c.customer_id
+    elif kind is CUSTOMER_COST:
+        policies, payer = policy, policy.c.scope_id
+    else:
+        return policy, null(), false()
+    excess = cost - policy.c.limit_cost
+    undecided = or_(credit.c.unusual, and_(excess > credit.c.least, excess <= credit.c.most))
+    return policies.outerjoin(credit, credit.c.customer_id == payer), payer, func.coalesce(undecided, false())
 
 
 def _compensation(kind: PolicyClass, row: Any, compensations: Compensations) -> Decimal:
-    if row.credit is None:
-        return Decimal(0)
     if kind is CUSTOMER_COST:
         return compensations.of_customer(row.payer)
-    return compensations.of_project(row.scope_id)
+    return compensations.of_project(row.scope_id) if kind is PROJECT_COST else Decimal(0)

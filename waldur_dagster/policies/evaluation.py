@@ -52,9 +52,11 @@ def evaluate_policies(work: Work, affected: Affected | None = None) -> None:
     ``fired_datetime`` as it is when it releases one; so does this when ``affected`` is given.
     """
     changes = list(_changes(work, affected))
-    released = _release(work, [p for p in changes if not p.triggered], stamped=affected is None)
-    for policy in changes:
-        if policy.triggered:
+    triggered = [policy for policy in changes if policy.triggered]
+    released = _turn(work, [p for p in changes if not p.triggered], fired=False, stamped=affected is None)
+    _turn(work, [policy for policy in triggered if not policy.actions], fired=True)
+    for policy in triggered:
+        if policy.actions:
             with isolated(work, str(policy)):
                 _fire(work, policy)
     # At the end, when it is known which policies still want the flags.
@@ -75,33 +77,24 @@ def _changes(work: Work, affected: Affected | None) -> Iterator[Policy]:
             yield from usage_changes(work, choice) if kind is OFFERING_USAGE else cost_changes(work, kind, choice)
 
 
-def _release(work: Work, policies: list[Policy], *, stamped: bool) -> list[Policy]:
-    """Returns those that this run has released."""
-    released: list[Policy] = []
+def _fire(work: Work, policy: Policy) -> None:
+    if _turn(work, [policy], fired=True):
+        for action in policy.actions:
+            ACTIONS[action](work, policy)
+
+
+def _turn(work: Work, policies: list[Policy], *, fired: bool, stamped: bool = True) -> list[Policy]:
+    """Make policies fired, or released ones. Returns those whose state it was this run that has changed."""
+    turned: list[Policy] = []
     for kind, group in groupby(policies, key=lambda policy: policy.kind):
-        by_id = {policy.id: policy for policy in group}
-        table = kind.table
-        values = {"has_fired": False, "modified": work.as_of} | ({"fired_datetime": work.as_of} if stamped else {})
+        by_id, table = {policy.id: policy for policy in group}, kind.table
+        values = {"has_fired": fired, "modified": work.as_of} | ({"fired_datetime": work.as_of} if stamped else {})
         changed = work.execute(
             update(table)
             .values(**values)
-            .where(table.c.id == any_(literal(list(by_id), ARRAY(Integer))), table.c.has_fired)
+            .where(table.c.id == any_(literal(list(by_id), ARRAY(Integer))), table.c.has_fired != fired)
             .returning(table.c.id)
         )
-        released += [by_id[id] for id in sorted(changed.scalars())]
-    work.outcome.figures["policies released"] += len(released)
-    return released
-
-
-def _fire(work: Work, policy: Policy) -> None:
-    table = policy.kind.table
-    changed = work.execute(
-        update(table)
-        .values(has_fired=True, fired_datetime=work.as_of, modified=work.as_of)
-        .where(table.c.id == policy.id, ~table.c.has_fired)
-    )
-    if not changed.rowcount:
-        return
-    work.outcome.figures["policies fired"] += 1
-    for action in policy.actions:
-        ACTIONS[action](work, policy)
+        turned += [by_id[id] for id in sorted(changed.scalars())]
+    work.outcome.figures["policies fired" if fired else "policies released"] += len(turned)
+    return turned

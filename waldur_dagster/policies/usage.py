@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import extract, func, select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from waldur_dagster.policies.classes import OFFERING_USAGE, Choice, Policy, in_period, month_number
+from waldur_dagster.policies.classes import OFFERING_USAGE, Choice, Policy, in_period
 from waldur_dagster.policies.costs import in_groups
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.schema import policy as tables
@@ -22,7 +22,6 @@ def usage_changes(work: Work, choice: Choice) -> Iterator[Policy]:
     policy, limit = OFFERING_USAGE.table, tables.offeringcomponentlimit
     usage, component = marketplace.componentusage, marketplace.offeringcomponent
     resource, project, customer = marketplace.resource, structure.project, structure.customer
-    number = month_number(extract("year", usage.c.billing_period), extract("month", usage.c.billing_period))
     used = (
         select(limit.c.id, limit.c.policy_id, limit.c.component_id, limit.c.limit)
         .select_from(
@@ -35,7 +34,7 @@ def usage_changes(work: Work, choice: Choice) -> Iterator[Policy]:
         .where(
             ~customer.c.blocked,
             ~customer.c.archived,
-            in_period(policy.c.period, number, work.today),
+            in_period(policy.c.period, work.today, usage.c.billing_period.between),
             *in_groups(OFFERING_USAGE),
             *choice.of(OFFERING_USAGE),
         )
