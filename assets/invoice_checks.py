@@ -60,7 +60,7 @@ def customers_without_invoice(month: Month) -> Select[Any]:
 
 def open_past_invoices(month: Month) -> Select[Any]:
     """Invoices of earlier months that are still open."""
-    earlier = invoice.c.year * 12 + invoice.c.month < month.year * 12 + month.month
+    earlier = invoice.c.year * 12 + invoice.c.month < month.number
     return select(invoice.c.id, invoice.c.year, invoice.c.month).where(invoice.c.state == "pending", earlier)
 
 

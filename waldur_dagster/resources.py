@@ -44,9 +44,9 @@ class RunSite:
         self.deployment = deployment
         self._as_of = _instant(options["as_of"]) if "as_of" in options else None
         self.dry_run: bool = options["dry_run"]
-        self.site = Site(deployment, dry_run=self.dry_run, run_id=run.run_id)
         self._partition = run.tags.get("dagster/partition")
         self._created = created
+        self.site = Site(deployment, dry_run=self.dry_run, run_id=run.run_id, present=self.present)
         self._deliver: bool = options["deliver"] and not self.dry_run
 
     @property

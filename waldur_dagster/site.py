@@ -48,13 +48,16 @@ class Site:
     All steps of a run share one ``Site``. It takes the advisory lock of its entry at the first step and keeps it, on
     the connection that does the work, until ``close``; when the process dies PostgreSQL frees it at once. In a dry run
     all steps share one transaction, so that each sees what the steps before it would have done, and ``close`` rolls
-    it back.
+    it back. ``present`` is when the run is made, where it works for another instant (see Work).
     """
 
-    def __init__(self, deployment: Deployment, *, dry_run: bool = False, run_id: str = ""):
+    def __init__(
+        self, deployment: Deployment, *, dry_run: bool = False, run_id: str = "", present: datetime | None = None
+    ):
         self.deployment = deployment
         self.dry_run = dry_run
         self.run_id = run_id
+        self.present = present
         self.engine = make_engine(deployment.database)
         self.outcome = Outcome()
         self._connection: Connection | None = None
@@ -73,7 +76,8 @@ class Site:
         self.hold(entry)
         connection = self._ready_connection()
         with connection.begin_nested() if self.dry_run else connection.begin():
-            work = Work(connection, self.deployment, self.schema, entry, as_of, self.dry_run, self.run_id)
+            present = self.present or as_of
+            work = Work(connection, self.deployment, self.schema, entry, as_of, present, self.dry_run, self.run_id)
             yield work
         self.outcome.add(work.outcome)
 

@@ -31,8 +31,9 @@ class Refused(Exception):
 class Work:
     """What a job's code is given: the open transaction and the facts of the run.
 
-    ``as_of`` is the instant of the run, aware; no job reads the clock. ``today`` is its date in the site's time zone
-    (spec core 1.1). Rows changed through ``execute`` are counted in ``outcome`` by table.
+    ``as_of`` is the instant that the job works for, aware; no job reads the clock. ``today`` is its date in the site's
+    time zone (spec core 1.1). ``present`` is when the run is made: later than ``as_of`` when the past is done
+    again, else the same. Rows changed through ``execute`` are counted in ``outcome`` by table.
     """
 
     connection: Connection
@@ -40,6 +41,7 @@ class Work:
     schema: SiteSchema
     entry: str
     as_of: datetime
+    present: datetime
     dry_run: bool = False
     run_id: str = ""
     outcome: Outcome = field(default_factory=Outcome)

@@ -120,10 +120,20 @@ def test_an_older_month_switches_no_prices_and_writes_no_mails(outbox_scene: Sce
     customer, _ = _site(outbox_scene)
     outbox_scene.invoice(customer, 2025, 5)
     with outbox_scene.site(waldur=REPORTS) as site:
-        bill(site, APRIL)
+        bill(site, "2025-05-03T00:00:00+00:00", month="2025-04")
     assert outbox_scene.one(marketplace.plancomponent).price == 10
     assert outbox_scene.rows(message) == []
     assert outbox_scene.rows(estimates.priceestimate) == []
+
+
+def test_an_invoice_of_the_future_keeps_no_price_mail_or_estimate_of_this_month_back(outbox_scene: Scene) -> None:
+    customer, _ = _site(outbox_scene)
+    outbox_scene.invoice(customer, 2030, 1)
+    with outbox_scene.site(waldur=REPORTS) as site:
+        bill(site, APRIL)
+    assert outbox_scene.one(marketplace.plancomponent).price == 12
+    assert len(outbox_scene.rows(message)) == 1
+    assert outbox_scene.rows(estimates.priceestimate) != []
 
 
 def test_an_unknown_column_of_a_newer_schema_gets_a_neutral_value(outbox_scene: Scene) -> None:

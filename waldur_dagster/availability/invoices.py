@@ -1,9 +1,19 @@
 """What the entries of the invoices family need of a site."""
 
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
-from waldur_dagster.schema import billing, django, invoices, marketplace, promotions, structure
+from waldur_dagster.schema import billing, django, invoices, marketplace, paypal, promotions, structure
+from waldur_dagster.site import Site
 
 INVOICES = (invoices.invoice, invoices.invoiceitem, structure.customer)
+
+
+def _paypal_tables(site: Site) -> str | None:
+    """Where payments go through PayPal, closed invoices are copied for it."""
+    if not site.deployment.settings["WALDUR_PAYPAL.ENABLED"]:
+        return None
+    lacking = [part for table in (paypal.invoice, paypal.invoiceitem) for part in site.schema.missing(table)]
+    return f"{', '.join(lacking)} (WALDUR_PAYPAL.ENABLED is set)" if lacking else None
+
 
 NEEDS = {
     "waldur-create-invoices": Needs(
@@ -27,7 +37,8 @@ NEEDS = {
             promotions.campaign,
             promotions.discountedresource,
             billing.priceestimate,
-        )
+        ),
+        checks=(_paypal_tables,),
     ),
     "update-invoices-total-cost": Needs(INVOICES),
     "send-monthly-invoicing-reports-about-customers": Needs((*INVOICES, invoices.paymentprofile, invoices.payment)),

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from waldur_dagster.availability import missing_parts
+from waldur_dagster.availability import NEEDS, missing_parts
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Deployment, load_deployment
@@ -22,7 +22,13 @@ def doctor(
         site.check()
         console.print(f"Database  {site.engine.url.render_as_string(hide_password=True)}: reachable")
         lacking = {name: missing_parts(site, name) for name in _registered(deployment)}
+        unfillable = _unfillable(site, list(lacking))
     console.print(_entries(lacking))
+    if unfillable:
+        console.print(
+            f"Columns of a newer Waldur that this program cannot fill: {', '.join(unfillable)}. "
+            "Entries that add rows there will fail; a newer version of this program is needed."
+        )
     console.print(_surroundings(deployment))
     if any(lacking.values()):
         raise typer.Exit(1)
@@ -34,6 +40,11 @@ def _registered(deployment: Deployment) -> list[str]:
         for name in CATALOG
         if name in implemented_entries() and deployment.options(name, CATALOG[name].family).registered
     ]
+
+
+def _unfillable(site: Site, entries: list[str]) -> list[str]:
+    tables = {table.name: table for name in entries for table in NEEDS[name].tables}
+    return [column for table in tables.values() for column in site.schema.unfillable(table)]
 
 
 def _entries(lacking: dict[str, list[str]]) -> Table:
@@ -67,6 +78,11 @@ def _surroundings(deployment: Deployment) -> Table:
             "configured" if deployment.has_broker else "none",
             "" if deployment.has_broker else "hand-overs wait",
         ),
+        ("Celery results", "configured" if deployment.celery and deployment.celery.result_store_url else "none", ""),
+        ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
+        ("FreeIPA", settings["WALDUR_FREEIPA.HOSTNAME"] if settings["WALDUR_FREEIPA.ENABLED"] else "none", ""),
+        ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
+        ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),
         ("reports", str(deployment.reports), ""),
     ]
     table = Table("surroundings", "value", "note", header_style="bold")

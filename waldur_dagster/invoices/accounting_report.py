@@ -19,6 +19,9 @@ from waldur_dagster.work import Work
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
 
+# Bytes of an attachment that most mail servers take.
+COMMON_LIMIT = 10 * 2**20
+
 
 def send_accounting_report(work: Work, billed: Month) -> int:
     """Mail the report of the month before ``billed`` where the site wants it; once for each month.
@@ -32,6 +35,9 @@ def send_accounting_report(work: Work, billed: Month) -> int:
     title = f"accounting report for {month.month}/{month.year}"
     report = AttachmentWriter()
     write_accounting_report(work, month, report)
+    if report.size > COMMON_LIMIT:
+        size = f"has {report.size / 2**20:.0f} MiB; many mail servers refuse that"
+        work.outcome.warn(f"accounting report {month}", f"{size}. The asset cost_report has the month's costs too")
     attachment = report.attachment(f"3M{month.month:02}{month.year}Waldur.txt")
     mail = plain_mail(
         work,

@@ -64,10 +64,12 @@ def write_mails(work: Work, month: Month) -> None:
 
 
 def is_newest(work: Work, month: Month) -> bool:
-    """Whether the site has no invoices of later months.
+    """Whether no month after this one, up to the present one, has invoices.
 
     A backfill of a month before others must not switch today's prices, estimate today's costs or write mails again.
+    Invoices of the future, which somebody made ahead of time, say nothing about that.
     """
-    invoice = invoices.invoice
-    later = select(invoice.c.id).where(invoice.c.year * 12 + invoice.c.month > month.year * 12 + month.month)
+    invoice, present = invoices.invoice, Month.of(work.present, work.zone)
+    number = invoice.c.year * 12 + invoice.c.month
+    later = select(invoice.c.id).where(number > month.number, number <= present.number)
     return not work.connection.scalar(select(later.exists()))

@@ -15,7 +15,7 @@ from waldur_dagster.invoices.money import price_of, stored
 
 ZERO = Decimal(0)
 CREDIT_PLACES, PRICE_PLACES = 5, 10
-CREDIT_LIMIT = Decimal(10) ** 6  # numeric(11, 5)
+CREDIT_LIMIT, PRICE_LIMIT = Decimal(10) ** 6, Decimal(10) ** 12  # numeric(11, 5), numeric(22, 10)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class Settlement:
 
 
 class CreditOverflow(Exception):
-    """A credit would grow beyond what its column holds."""
+    """A credit, or what it pays, would grow beyond what its column holds."""
 
 
 def settle(invoice: OpenInvoice, credit: CustomerCredit, today: date) -> Settlement | None:
@@ -116,6 +116,9 @@ def settle(invoice: OpenInvoice, credit: CustomerCredit, today: date) -> Settlem
     )
     if credit.logic == "linear" and credit.end_date is not None:
         credit.minimal_consumption = _linear_minimum(credit, today, invoice.previous_month_pending)
+    for compensation in compensations:
+        if abs(compensation.amount) >= PRICE_LIMIT:
+            raise CreditOverflow(f"{compensation.name} would be {-compensation.amount}, more than an item holds")
     after = credit.value
     _keep_as_stored(credit, touched)
     return Settlement(invoice, credit, before, after, compensations, tail, minimum, touched)

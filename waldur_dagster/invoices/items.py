@@ -32,8 +32,11 @@ from waldur_dagster.schema.invoices import invoiceitem
 from waldur_dagster.work import Work
 
 CREATING, TERMINATED = 1, 6
-# The column holds quantities below this; a limit that leads beyond it would stop the billing of everybody.
-QUANTITY_BOUND = literal_column("1e12", Numeric)
+# The columns hold quantities and unit prices below the first bound; with prices of items below the second one the
+# totals of invoices fit too. An item beyond them would stop the billing of everybody.
+COLUMN_BOUND, PRICE_BOUND = literal_column("1e12", Numeric), literal_column("1e15", Numeric)
+# A site with a broken plan on every resource must not fill the log.
+WARNINGS_SHOWN = 200
 
 # Offering types that are billed locally, in the order in which Waldur's registrators run.
 TENANT, SLURM_PACKAGE = "OpenStack.Tenant", "SlurmInvoices.SlurmPackage"
@@ -115,7 +118,7 @@ def add_limit_items(work: Work, month: Month, new_invoice: Table) -> int:
         end=literal(month.end),
     )
     source = rows.select_from(_sources(new_invoice))
-    return _insert(work, source.where(_billed_at_start(), has_billable_limit(), func.abs(quantity) < QUANTITY_BOUND))
+    return _insert(work, source.where(_billed_at_start(), has_billable_limit()))
 
 
 def has_billable_limit() -> ColumnElement[bool]:
@@ -233,7 +236,18 @@ def item_rows(new_invoice: Table, **values: Any) -> Select[Any]:
     )
 
 
+def fits(unit_price: ColumnElement[Any], quantity: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Whether an invoice can hold an item of that price and quantity."""
+    return and_(
+        func.abs(unit_price) < COLUMN_BOUND,
+        func.abs(quantity) < COLUMN_BOUND,
+        func.abs(unit_price * quantity) < PRICE_BOUND,
+    )
+
+
 def _insert(work: Work, rows: Select[Any]) -> int:
-    """Items are numbered by invoice, then as Waldur lists resources and components."""
-    statement = work.insert_from(invoiceitem, rows.order_by("invoice_id", resource.c.created, component.c.name))
+    """Items are numbered by invoice, then as Waldur lists resources and components; what does not fit is left out."""
+    made = rows.selected_columns
+    fitting = rows.where(fits(cast(made.unit_price, Numeric), cast(made.quantity, Numeric)))
+    statement = work.insert_from(invoiceitem, fitting.order_by("invoice_id", resource.c.created, component.c.name))
     return work.execute(statement).rowcount

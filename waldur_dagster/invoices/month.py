@@ -23,6 +23,11 @@ class Month:
         return cls(local.year, local.month, zone)
 
     @property
+    def number(self) -> int:
+        """Months are numbered without gaps, so that they can be compared."""
+        return self.year * 12 + self.month
+
+    @property
     def first(self) -> date:
         return date(self.year, self.month, 1)
 

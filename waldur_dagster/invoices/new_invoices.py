@@ -11,10 +11,11 @@ from waldur_dagster.invoices.discounts import discounted_prices
 from waldur_dagster.invoices.items import (
     BILLED_TYPES,
     CREATING,
-    QUANTITY_BOUND,
     TERMINATED,
+    WARNINGS_SHOWN,
     add_fixed_items,
     add_limit_items,
+    fits,
 )
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.recurring_usage import repeat_usage
@@ -80,8 +81,11 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
     raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
     kind = func.jsonb_typeof(raw)
     number = case((kind == "number", cast(raw, Numeric)))
-    too_large = func.abs(number, type_=Numeric) >= QUANTITY_BOUND / LONGEST_MONTH
-    no_number = and_(component.c.billing_type == "limit", or_(kind.not_in(("number", "null")), too_large))
+    no_number = kind.not_in(("number", "null"))
+    limited = and_(component.c.billing_type == "limit", or_(no_number, ~fits(priced.c.price, number * MOST_DAYS)))
+    fixed = and_(
+        component.c.billing_type == "fixed", ~fits(cast(priced.c.price, Numeric) * priced.c.amount, MOST_HOURS)
+    )
     source = (
         new_invoice.join(project, project.c.customer_id == new_invoice.c.customer_id)
         .join(resource, resource.c.project_id == project.c.id)
@@ -90,29 +94,29 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
         .outerjoin(component, component.c.id == priced.c.component_id)
     )
     found = (
-        select(resource.c.name, resource.c.uuid, resource.c.plan_id, priced.c.id, component.c.type, raw)
+        select(resource.c.name, resource.c.uuid, resource.c.plan_id, priced.c.id, component.c.type, raw, fixed)
         .select_from(source)
         .where(
             offering.c.type.in_(BILLED_TYPES),
             resource.c.state.not_in((CREATING, TERMINATED)),
-            or_(resource.c.plan_id.is_(None), and_(priced.c.id.is_not(None), component.c.id.is_(None)), no_number),
+            or_(resource.c.plan_id.is_(None), and_(priced.c.id.is_not(None), component.c.id.is_(None)), limited, fixed),
         )
         .limit(WARNINGS_SHOWN)
     )
-    for name, uuid, plan_id, price_id, component_type, limit in work.connection.execute(found):
-        work.outcome.warn(f"resource {name} ({uuid.hex})", _problem(plan_id, price_id, component_type, limit))
+    for name, uuid, *facts in work.connection.execute(found):
+        work.outcome.warn(f"resource {name} ({uuid.hex})", _problem(*facts))
 
 
-LONGEST_MONTH = literal_column("31", Numeric)
-# A site with a broken plan on every resource must not fill the log.
-WARNINGS_SHOWN = 200
+MOST_DAYS, MOST_HOURS = literal_column("31", Numeric), literal_column("744", Numeric)
 
 
-def _problem(plan_id: int | None, price_id: int, component_type: str | None, limit: Any) -> str:
+def _problem(plan_id: int | None, price_id: int, component_type: str | None, limit: Any, too_expensive: bool) -> str:
     if plan_id is None:
         return "has no plan; it is not billed"
     if component_type is None:
         return f"price {price_id} of its plan has no component; that price is not billed"
+    if too_expensive:
+        return f"its price of {component_type} is too large for an invoice; check that it is billed"
     if isinstance(limit, int | float):
         return f"its limit of {component_type} is {limit}, which is too large for an invoice; check that it is billed"
     return f"its limit of {component_type} is {limit!r}, not a number; that component is not billed"

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pycountry
-from sqlalchemy import ColumnElement, Date, Integer, Numeric, Table, Text, case, cast, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import ColumnElement, Date, Integer, Numeric, Table, Text, case, cast, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
+from waldur_dagster.invoices.accounting_lines import invoice_number
 from waldur_dagster.invoices.money import HUNDREDTH, item_price
 from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.events import log_events
@@ -19,15 +20,23 @@ from waldur_dagster.schema import invoices, paypal, structure
 from waldur_dagster.work import Work
 
 NAME_LENGTH = 255
+# What the columns of PayPal's items hold: numeric(9, 2) and integer.
+AMOUNT_BOUND, QUANTITY_BOUND = 10**7, 2**31
 invoice, item, customer = invoices.invoice, invoices.invoiceitem, structure.customer
+PRICE = item_price(item)
+TAX = PRICE * invoice.c.tax_percent * HUNDREDTH
 
 
 def copy_to_paypal(work: Work, closing: Table) -> None:
-    """Copy the invoices that became billed, and cost something, with their items; they are sent by another job."""
+    """Copy the invoices that became billed, and cost something, with their items; they are sent by another job.
+
+    An invoice of which an item is too large for PayPal's tables is reported and not copied: a payment request without
+    that item would ask for the wrong sum.
+    """
     costs = (
         select(item.c.invoice_id)
         .join(closing, closing.c.id == item.c.invoice_id)
-        .where(closing.c.state == "created")
+        .where(closing.c.state == "created", closing.c.id.not_in(_report_too_large(work, closing)))
         .group_by(item.c.invoice_id)
         .having(func.sum(item_price(item)) != 0)
     )
@@ -61,13 +70,42 @@ def copy_to_paypal(work: Work, closing: Table) -> None:
     _log_copies(work, copied)
 
 
+def _report_too_large(work: Work, closing: Table) -> list[int]:
+    """Report the invoices with an item that does not fit, and give their ids."""
+    amounts = (PRICE, TAX, item.c.unit_price)
+    found = work.connection.execute(
+        select(invoice.c.id, customer.c.name, item.c.name.label("item_name"), item.c.unit_price, item.c.quantity)
+        .ext(distinct_on(invoice.c.id))
+        .select_from(
+            closing.join(invoice, invoice.c.id == closing.c.id)
+            .join(customer, customer.c.id == invoice.c.customer_id)
+            .join(item, item.c.invoice_id == invoice.c.id)
+        )
+        .where(
+            closing.c.state == "created",
+            or_(
+                *(func.abs(func.round(amount, 2)) >= AMOUNT_BOUND for amount in amounts),
+                item.c.quantity <= -1,
+                item.c.quantity >= QUANTITY_BOUND,
+            ),
+        )
+        .order_by(invoice.c.id, item.c.id)
+    ).all()
+    for row in found:
+        work.outcome.fail(
+            f"invoice {invoice_number(row.id)} of {row.name}",
+            f"is closed, but not copied to PayPal: its tables cannot hold the item {row.item_name} "
+            f"({row.quantity.normalize():f} at {row.unit_price.normalize():f}); ask for the payment in another way",
+        )
+    return [row.id for row in found]
+
+
 def _copy_items(work: Work, copied: Table) -> None:
-    price = item_price(item)
     rows = (
         select(
             copied.c.id.label("invoice_id"),
-            price.label("price"),
-            (price * invoice.c.tax_percent * HUNDREDTH).label("tax"),
+            PRICE.label("price"),
+            TAX.label("tax"),
             cast(item.c.unit_price, Numeric(9, 2)).label("unit_price"),
             cast(func.trunc(item.c.quantity), Integer).label("quantity"),
             case((item.c.unit == "quantity", "QUANTITY"), else_="AMOUNT").label("unit_of_measure"),

@@ -11,6 +11,8 @@ from waldur_dagster.invoices.items import (
     SLURM_PACKAGE,
     TENANT,
     TERMINATED,
+    WARNINGS_SHOWN,
+    fits,
     item_details,
     item_rows,
     package_amount,
@@ -104,7 +106,10 @@ def _due_usages(work: Work, month: Month, new_invoice: Table) -> Table:
 
 
 def _bill(work: Work, month: Month, new_invoice: Table, due: Table) -> int:
-    """An item for each usage that has a plan period with a price for the component."""
+    """An item for each usage that has a plan period with a price for the component.
+
+    Usage that is too large for an invoice is reported; the rest is billed.
+    """
     used_plan, current_plan = marketplace.plan, marketplace.plan.alias("current_plan")
     amount = case(
         (offering.c.type == TENANT, tenant_amount(due.c.usage)),
@@ -134,5 +139,11 @@ def _bill(work: Work, month: Month, new_invoice: Table, due: Table) -> int:
         .join(priced, and_(priced.c.plan_id == used_plan.c.id, priced.c.component_id == component.c.id))
         .outerjoin(current_plan, current_plan.c.id == resource.c.plan_id)
     )
-    billed = rows.select_from(source).where(offering.c.type.in_(BILLED_TYPES), component.c.billing_type == "usage")
+    metered = and_(offering.c.type.in_(BILLED_TYPES), component.c.billing_type == "usage")
+    facts = (resource.c.name, resource.c.uuid, component.c.type, due.c.usage)
+    too_large = select(*facts).select_from(source).where(metered, ~fits(priced.c.price, amount))
+    for name, uuid, component_type, used in work.connection.execute(too_large.limit(WARNINGS_SHOWN)):
+        problem = f"its usage of {component_type} is {used}, which is too large for an invoice; it is not billed"
+        work.outcome.warn(f"resource {name} ({uuid.hex})", problem)
+    billed = rows.select_from(source).where(metered, fits(priced.c.price, amount))
     return work.execute(work.insert_from(invoiceitem, billed.order_by(due.c.invoice_id, due.c.resource_id))).rowcount

@@ -42,6 +42,11 @@ class AttachmentWriter:
         self._packed = bytearray()
         self._size = 0
 
+    @property
+    def size(self) -> int:
+        """How many bytes were written."""
+        return self._size
+
     def write(self, text: str) -> int:
         data = text.encode()
         self._size += len(data)

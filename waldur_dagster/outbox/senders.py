@@ -22,6 +22,8 @@ from waldur_dagster.deployment import Deployment, MailServer, WaldurApi
 from waldur_dagster.outbox.messages import AccountRequest, ApiCall, Handover, InvitationCall, Mail, Message, WebCall
 
 WEB_HOOK_TIMEOUT = 20.0
+# SMTP's answer to a mail that is larger than the server takes (RFC 1870).
+TOO_LARGE = 552
 
 
 class NotDelivered(Exception):
@@ -46,6 +48,7 @@ class Senders:
     def __init__(self, deployment: Deployment):
         self._deployment = deployment
         self._mail = MailFolder(deployment.mail) if deployment.mail.directory else SmtpServer(deployment.mail)
+        self._web_hooks = WebHooks()
         self._broker: Celery | None = None
         self._hook: InvitationHook | None = None
         self._freeipa: FreeIpa | None = None
@@ -56,7 +59,7 @@ class Senders:
             case Mail():
                 self._mail.send(message)
             case WebCall():
-                call_web_hook(message)
+                self._web_hooks.call(message)
             case InvitationCall():
                 self._invite(message)
             case AccountRequest():
@@ -134,6 +137,12 @@ class SmtpServer:
             if permanent and mail.left is not None:
                 raise DeliveredInPart(reason) from None
             raise NotDelivered(reason, final=permanent) from None
+        except (smtplib.SMTPSenderRefused, smtplib.SMTPDataError) as error:
+            # The server is there, and goes on with the next mail; this one it does not take.
+            reason = f"mail server {self._options.host}:{self._options.port}: {_plain(error)}"
+            too_large = error.smtp_code == TOO_LARGE
+            self.close()
+            raise NotDelivered(f"{reason}: {_size(mail)}" if too_large else reason, final=too_large) from None
         except (smtplib.SMTPException, OSError) as error:
             reason = f"mail server {self._options.host}:{self._options.port}: {_plain(error)}"
             if self._smtp is None or isinstance(error, TimeoutError):
@@ -209,21 +218,34 @@ def as_email(mail: Mail) -> EmailMessage:
     return email
 
 
-def call_web_hook(call: WebCall) -> None:
-    """POST an event, or nothing but the call. An answer of any status counts as delivered (spec core 1.7)."""
-    fields = call.fields
-    try:
-        with httpx.Client(verify=call.verify, timeout=WEB_HOOK_TIMEOUT) as client:
-            if fields is None:
-                client.post(call.url)
-            elif call.form:
-                client.post(call.url, data=fields | {"context": json.dumps(fields.get("context"))})
-            else:
-                client.post(call.url, json=fields)
-    except httpx.InvalidURL as error:
-        raise NotDelivered(f"web hook: {error}", final=True) from None
-    except httpx.HTTPError as error:
-        raise NotDelivered(f"web hook: {type(error).__name__}: {error}") from None
+class WebHooks:
+    """Calls of web hooks. One that does not answer is not called again in this round: many events would wait for it."""
+
+    def __init__(self) -> None:
+        self._silent: dict[str, str] = {}
+
+    def call(self, call: WebCall) -> None:
+        """POST an event, or nothing but the call. An answer of any status counts as delivered (spec core 1.7)."""
+        if call.url in self._silent:
+            raise NotDelivered(self._silent[call.url])
+        fields = call.fields
+        try:
+            with httpx.Client(verify=call.verify, timeout=WEB_HOOK_TIMEOUT) as client:
+                if fields is None:
+                    client.post(call.url)
+                elif call.form:
+                    client.post(call.url, data=fields | {"context": json.dumps(fields.get("context"))})
+                else:
+                    client.post(call.url, json=fields)
+        except httpx.InvalidURL as error:
+            raise NotDelivered(f"web hook: {error}", final=True) from None
+        except httpx.HTTPError as error:
+            self._silent[call.url] = f"web hook: {type(error).__name__}: {error}"
+            raise NotDelivered(self._silent[call.url]) from None
+
+
+def _size(mail: Mail) -> str:
+    return f"the mail has {len(bytes(as_email(mail))) / 2**20:.0f} MiB, more than the server takes"
 
 
 def _answers(refused: Mapping[str, tuple[int, bytes]]) -> str:

@@ -72,6 +72,11 @@ class SiteSchema:
             return [needed.name]
         return [f"{needed.name}.{c.name}" for c in needed.columns if not self.has(needed.name, c.name)]
 
+    def unfillable(self, target: Table) -> list[str]:
+        """Columns of a newer schema that new rows of a table must give, and for which no neutral value is known."""
+        unknown = [c for c in self.tables.get(target.name, {}).values() if c.demanded and c.name not in target.c]
+        return [f"{target.name}.{c.name} ({c.type})" for c in unknown if not _is_known(target, c)]
+
     def insert_from(self, target: Table, source: Select[Any], as_of: datetime) -> Insert:
         """``INSERT INTO target SELECT``: columns by the names of ``source``, the rest that is demanded neutral."""
         names = list(source.selected_columns.keys())
@@ -97,6 +102,14 @@ class SiteSchema:
         )
 
 
+def _is_known(target: Table, wanted: SiteColumn) -> bool:
+    try:
+        _neutral_value(target, wanted, datetime.min)
+    except UnknownDemandedColumn:
+        return False
+    return True
+
+
 def _neutral_value(target: Table, wanted: SiteColumn, as_of: datetime) -> ColumnElement[Any]:
     """The value that Django's own default would be most likely to have (design decision 7)."""
     if wanted.type in _EMPTY:
@@ -112,6 +125,8 @@ def _neutral_value(target: Table, wanted: SiteColumn, as_of: datetime) -> Column
             return literal(as_of.date())
         case "interval":
             return literal_column("interval '0'")
+        case "bytea":
+            return literal_column("''::bytea")
         case kind if kind.endswith("[]"):
             return literal_column(f"'{{}}'::{kind}")
     raise UnknownDemandedColumn(

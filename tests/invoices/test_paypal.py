@@ -1,0 +1,123 @@
+"""Closed invoices are copied for PayPal where the site takes payments with it (spec invoices 1.8)."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+
+from tests.scene import Scene, bill
+from waldur_dagster.availability import missing_parts
+from waldur_dagster.invoices.billing import ENTRY
+from waldur_dagster.outcome import Outcome
+from waldur_dagster.schema import invoices, logging, paypal
+
+APRIL = "2025-04-01T00:00:00+00:00"
+PAYPAL = {"WALDUR_PAYPAL.ENABLED": True, "WALDUR_INVOICES.PAYMENT_INTERVAL": 14}
+
+
+def _bill(scene: Scene) -> Outcome:
+    with scene.site(waldur=PAYPAL) as site:
+        return bill(site, APRIL)
+
+
+def test_an_invoice_that_is_closed_is_copied_with_its_items(outbox_scene: Scene) -> None:
+    customer = outbox_scene.customer("Org", country="EE", address='1 "Main" street')
+    march = outbox_scene.invoice(customer, 2025, 3, tax_percent=20)
+    outbox_scene.item(march, "1.005", quantity="2.7", unit="month", name="x" * 300)
+    outbox_scene.item(march, 5)
+    _bill(outbox_scene)
+    copy = outbox_scene.one(paypal.invoice)
+    assert (copy.state, copy.year, copy.month, copy.customer_id) == ("DRAFT", 2025, 3, customer)
+    assert (copy.invoice_date, copy.end_date) == (date(2025, 4, 1), date(2025, 4, 15))
+    monthly, other = outbox_scene.rows(paypal.invoiceitem)
+    assert (monthly.price, monthly.tax, monthly.unit_price) == (Decimal("2.72"), Decimal("0.54"), Decimal("1.01"))
+    assert (monthly.quantity, monthly.unit_of_measure, monthly.name) == (2, "AMOUNT", "x" * 255)
+    assert (other.price, other.quantity, other.unit_of_measure) == (5, 1, "QUANTITY")
+
+
+def test_the_copy_names_the_issuer_and_the_customer_in_compact_json(outbox_scene: Scene) -> None:
+    customer = outbox_scene.customer('Õ "Org"', country="EE", address="Street\n1")
+    outbox_scene.item(outbox_scene.invoice(customer, 2025, 3), 5)
+    with outbox_scene.site(waldur=PAYPAL | {"WALDUR_INVOICES.ISSUER_DETAILS": {"company": "We", "bank": "B"}}) as site:
+        bill(site, APRIL)
+    copy = outbox_scene.one(paypal.invoice)
+    assert copy.issuer_details == '{"company":"We","bank":"B"}'
+    assert copy.payment_details.startswith(
+        '{"name":"Õ \\"Org\\"","address":"Street\\n1","country":"EE","country_name":"E'
+    )
+    assert json.loads(copy.payment_details)["country_name"] == "Estonia"
+
+
+def test_the_copy_is_told_in_the_customers_log(outbox_scene: Scene) -> None:
+    customer = outbox_scene.customer("Org")
+    outbox_scene.item(outbox_scene.invoice(customer, 2025, 3), 5)
+    _bill(outbox_scene)
+    event = outbox_scene.one(logging.event, event_type="invoice_creation_succeeded")
+    assert event.context["invoice_uuid"] == outbox_scene.one(paypal.invoice).uuid.hex
+    assert outbox_scene.one(logging.feed, event_id=event.id).object_id == customer
+
+
+def test_what_is_paid_already_or_costs_nothing_is_not_copied(outbox_scene: Scene) -> None:
+    contracted, free = outbox_scene.customer("Contracted"), outbox_scene.customer("Free")
+    outbox_scene.add(
+        invoices.paymentprofile,
+        organization_id=contracted,
+        payment_type="fixed_price",
+        is_active=True,
+    )
+    outbox_scene.item(outbox_scene.invoice(contracted, 2025, 3), 5)
+    balanced = outbox_scene.invoice(free, 2025, 3)
+    for price in (5, -5):
+        outbox_scene.item(balanced, price)
+    _bill(outbox_scene)
+    assert outbox_scene.rows(paypal.invoice) == []
+    assert {row.state for row in outbox_scene.rows(invoices.invoice, month=3)} == {"paid", "created"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"price": 10**7},
+        {"price": "9999999.995"},
+        {"price": 100, "quantity": 10**6},
+        {"price": "0.001", "quantity": 2**31},
+        {"price": 3, "quantity": -2},
+    ],
+    ids=["dear", "dear once rounded", "dear in all", "many", "less than none"],
+)
+def test_an_invoice_that_paypal_cannot_hold_is_closed_and_reported_and_the_others_are_copied(
+    outbox_scene: Scene, item: dict
+) -> None:
+    large, usual = outbox_scene.customer("Large"), outbox_scene.customer("Usual")
+    invoice = outbox_scene.invoice(large, 2025, 3)
+    outbox_scene.item(invoice, **item, name="Too much")
+    outbox_scene.item(invoice, 1)
+    outbox_scene.item(outbox_scene.invoice(usual, 2025, 3), 5)
+    done = _bill(outbox_scene)
+    assert outbox_scene.one(paypal.invoice).customer_id == usual
+    assert outbox_scene.one(invoices.invoice, id=invoice).state == "created"
+    (failure,) = done.failures
+    assert failure.item == f"invoice {100000 + invoice} of Large"
+    assert "Too much" in failure.problem
+    assert len(outbox_scene.rows(invoices.invoice, month=4)) == 2
+
+
+def test_without_paypal_nothing_is_copied(outbox_scene: Scene) -> None:
+    outbox_scene.item(outbox_scene.invoice(outbox_scene.customer(), 2025, 3), 5)
+    with outbox_scene.site() as site:
+        bill(site, APRIL)
+    assert outbox_scene.rows(paypal.invoice) == []
+
+
+def test_a_site_without_paypals_tables_may_bill_only_while_paypal_is_off(outbox_scene: Scene) -> None:
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("DROP TABLE waldur_paypal_invoiceitem, waldur_paypal_invoice"))
+    with outbox_scene.site() as site:
+        assert missing_parts(site, ENTRY) == []
+    with outbox_scene.site(waldur=PAYPAL) as site:
+        (missing,) = missing_parts(site, ENTRY)
+    assert "waldur_paypal_invoice, waldur_paypal_invoiceitem" in missing and "WALDUR_PAYPAL" in missing
