@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ from aiosmtpd.controller import Controller
 class MailServer:
     """``refused``: addresses that are answered with 550; ``busy``: those answered with 451, try again.
 
-    Mails with one of ``refused_subjects`` are answered with 451 after they were received.
+    Mails with one of ``refused_subjects`` are answered with 451 after they were received; every answer to a mail takes
+    ``pause`` seconds.
     """
 
     refused: set[str] = field(default_factory=set)
@@ -25,6 +27,7 @@ class MailServer:
     refused_subjects: set[str] = field(default_factory=set)
     received: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
     port: int = 0
+    pause: float = 0
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.refused:
@@ -37,10 +40,16 @@ class MailServer:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
+        await asyncio.sleep(self.pause)
         if message["Subject"] in self.refused_subjects:
             return "451 Try again later"
         self.received.append((list(envelope.rcpt_tos), message))
         return "250 OK"
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """How a deployment names this server."""
+        return {"host": "127.0.0.1", "port": self.port}
 
     @property
     def addresses(self) -> list[str]:
@@ -54,10 +63,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def mail_server(refused: set[str] | None = None) -> Iterator[MailServer]:
+def mail_server(refused: set[str] | None = None, *, largest: int = 2**25) -> Iterator[MailServer]:
+    """``largest``: bytes of a mail that the server takes."""
     handler = MailServer(refused=refused or set())
     handler.port = free_port()
-    controller = Controller(handler, hostname="127.0.0.1", port=handler.port)
+    controller = Controller(handler, hostname="127.0.0.1", port=handler.port, data_size_limit=largest)
     controller.start()
     try:
         yield handler

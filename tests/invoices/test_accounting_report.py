@@ -48,8 +48,15 @@ def _machine(scene: Scene, invoice: int, *, plans: int = 1, **values: Any) -> in
         scene.plan(offering, f"Plan {number}")
     resource = scene.resource(scene.project(customer, "Lab"), offering, None, "vm")
     details = {"plan_name": "Small", "offering_component_name": "CPU"}
-    facts = {"name": "Machine", "details": details, "project_name": "Lab", "start": MARCH_START, "end": MARCH_END}
-    return scene.item(invoice, resource_id=resource, **{"price": "1.5", "quantity": 3} | facts | values)
+    facts: dict[str, Any] = {
+        "name": "Machine",
+        "details": details,
+        "project_name": "Lab",
+        "start": MARCH_START,
+        "end": MARCH_END,
+    }
+    facts |= {"price": "1.5", "quantity": 3} | values
+    return scene.item(invoice, resource_id=resource, **facts)
 
 
 # Which items are in it

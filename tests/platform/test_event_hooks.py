@@ -1,0 +1,197 @@
+"""Events of the billing on their way to web hooks, e-mail hooks and system notifications (spec core 1.7)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.hook_server import hook_server
+from tests.mail_server import free_port, mail_server
+from tests.scene import Scene, bill
+from waldur_dagster.outbox import senders
+from waldur_dagster.outbox.delivery import Delivered, deliver, retry
+from waldur_dagster.outbox.tables import message
+from waldur_dagster.schema import logging
+
+APRIL = "2025-04-01T00:00:00+00:00"
+JSON, FORM = 1, 2
+
+
+def _org(scene: Scene, name: str = "Org") -> int:
+    """A customer with an invoice of March, whose closing is an event."""
+    scene.invoice(customer := scene.customer(name), 2025, 3)
+    return customer
+
+
+def _web_hook(scene: Scene, url: str, user: int, **values: Any) -> None:
+    facts = {"content_type": JSON, "event_types": ["invoice_created"], "event_groups": [], "is_active": True}
+    scene.add(logging.webhook, destination_url=url, user_id=user, **facts | values)
+
+
+def _staff(scene: Scene) -> int:
+    return scene.user("staff@x.org", is_staff=True)
+
+
+def _bill(scene: Scene, **document: Any) -> Delivered:
+    with scene.site(**document) as site:
+        bill(site, APRIL)
+        return deliver(site.engine, site.deployment)
+
+
+# Web hooks
+
+
+def test_a_web_hook_is_called_with_the_event_as_json(outbox_scene: Scene) -> None:
+    customer = _org(outbox_scene)
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
+        _bill(outbox_scene)
+    (call,) = server.calls
+    event = outbox_scene.one(logging.event)
+    assert call == {
+        "created": "2025-04-01T00:00:00+00:00",
+        "message": "Invoice for customer Org has been created.",
+        "event_type": "invoice_created",
+        "context": event.context,
+    }
+    assert outbox_scene.one(logging.feed).object_id == customer
+
+
+def test_a_form_holds_the_context_as_json_text(outbox_scene: Scene) -> None:
+    _org(outbox_scene)
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene), content_type=FORM)
+        _bill(outbox_scene)
+    (call,) = server.calls
+    assert call["event_type"] == "invoice_created"
+    assert json.loads(call["context"])["customer_name"] == "Org"
+
+
+@pytest.mark.parametrize(
+    "hook", [{"is_active": False}, {"event_types": ["role_granted"]}], ids=["inactive", "other events"]
+)
+def test_other_hooks_are_not_called(outbox_scene: Scene, hook: dict) -> None:
+    _org(outbox_scene)
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene), **hook)
+        _bill(outbox_scene)
+    assert server.calls == []
+
+
+def test_an_owner_is_told_of_his_own_customer_only(outbox_scene: Scene) -> None:
+    own = _org(outbox_scene, "Own")
+    _org(outbox_scene, "Other")
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, outbox_scene.owner(own, "owner@x.org"))
+        _bill(outbox_scene)
+    assert [call["context"]["customer_name"] for call in server.calls] == ["Own"]
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "values"),
+    [
+        ("PROJECT.MANAGER", "project", {}),
+        ("CUSTOMER.MANAGER", "customer", {}),
+        ("CUSTOMER.OWNER", "customer", {"is_active": False}),
+    ],
+)
+def test_only_owners_see_the_events_of_a_customer(outbox_scene: Scene, name: str, model: str, values: dict) -> None:
+    customer = _org(outbox_scene)
+    scope = outbox_scene.project(customer) if model == "project" else customer
+    user = outbox_scene.user("user@x.org")
+    outbox_scene.role(user, name, model, scope, **values)
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, user)
+        _bill(outbox_scene)
+    assert server.calls == []
+
+
+def test_an_answer_of_any_status_counts_as_delivered(outbox_scene: Scene) -> None:
+    _org(outbox_scene)
+    with hook_server(status=500) as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
+        assert _bill(outbox_scene).failed == []
+    assert outbox_scene.one(message).state == "delivered"
+
+
+def test_a_hook_that_is_down_is_called_later_and_stops_no_other(outbox_scene: Scene) -> None:
+    _org(outbox_scene)
+    staff = _staff(outbox_scene)
+    with hook_server() as server:
+        _web_hook(outbox_scene, f"http://127.0.0.1:{free_port()}/", staff)
+        _web_hook(outbox_scene, server.url, staff)
+        done = _bill(outbox_scene)
+    assert len(server.calls) == 1
+    assert [reason.partition(":")[0] for _, reason in done.failed] == ["web hook"]
+    assert [row.state for row in outbox_scene.rows(message)] == ["waiting", "delivered"]
+
+
+def test_a_hook_that_does_not_answer_is_asked_once_in_a_round(
+    outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(senders, "WEB_HOOK_TIMEOUT", 0.2)
+    for number in range(4):
+        _org(outbox_scene, f"Org {number}")
+    with hook_server(hang=0.6) as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
+        assert len(_bill(outbox_scene).failed) == 4
+    assert len(server.calls) == 1
+    assert {row.state for row in outbox_scene.rows(message)} == {"waiting"}
+
+
+def test_a_second_run_calls_nobody_again(outbox_scene: Scene) -> None:
+    _org(outbox_scene)
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
+        _bill(outbox_scene)
+        _bill(outbox_scene)
+        assert retry(outbox_scene.engine) == 0
+    assert len(server.calls) == 1
+
+
+def test_a_dry_run_tells_the_calls_and_makes_none(outbox_scene: Scene) -> None:
+    _org(outbox_scene)
+    with hook_server() as server:
+        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
+        with outbox_scene.site(dry_run=True) as site:
+            assert bill(site, APRIL).figures["web hooks"] == 1
+        deliver(outbox_scene.engine, outbox_scene.deployment())
+    assert server.calls == []
+
+
+# E-mail hooks and system notifications
+
+
+def test_an_email_hook_gets_the_message_with_the_sites_subject_and_sender(outbox_scene: Scene) -> None:
+    _org(outbox_scene, "R&D")
+    facts = {"event_types": ["invoice_created"], "event_groups": [], "is_active": True}
+    for address in ("hook@x.org", ""):
+        outbox_scene.add(logging.emailhook, user_id=_staff(outbox_scene), email=address, **facts)
+    waldur = {"EMAIL_HOOK_FROM_EMAIL": "events@x.org", "WALDUR_CORE.NOTIFICATION_SUBJECT": "News"}
+    with mail_server() as server:
+        _bill(outbox_scene, waldur=waldur, mail=server.options, time_zone="Europe/Tallinn")
+    ((recipients, mail),) = server.received
+    assert (recipients, mail["Subject"], mail["From"]) == (["hook@x.org"], "News", "events@x.org")
+    text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None and text.get_content().strip() == "Invoice for customer R&D has been created."
+    assert html is not None and "R&amp;D" in html.get_content() and "Apr 01 03:00 EEST" in html.get_content()
+
+
+def test_a_system_notification_reaches_owners_even_those_who_want_no_other_mails(outbox_scene: Scene) -> None:
+    customer = _org(outbox_scene)
+    outbox_scene.owner(customer, "quiet@x.org", notifications_enabled=False)
+    outbox_scene.owner(customer, "gone@x.org", is_active=False)
+    outbox_scene.owner(_org(outbox_scene, "Other"), "other@x.org")
+    outbox_scene.add(
+        logging.systemnotification,
+        hook_content_type_id=1,
+        name="N",
+        event_types=["invoice_paid"],
+        event_groups=["invoices"],
+        roles='["owner"]',
+    )
+    with mail_server() as server:
+        _bill(outbox_scene, mail=server.options)
+    assert server.addresses == ["other@x.org", "quiet@x.org"]
