@@ -19,17 +19,22 @@ class MailServer:
     """``refused``: addresses that are answered with 550; ``busy``: those answered with 451, try again.
 
     Mails with one of ``refused_subjects`` are answered with 451 after they were received; every answer to a mail takes
-    ``pause`` seconds.
+    ``pause`` seconds, and the answer to one of the ``slow`` addresses too. ``asked``: all addresses it was asked for.
     """
 
     refused: set[str] = field(default_factory=set)
     busy: set[str] = field(default_factory=set)
     refused_subjects: set[str] = field(default_factory=set)
     received: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+    slow: set[str] = field(default_factory=set)
+    asked: list[str] = field(default_factory=list)
     port: int = 0
     pause: float = 0
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        self.asked.append(address)
+        if address in self.slow:
+            await asyncio.sleep(self.pause)
         if address in self.refused:
             return "550 No such user"
         if address in self.busy:
@@ -40,10 +45,10 @@ class MailServer:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         message = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(message, EmailMessage)
-        await asyncio.sleep(self.pause)
         if message["Subject"] in self.refused_subjects:
             return "451 Try again later"
         self.received.append((list(envelope.rcpt_tos), message))
+        await asyncio.sleep(self.pause)
         return "250 OK"
 
     @property
