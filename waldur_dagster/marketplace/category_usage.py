@@ -15,12 +15,12 @@ from sqlalchemy import (
     Table,
     and_,
     cast,
+    exists,
     func,
     literal,
     null,
     or_,
     select,
-    tuple_,
     union_all,
     update,
 )
@@ -43,9 +43,11 @@ def total_usage(work: Work, month: Month) -> None:
     """
     by_project = temporary_table(work, "usage_by_project", _by_project(work, month))
     totals = temporary_table(work, "usage_total", _totals(work, by_project))
-    _warn_of_duplicates(work, totals, month)
-    _update(work, totals, month)
-    _insert(work, totals, month)
+    # With statistics: Waldur's table has none of a month that was not there yet, and no index on its rows' key.
+    there = temporary_table(work, "usage_there", _rows_of_month(month))
+    _warn_of_duplicates(work, totals, there, month)
+    _update(work, totals, there)
+    _insert(work, totals, there, month)
 
 
 def _by_project(work: Work, month: Month) -> Select[Any]:
@@ -123,33 +125,32 @@ def _rows_of_month(month: Month) -> Select[Any]:
     return select(*key, first, number).where(stored.c.date == month.first).group_by(*key)
 
 
-def _warn_of_duplicates(work: Work, totals: Table, month: Month) -> None:
-    rows = _rows_of_month(month).subquery("rows")
-    same = and_(*(rows.c[name] == totals.c[name] for name in KEY))
+def _warn_of_duplicates(work: Work, totals: Table, there: Table, month: Month) -> None:
     names = {work.content_types("structure", model): model for model in ("customer", "project")}
-    for row in work.connection.execute(select(rows).join(totals, same).where(rows.c.number > 1)):
+    for row in work.connection.execute(select(there).join(totals, _same(totals, there)).where(there.c.number > 1)):
         work.outcome.warn(
             f"{names[row.content_type_id]} {row.object_id}, category component {row.component_id}, {month}",
             f"has {row.number} usage rows; the first, {row.id}, was brought up to date. Delete the others.",
         )
 
 
-def _update(work: Work, totals: Table, month: Month) -> None:
-    first = _rows_of_month(month).subquery("first")
+def _update(work: Work, totals: Table, there: Table) -> None:
     values = {name: totals.c[name] for name in ("reported_usage", "fixed_usage")}
     work.execute(
         update(stored)
         .values(values)
         .where(
-            stored.c.id == first.c.id,
-            *(first.c[name] == totals.c[name] for name in KEY),
+            stored.c.id == there.c.id,
+            _same(totals, there),
             or_(*(stored.c[name].is_distinct_from(value) for name, value in values.items())),
         )
     )
 
 
-def _insert(work: Work, totals: Table, month: Month) -> None:
-    key = tuple_(*(stored.c[name] for name in KEY))
-    there = select(key).where(stored.c.date == month.first, key == tuple_(*(totals.c[name] for name in KEY)))
-    missing = select(*totals.c, literal(month.first, Date).label("date")).where(~there.exists())
+def _insert(work: Work, totals: Table, there: Table, month: Month) -> None:
+    missing = select(*totals.c, literal(month.first, Date).label("date")).where(~exists().where(_same(totals, there)))
     work.execute(work.insert_from(stored, missing))
+
+
+def _same(totals: Table, there: Table) -> ColumnElement[bool]:
+    return and_(*(there.c[name] == totals.c[name] for name in KEY))
