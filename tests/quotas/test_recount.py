@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, datetime
-from threading import Barrier, Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, insert, literal, select, text
 
 from tests.scene import Scene
 from tests.statements import counted
+from waldur_dagster.platform.quota_usage import recount_users
 from waldur_dagster.quotas import recount
 from waldur_dagster.quotas.fields import FIELDS, STANDARD_FIELDS, Kind
 from waldur_dagster.schema import analytics, django, marketplace, openstack, permissions, quotas, slurm, structure
@@ -149,6 +151,26 @@ def test_a_quota_that_fails_is_told_and_the_others_are_recounted(scene: Scene) -
     assert _usage(scene)["nc_resource_count", CUSTOMER, customer] == 5
 
 
+def test_users_that_cannot_be_counted_leave_offerings_counted(scene: Scene) -> None:
+    _type(scene, "marketplace", "category")
+    scene.offering(scene.customer(), state=2)
+    with scene.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE permissions_userrole DROP COLUMN user_id CASCADE"))
+    outcome = _recount(scene)
+    assert [f.item for f in outcome.failures] == ["quota nc_user_count of structure.customer"]
+    assert {name for name, _, _ in _usage(scene)} == {"offering_count"}
+
+
+def test_plain_quotas_and_the_log_of_what_is_gone_are_left_alone(scene: Scene) -> None:
+    customer, gone = scene.customer(), 9999
+    _log(scene, "nc_cpu_usage", customer, -5)
+    _log(scene, "nc_project_count", gone, 7)
+    _log(scene, "nc_project_count", customer, 2, content_type=PROJECT)
+    before = scene.rows(quotas.quotausage)
+    _recount(scene)
+    assert scene.rows(quotas.quotausage) == before
+
+
 def test_a_dry_run_tells_the_corrections_and_makes_none(scene: Scene) -> None:
     scene.project(scene.customer())
     outcome = _recount(scene, dry_run=True)
@@ -156,25 +178,51 @@ def test_a_dry_run_tells_the_corrections_and_makes_none(scene: Scene) -> None:
     assert scene.rows(quotas.quotausage) == []
 
 
-def test_two_runs_at_once_never_double_a_correction(scene: Scene) -> None:
-    customer = scene.customer()
-    for _ in range(3):
-        scene.project(customer)
-    start, refused = Barrier(2), []
-
-    def run() -> None:
-        start.wait()
-        try:
+def test_a_run_beside_another_of_its_entry_is_refused(scene: Scene) -> None:
+    scene.project(scene.customer())
+    with scene.site() as site, site.work(recount.STANDARD, NOW) as work:
+        recount.recount_standard_quotas(work)
+        with pytest.raises(AlreadyRunning, match=recount.STANDARD):
             _recount(scene)
-        except AlreadyRunning as problem:
-            refused.append(problem)
+    assert sum(_usage(scene).values()) == 1
 
-    threads = [Thread(target=run) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert _usage(scene)["nc_project_count", CUSTOMER, customer] == 3
+
+def test_corrections_that_overlap_under_different_entries_are_made_once(scene: Scene) -> None:
+    """The second waits until the first has committed, and then finds nothing to correct."""
+    customer = scene.customer()
+    member = scene.owner(customer, "a@example.org")
+    scene.role(member, "PROJECT.MEMBER", "project", scene.project(customer), system=False)
+    started, figures = Event(), {}
+
+    def revoke() -> None:
+        """What a job about roles does, which has another lock than update-custom-quotas."""
+        with scene.site() as site, site.work("waldur-core-expired-roles", NOW) as work:
+            customers = select(literal(customer).label("customer_id")).subquery()
+            started.set()
+            figures["second"] = recount_users(work, customers)
+
+    second = Thread(target=revoke)
+    with scene.site() as site, site.work(recount.CUSTOM, NOW) as work:
+        recount.recount_custom_quotas(work)
+        second.start()
+        started.wait(timeout=30)
+        _until_somebody_waits(scene)
+    second.join(timeout=30)
+    assert figures == {"second": 0}
+    assert _usage(scene) == {("nc_user_count", CUSTOMER, customer): 1}
+
+
+def _until_somebody_waits(scene: Scene) -> None:
+    waiting = text(
+        "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database"
+        " WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+    for _ in range(300):
+        with scene.engine.connect() as connection:
+            if connection.scalar(waiting):
+                return
+        time.sleep(0.1)
+    raise AssertionError("the second correction did not wait for the first")
 
 
 def test_the_number_of_statements_does_not_grow_with_the_site(scene: Scene) -> None:

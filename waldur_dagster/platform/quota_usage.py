@@ -140,8 +140,18 @@ def users_of_customers(work: Work, customers: FromClause) -> Select[Any]:
     )
 
 
+def hold_corrections(work: Work) -> None:
+    """Wait until no other transaction of this program corrects quotas, and keep others waiting until this one ends.
+
+    A correction is what the log lacks, and nobody sees what another transaction has appended before it commits: two
+    that overlap would both append it. Entries that correct the same quota have different locks of their own.
+    """
+    work.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"correct {usage.name}", 0))))
+
+
 def recount_users(work: Work, customers: FromClause) -> int:
     """Correct the user count of these customers (a column customer_id, each once); returns rows appended."""
+    hold_corrections(work)
     counted = users_of_customers(work, customers).subquery("counted")
     content_type = literal(work.content_types("structure", "customer"), Integer)
     known = (

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Select, Text, cast, func, literal, select, union_all
 from sqlalchemy.exc import DBAPIError
 
-from waldur_dagster.platform.quota_usage import add_deltas
+from waldur_dagster.platform.quota_usage import add_deltas, hold_corrections
 from waldur_dagster.quotas.fields import CUSTOM_FIELDS, STANDARD_FIELDS, QuotaField
 from waldur_dagster.schema import quotas, structure
 from waldur_dagster.work import Work
@@ -30,10 +30,10 @@ def recount_custom_quotas(work: Work) -> None:
 def recount(work: Work, fields: Iterable[QuotaField]) -> None:
     """Append what is missing to the log of each quota, or take away what is too much.
 
-    A field whose plugin the site does not have is left out. One that fails is reported, and the others go on. The
-    caller's entry holds its advisory lock; a correction is a difference, so what Waldur itself writes meanwhile is
-    neither lost nor counted twice.
+    A field whose plugin the site does not have is left out. One that fails is reported, and the others go on. A
+    correction is a difference, so what Waldur itself writes meanwhile is neither lost nor counted twice.
     """
+    hold_corrections(work)
     for field in fields:
         if (differences := corrections(work, field)) is None:
             continue
