@@ -36,7 +36,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed  ## figures by stage for a large site
-	@$(BIN)/python -m benchmarks.billing
+	@failed=0; for name in billing quotas policies; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
 	uv pip compile pyproject.toml --group dev --extra embedded --universal --python-version 3.11 \

@@ -6,25 +6,23 @@ offering, lets them fire once, and then evaluates them again while nothing chang
 
 from __future__ import annotations
 
-import statistics
-import tempfile
-import time
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy import Engine, func, select
 
+from benchmarks import runner
+from benchmarks.recorder import Recorder, Stage
+from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import MONTH, Filler, Size, build, tidy
-from tests.statements import counted
-from waldur_dagster.demo import server
-from waldur_dagster.deployment import Deployment, parse_deployment
-from waldur_dagster.policies import evaluate_policies
+from waldur_dagster.policies import check_policies
 from waldur_dagster.schema import policy, structure
 from waldur_dagster.site import Site
 
 ENTRY, RUNS, MOST_SECONDS = "check-polices", 7, 1.0
+FIRST, IDLE = "policies fire", "nothing changes"
 AS_OF = MONTH.previous.end
 KINDS = (
     policy.projectestimatedcostpolicy,
@@ -32,6 +30,24 @@ KINDS = (
     policy.offeringestimatedcostpolicy,
     policy.offeringusagepolicy,
 )
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The first evaluation, in which a tenth of the policies fire, and those after it, in which nothing changes."""
+
+    policies: int
+    items: int
+    first: Stage
+    idle: list[Stage]
+
+    @property
+    def median(self) -> Stage:
+        middle = sorted(self.idle, key=lambda stage: stage.seconds)[len(self.idle) // 2]
+        return replace(middle, name=f"{IDLE}, median", is_sum=True)
+
+    def misses(self) -> list[str]:
+        return runner.missed([("seconds", self.median.seconds, MOST_SECONDS)])
 
 
 def add_policies(engine: Engine, size: Size, *, projects: bool) -> None:
@@ -74,43 +90,46 @@ def add_policies(engine: Engine, size: Size, *, projects: bool) -> None:
     tidy(engine)
 
 
-def measure(deployment: Deployment) -> tuple[list[float], int]:
-    """Seconds of each idle evaluation, and the number of its statements."""
-    with Site(deployment) as site, site.work(ENTRY, AS_OF) as work:
-        evaluate_policies(work)
-    seconds: list[float] = []
-    statements = 0
-    for _ in range(RUNS):
-        with Site(deployment) as site, site.work(ENTRY, AS_OF) as work, counted(work.connection) as sent:
-            started = time.perf_counter()
-            evaluate_policies(work)
-            seconds.append(time.perf_counter() - started)
-            statements = len(sent)
-            if work.outcome.rows:
-                raise RuntimeError("an idle evaluation wrote")
-    return seconds, statements
+def measure(engine: Engine, size: Size, *, projects: bool = False, progress: Tell = print) -> Figures:
+    """Make a site in an empty database, let its policies fire, and evaluate them again and again."""
+    build(engine, runner.deployment_of(engine), size, progress)
+    progress("policies")
+    add_policies(engine, size, projects=projects)
+    recorder = Recorder(engine)
+    first = _evaluate(engine, recorder, FIRST, progress)
+    tidy(engine)
+    idle = [_evaluate(engine, recorder, f"{IDLE}, run {n}", progress) for n in range(1, RUNS + 1)]
+    with engine.connect() as connection:
+        policies = sum(connection.scalar(select(func.count()).select_from(kind)) or 0 for kind in KINDS)
+    return Figures(policies, size.items, first, idle)
+
+
+def _evaluate(engine: Engine, recorder: Recorder, name: str, progress: Tell) -> Stage:
+    progress(name)
+    with Site(runner.deployment_of(engine)) as site:
+        recorder.watch(site.engine)
+        with site.work(ENTRY, AS_OF) as work, recorder.stage(name) as stage:
+            check_policies(work)
+        stage.rows = sum(kinds.total() for kinds in site.outcome.rows.values())
+    return stage
 
 
 def main(
-    customers: Annotated[int, typer.Option(help="How many customers the site has.")] = 10_000,
+    size: SizeOption = "large",
     projects: Annotated[bool, typer.Option(help="Give every project a policy too.")] = False,
+    statements: StatementsOption = 0,
+    directory: DirectoryOption = None,
 ) -> None:
-    console, size = Console(), Size(customers=customers)
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        url = server.create_database(server.url_of(server.start(Path(folder) / "pg", after_exit="delete")), "bench")
-        deployment = parse_deployment({"database": {"url": url.render_as_string(hide_password=False)}})
-        engine = create_engine(url)
-        build(engine, deployment, size, console.print)
-        add_policies(engine, size, projects=projects)
-        with engine.connect() as connection:
-            policies = sum(connection.scalar(select(func.count()).select_from(kind)) or 0 for kind in KINDS)
-        engine.dispose()
-        seconds, statements = measure(deployment)
-    middle = statistics.median(seconds)
-    console.print(f"{policies} policies, {size.items} items a month: {middle:.2f} s, {statements} statements")
-    if middle > MOST_SECONDS:
-        raise typer.Exit(1)
+    """Evaluate the policies of a large site; fails when an evaluation in which nothing changes is too slow."""
+    console, chosen = Console(), runner.size_of(size)
+    with runner.empty_database(directory, console) as (engine, progress):
+        figures = measure(engine, chosen, projects=projects, progress=progress)
+    title = f"Evaluating {figures.policies:,} policies on {figures.items:,} items a month"
+    console.print(runner.stage_table(title, [[figures.first, *figures.idle], [figures.median]]))
+    if statements:
+        console.print(runner.slowest([figures.idle[-1]], statements))
+    # The target is a site whose customers have policies.
+    runner.conclude(console, figures.misses() if chosen == SIZES["large"] and not projects else [])
 
 
 if __name__ == "__main__":

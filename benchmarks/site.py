@@ -77,20 +77,30 @@ class Filler:
 
 def build(engine: Engine, deployment: Deployment, size: Size, progress: Callable[[str], None] = lambda _: None) -> None:
     """Make the tables and the rows of a site that is about to bill ``MONTH``; ``progress`` is told of each layer."""
-    progress("tables")
-    with engine.begin() as connection:
-        schema.create_all(connection)
-    migrate(engine)
-    with engine.begin() as connection:
-        for layer in LAYERS:
-            progress(layer.__name__.strip("_").replace("_", " "))
-            layer(Filler(connection, size))
-    tidy(engine)
+    lay(engine, size, progress)
     progress("invoices of last month")
     with Site(deployment) as site, site.work(ENTRY, MONTH.previous.start) as work:
         make_new_invoices(work, MONTH.previous)
     with engine.begin() as connection:
         _announced_prices(Filler(connection, size))
+    tidy(engine)
+
+
+def lay(
+    engine: Engine,
+    size: Size,
+    progress: Callable[[str], None] = lambda _: None,
+    more: Iterable[Callable[[Filler], None]] = (),
+) -> None:
+    """Make the tables and all rows but invoices; ``more`` are layers that only one benchmark needs."""
+    progress("tables")
+    with engine.begin() as connection:
+        schema.create_all(connection)
+    migrate(engine)
+    with engine.begin() as connection:
+        for layer in (*LAYERS, *more):
+            progress(layer.__name__.strip("_").replace("_", " "))
+            layer(Filler(connection, size))
     tidy(engine)
 
 
