@@ -41,6 +41,15 @@ def execute(
     )
 
 
+def check_only(
+    deployment: Deployment, asset: str, name: str, instance: dg.DagsterInstance
+) -> dg.ExecuteInProcessResult:
+    """Run a check on an asset as it is, without making the asset."""
+    job = build_definitions(deployment).resolve_implicit_global_asset_job_def()
+    only = job.get_subset(asset_selection=set(), asset_check_selection={dg.AssetCheckKey(dg.AssetKey(asset), name)})
+    return only.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+
+
 def troubles(result: dg.ExecuteInProcessResult) -> str:
     """All error texts of a run, causes included."""
     data = [event.event_specific_data for event in result.all_events]

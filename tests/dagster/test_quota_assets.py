@@ -12,7 +12,7 @@ import pytest
 
 from assets.partitions import days, months, partition_key
 from assets.quota_checks import wrong_counters
-from tests.dagster.runs import execute, troubles
+from tests.dagster.runs import check_only, execute, troubles
 from tests.scene import Scene
 from waldur_dagster.quotas.fields import STANDARD_FIELDS
 from waldur_dagster.schema import analytics, marketplace, quotas
@@ -68,6 +68,18 @@ def test_a_counter_that_is_wrong_is_found(outbox_scene: Scene) -> None:
     with outbox_scene.site() as site, site.work("check", datetime.fromisoformat(NOON)) as work:
         found = {(row.name, row.delta) for row in work.connection.execute(wrong_counters(work, STANDARD_FIELDS))}
     assert found == {("os_cpu_count", -2), ("nc_project_count", 1)}
+
+
+@pytest.mark.parametrize(("asset", "quota"), [("standard_quotas", "os_cpu_count"), ("custom_quotas", "nc_user_count")])
+def test_the_check_of_counters_is_red_for_a_wrong_one_and_shows_it(
+    outbox_scene: Scene, instance: dg.DagsterInstance, asset: str, quota: str
+) -> None:
+    customer = outbox_scene.customer()
+    outbox_scene.add(quotas.quotausage, name=quota, delta=2, object_id=customer, content_type_id=CUSTOMER)
+    result = check_only(outbox_scene.deployment(), asset, "counters_equal_a_recount", instance)
+    (check,) = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed) == ("counters_equal_a_recount", False)
+    assert f"'name': '{quota}', 'delta': -2" in str(check.metadata["1"].value)
 
 
 def test_a_hole_in_the_history_is_found(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
 from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.schema import core, logging, marketplace, policy, quotas
+from waldur_dagster.schema import core, logging, marketplace, policy, quotas, structure
 
 FLAGS = {
     "request_downscaling": "downscaled",
@@ -90,6 +90,50 @@ def test_a_policy_on_a_customer_acts_on_the_resources_of_all_its_projects(outbox
     ]
     flagged = [_flags(outbox_scene, r) for r in (place.resource, other, stranger)]
     assert flagged == [{"downscaled"}, {"downscaled"}, set()]
+
+
+@pytest.mark.parametrize("on", ["project", "customer"])
+@pytest.mark.parametrize("action", FLAGS)
+def test_each_flag_is_set_with_an_event_of_its_own_kind(outbox_scene: Scene, action: str, on: str) -> None:
+    place = Place.make(outbox_scene)
+    offering = outbox_scene.offering(outbox_scene.customer("Other"), secret_options=MANAGED)
+    resource = outbox_scene.resource(place.project, offering, None, "managed")
+    (place.on_project if on == "project" else place.on_customer)(action)
+    with outbox_scene.site() as site:
+        outcome = evaluate(site)
+    assert outcome.failures == []
+    assert _flags(outbox_scene, resource) == {FLAGS[action]}
+    event = outbox_scene.one(logging.event)
+    assert event.event_type == action
+    assert "managed (Offering)" in event.message
+
+
+@pytest.mark.parametrize("action", ["block_creation_of_new_resources", "block_modification_of_existing_resources"])
+def test_a_policy_that_only_forbids_fires_and_is_released_without_a_trace(outbox_scene: Scene, action: str) -> None:
+    place = Place.make(outbox_scene)
+    place.on_project(action)
+    for as_of, fired in ((MARCH, True), (APRIL, False)):
+        with outbox_scene.site() as site:
+            outcome = evaluate(site, as_of)
+        row = outbox_scene.one(policy.projectestimatedcostpolicy)
+        assert (row.has_fired, row.fired_datetime) == (fired, as_of)
+        assert set(outcome.rows) == {"policy_projectestimatedcostpolicy"}
+    assert _kinds(outbox_scene) == []
+
+
+def test_actions_that_a_class_does_not_allow_mean_nothing(outbox_scene: Scene) -> None:
+    allow_mails(outbox_scene)
+    place = Place.make(outbox_scene)
+    place.member("member@example.org")
+    group = outbox_scene.add(structure.organizationgroup, name="Group")
+    place.on_customer("notify_project_team, request_pausing")
+    place.on_usage("terminate_resources,request_pausing", group, {"CPU": (-1, 0)})
+    with outbox_scene.site() as site:
+        outcome = evaluate(site)
+    assert outcome.failures == []
+    assert outcome.figures["policies fired"] == 1
+    assert (_kinds(outbox_scene), _payloads(outbox_scene)) == ([], [])
+    assert _flags(outbox_scene, place.resource) == set()
 
 
 def test_members_are_restricted_only_where_the_provider_manages_them(outbox_scene: Scene) -> None:
@@ -187,6 +231,7 @@ def test_the_event_of_a_notification_is_written_though_it_is_switched_off(outbox
         evaluate(site)
     assert _payloads(outbox_scene) == []
     assert _kinds(outbox_scene) == ["policy_notification", "notify_organization_owners"]
+    assert outbox_scene.one(logging.event, event_type="policy_notification").context["emails"] == []
 
 
 def test_a_failing_policy_is_reported_stays_as_it_was_and_the_others_fire(outbox_scene: Scene) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Barrier, Thread
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import event, update
 
 from tests.policies.scenes import MARCH, Place, allow_mails, evaluate
 from tests.scene import Scene
@@ -102,3 +102,20 @@ def test_two_evaluations_at_once_notify_once(outbox_scene: Scene) -> None:
     assert problems == []
     assert len(outbox_scene.rows(message)) == 1
     assert len(outbox_scene.rows(logging.event, event_type="policy_notification")) == 1
+
+
+def test_what_somebody_edits_during_an_evaluation_is_kept(scene: Scene) -> None:
+    place = Place.make(scene)
+    place.on_project("")
+    table = policy.projectestimatedcostpolicy
+
+    def edit(*args: Any) -> None:
+        if args[2].startswith("UPDATE policy_"):
+            with scene.engine.begin() as other:
+                other.execute(update(table).values(limit_cost=15, actions="request_pausing"))
+
+    with scene.site() as site, site.work("check-polices", MARCH) as work:
+        event.listen(work.connection, "before_cursor_execute", edit)
+        evaluate_policies(work)
+    row = scene.one(table)
+    assert (row.has_fired, row.limit_cost, row.actions) == (True, 15, "request_pausing")

@@ -6,13 +6,13 @@ from datetime import date
 from typing import Any
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import literal, select, update
 
-from tests.policies.scenes import APRIL, MARCH, Place, evaluate
+from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
 from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.policies import Affected
-from waldur_dagster.schema import core, invoices, logging, marketplace, policy, structure
+from waldur_dagster.schema import invoices, logging, marketplace, policy, structure
 
 
 def _fired(scene: Scene, table: Any = policy.projectestimatedcostpolicy) -> list[bool]:
@@ -102,35 +102,87 @@ def test_what_a_negative_item_gives_back_to_a_credit_pays_for_the_other_items(sc
     assert _fired(scene) == [True, False]
 
 
+def test_the_cost_of_an_offering_is_what_customers_of_the_policys_groups_pay(scene: Scene) -> None:
+    chosen, other = (scene.add(structure.organizationgroup, name=name) for name in ("Chosen", "Other"))
+    place = Place.make(scene, organization_group_id=chosen)
+    for group, blocked in ((chosen, False), (other, False), (None, False), (chosen, True)):
+        customer = scene.customer(organization_group_id=group, blocked=blocked)
+        resource = scene.resource(scene.project(customer), place.offering, None)
+        scene.item(scene.invoice(customer, 2025, 3), 5, resource_id=resource)
+    scene.item(place.invoice, 100, resource_id=scene.resource(place.project, scene.offering(place.customer), None))
+    scene.item(place.invoice, 100, project_id=place.project)
+    for groups, limit in (([chosen], 24), ([chosen], 25), ([chosen, other], 29), ([chosen, other], 30), ([], 0)):
+        place.on_offering("", *groups, limit_cost=limit)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene, policy.offeringestimatedcostpolicy) == [True, False, True, False, False]
+
+
 def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_exceeded_one(outbox_scene: Scene) -> None:
     scene = outbox_scene
-    scene.add(core.notification, key="marketplace_policy.notification_about_project_cost_exceeded_limit", enabled=True)
+    allow_mails(scene)
     group = scene.add(structure.organizationgroup, name="Group")
     place = Place.make(scene, organization_group_id=group)
     provider = scene.one(marketplace.offering, id=place.offering).customer_id
     scene.owner(provider, "provider@example.org")
-    kept = policy.offeringusagepolicy
-    id = scene.add(kept, scope_id=place.offering, actions="notify_organization_owners", period=2)
-    scene.add(policy.offeringusagepolicy_organization_groups, offeringusagepolicy_id=id, organizationgroup_id=group)
-    for name, limit in (("CPU", 100), ("RAM", 5)):
-        component = scene.component(place.offering, name.lower(), "usage", name=name)
-        scene.add(policy.offeringcomponentlimit, policy_id=id, component_id=component, limit=limit)
-        scene.add(
-            marketplace.componentusage,
-            resource_id=place.resource,
-            component_id=component,
-            usage=6,
-            billing_period=date(2025, 3, 1),
-            date=MARCH,
-        )
+    place.on_usage("notify_organization_owners", group, {"CPU": (100, 6), "RAM": (5, 6), "Disk": (4, 6)})
     with scene.site() as site:
         outcome = evaluate(site)
     assert outcome.failures == []
-    assert _fired(scene, kept) == [True]
+    assert _fired(scene, policy.offeringusagepolicy) == [True]
     mail = scene.one(message).payload
     assert mail["to"] == ["provider@example.org"]
     assert "5 (RAM)" in mail["body"]
+    assert f"https://example.com/providers/{scene.one(structure.customer, id=provider).uuid.hex}/" in mail["body"]
     assert [e.event_type for e in scene.rows(logging.event)] == ["policy_notification", "notify_organization_owners"]
+
+
+@pytest.mark.parametrize(
+    ("day", "by_period"),
+    [
+        (date(2025, 3, 31), [1, 2, 3, 4]),
+        (date(2025, 2, 28), [1, 3, 4]),
+        (date(2024, 12, 31), [1, 4]),
+        (date(2024, 4, 1), [1, 4]),
+        (date(2024, 3, 31), [1]),
+        (date(2025, 4, 1), [1]),
+    ],
+)
+def test_usage_counts_from_the_first_day_of_a_period_to_the_last_of_this_month(
+    scene: Scene, day: date, by_period: list[int]
+) -> None:
+    group = scene.add(structure.organizationgroup, name="Group")
+    place = Place.make(scene, organization_group_id=group)
+    for period in (1, 2, 3, 4):
+        place.on_usage("", group, {f"c{period}": (5, 0)}, period)
+    for limit in scene.rows(policy.offeringcomponentlimit):
+        place.use(limit.component_id, 6, day)
+    with scene.site() as site:
+        evaluate(site)
+    assert [row.period for row in scene.rows(policy.offeringusagepolicy) if row.has_fired] == by_period
+
+
+def test_policies_of_all_classes_change_in_one_run(scene: Scene) -> None:
+    group = scene.add(structure.organizationgroup, name="Group")
+    for fires in (True, False):
+        place = Place.make(scene, 20 if fires else 5, organization_group_id=group)
+        place.on_project("", has_fired=not fires)
+        place.on_customer("", has_fired=not fires)
+        place.on_offering("", group, has_fired=not fires)
+        usage = place.on_usage("", group, {f"cpu_{fires}": (10, 20 if fires else 5)})
+        with scene.engine.begin() as connection:
+            changed = update(policy.offeringusagepolicy).where(policy.offeringusagepolicy.c.id == usage)
+            connection.execute(changed.values(has_fired=not fires))
+    with scene.site() as site:
+        outcome = evaluate(site)
+    assert (outcome.figures["policies fired"], outcome.figures["policies released"]) == (4, 4)
+    for table in (
+        policy.projectestimatedcostpolicy,
+        policy.customerestimatedcostpolicy,
+        policy.offeringestimatedcostpolicy,
+        policy.offeringusagepolicy,
+    ):
+        assert _fired(scene, table) == [True, False]
 
 
 def test_after_a_change_only_policies_of_its_scopes_with_an_immediate_action_are_evaluated(scene: Scene) -> None:
