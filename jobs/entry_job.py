@@ -7,7 +7,10 @@ import dagster as dg
 
 from waldur_dagster.catalog import entry
 from waldur_dagster.resources import RunSite
+from waldur_dagster.site import Transactions
 from waldur_dagster.work import Work
+
+OP: dict[str, Any] = {"required_resource_keys": {"site"}, "out": dg.Out(dg.Nothing)}
 
 
 def entry_job(name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] | None = None) -> dg.JobDefinition:
@@ -16,12 +19,8 @@ def entry_job(name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] 
     ``then`` is what follows once the messages that ``do`` put into the outbox were sent, or could not be: a second op
     with a transaction of its own, which may look up what became of them (``outbox.deliveries``).
     """
-    documented = entry(name)
-    # A job and its op must not have the same name.
-    op_name = do.__name__ if do.__name__ != documented.dagster_name else f"do_{do.__name__}"
-    options: dict[str, Any] = {"required_resource_keys": {"site"}, "out": dg.Out(dg.Nothing)}
 
-    @dg.op(name=op_name, description=do.__doc__, **options)
+    @dg.op(name=_op_name(name, do), description=do.__doc__, **OP)
     def run(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
         with site.step(context, name) as work:
@@ -32,22 +31,44 @@ def entry_job(name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] 
             site.deliver(context, name)
 
     if then is None:
+        return _job(name, run)
 
-        @dg.job(name=documented.dagster_name, description=documented.description, tags=documented.tags)
-        def job() -> None:
-            run()
-
-        return job
-
-    @dg.op(name=then.__name__, description=then.__doc__, ins={"sent": dg.In(dg.Nothing)}, **options)
+    @dg.op(name=then.__name__, description=then.__doc__, ins={"sent": dg.In(dg.Nothing)}, **OP)
     def follow_up(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
         with site.step(context, name) as work:
             then(work)
         site.finish(context, name)
 
-    @dg.job(name=documented.dagster_name, description=documented.description, tags=documented.tags)
-    def job_with_follow_up() -> None:
-        follow_up(sent=run())
+    return _job(name, run, follow_up)
 
-    return job_with_follow_up
+
+def item_by_item_job(name: str, do: Callable[[Transactions], Any]) -> dg.JobDefinition:
+    """A job of one op for an entry whose items take long, each with a transaction of its own that ``do`` opens."""
+
+    @dg.op(name=_op_name(name, do), description=do.__doc__, **OP)
+    def run(context: dg.OpExecutionContext) -> None:
+        site: RunSite = context.resources.site
+        with site.transactions(context, name) as transaction:
+            do(transaction)
+        site.finish(context, name)
+
+    return _job(name, run)
+
+
+def _op_name(name: str, do: Callable[..., Any]) -> str:
+    """A job and its op must not have the same name."""
+    return do.__name__ if do.__name__ != entry(name).dagster_name else f"do_{do.__name__}"
+
+
+def _job(name: str, run: dg.OpDefinition, follow_up: dg.OpDefinition | None = None) -> dg.JobDefinition:
+    documented = entry(name)
+
+    @dg.job(name=documented.dagster_name, description=documented.description, tags=documented.tags)
+    def job() -> None:
+        if follow_up is None:
+            run()
+        else:
+            follow_up(sent=run())
+
+    return job

@@ -1,6 +1,6 @@
 """Operational jobs of the marketplace family."""
 
-from jobs.entry_job import entry_job
+from jobs.entry_job import entry_job, item_by_item_job
 from waldur_dagster.booking.past_bookings import reject_past_bookings
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
 from waldur_dagster.marketplace.ending_notices import tell_of_ending_projects, tell_of_ending_resources
@@ -12,6 +12,7 @@ from waldur_dagster.marketplace.stale_resources import tell_of_stale_resources
 from waldur_dagster.marketplace.telemetry import send_telemetry
 from waldur_dagster.marketplace.timeouts import give_up_stale_orders
 from waldur_dagster.script_offerings.dry_runs import remove_old_dry_runs
+from waldur_dagster.script_offerings.pull import pull_script_resources
 
 WORK = {
     "mark_resources_as_erred_after_timeout": give_up_stale_orders,
@@ -29,4 +30,8 @@ WORK = {
     "waldur-mastermind-send-notifications-about-upcoming-bookings": remind_of_upcoming_bookings,
 }
 
-JOBS = {name: entry_job(name, do) for name, do in WORK.items()}
+JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    "waldur-marketplace-script-pull-resources": item_by_item_job(
+        "waldur-marketplace-script-pull-resources", pull_script_resources
+    ),
+}

@@ -107,6 +107,20 @@ class Telemetry(Section):
     deployment_type: str = "other"
 
 
+class ScriptContainers(Section):
+    """How operators' scripts are run in containers: how many at once, and what each may use.
+
+    ``time_limit`` is in seconds; in Kubernetes Waldur's K8S_JOB_TIMEOUT holds instead. ``output_limit`` is in bytes,
+    ``memory`` in MiB, ``cpus`` in cores. In Docker Waldur's DOCKER_RUN_OPTIONS win over the last two.
+    """
+
+    parallel: Annotated[int, Field(ge=1)] = 4
+    time_limit: Annotated[float, Field(gt=0)] = 1800
+    output_limit: Annotated[int, Field(ge=1024)] = 2**20
+    memory: Annotated[int, Field(ge=16)] = 512
+    cpus: Annotated[float, Field(gt=0)] = 1
+
+
 class WaldurApi(Section):
     """Waldur's REST API, to end resources and approve orders through it instead of through the broker.
 
@@ -150,6 +164,7 @@ class Deployment(Section):
     alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
+    script_containers: ScriptContainers = ScriptContainers()
     interruptible_offerings: tuple[str, ...] = INTERRUPTIBLE
     reports: Path = Path("reports")
     media: Path | None = None

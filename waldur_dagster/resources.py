@@ -14,7 +14,7 @@ from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.delivery import Delivered, deliver
 from waldur_dagster.outcome import Finding, Outcome
-from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
+from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable, Transactions
 from waldur_dagster.work import Refused, Work
 
 OPTIONS = {
@@ -80,17 +80,22 @@ class RunSite:
 
         Raises dg.Failure, for which Dagster tries no retry, when another run has the entry or the work is refused.
         """
-        try:
-            with self.site.work(entry, as_of or self.as_of) as work:
-                yield work
-        except (AlreadyRunning, Refused) as problem:
-            raise dg.Failure(str(problem), allow_retries=False) from None
-        except SiteUnreachable as problem:
-            raise dg.Failure(str(problem)) from None
-        context.log.info(f"{'Would be' if self.dry_run else 'Done'}: {work.outcome.summary()}")
-        for finding in work.outcome.warnings:
+        with _refusals(), self.site.work(entry, as_of or self.as_of) as work:
+            yield work
+        self._tell(context, work.outcome)
+
+    @contextmanager
+    def transactions(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Transactions]:
+        """As ``step``, for a step of many units of work; gives what opens the next one."""
+        with _refusals():
+            yield lambda: self.site.work(entry, self.as_of)
+        self._tell(context, self.site.outcome)
+
+    def _tell(self, context: dg.OpExecutionContext, outcome: Outcome) -> None:
+        context.log.info(f"{'Would be' if self.dry_run else 'Done'}: {outcome.summary()}")
+        for finding in outcome.warnings:
             context.log.warning(f"{finding.item} {finding.problem}")
-        context.add_output_metadata(metadata_of(work.outcome, dry_run=self.dry_run))
+        context.add_output_metadata(metadata_of(outcome, dry_run=self.dry_run))
 
     def deliver(self, context: dg.OpExecutionContext, entry: str) -> None:
         """Send what this run wrote to the outbox for an entry."""
@@ -109,6 +114,17 @@ class RunSite:
                 metadata={"failures": _table(failures)},
                 allow_retries=False,
             )
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What is no use trying again at once becomes a failure that Dagster does not repeat."""
+    try:
+        yield
+    except (AlreadyRunning, Refused) as problem:
+        raise dg.Failure(str(problem), allow_retries=False) from None
+    except SiteUnreachable as problem:
+        raise dg.Failure(str(problem)) from None
 
 
 def is_dry_run(run: dg.DagsterRun) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 # A site that writes one of these writes all of it: the default company's e-mail address is not the site's.
-WHOLE = frozenset({"ISSUER_DETAILS", "CSV_PARAMS"})
+WHOLE = frozenset({"ISSUER_DETAILS", "CSV_PARAMS", "DOCKER_CLIENT", "DOCKER_RUN_OPTIONS", "DOCKER_IMAGES"})
 
 DEFAULTS: dict[str, Any] = {
     "TIME_ZONE": "UTC",
@@ -86,6 +86,14 @@ DEFAULTS: dict[str, Any] = {
         "NOTIFY_STAFF_ABOUT_APPROVALS": False,
     },
     "WALDUR_MARKETPLACE_SCRIPT": {
+        "SCRIPT_RUN_MODE": "docker",
+        "DOCKER_CLIENT": {"base_url": "unix://var/run/docker.sock"},
+        "DOCKER_RUN_OPTIONS": {"mem_limit": "512m"},
+        "DOCKER_SCRIPT_DIR": None,
+        "DOCKER_REMOVE_CONTAINER": True,
+        "K8S_NAMESPACE": "default",
+        "K8S_CONFIG_PATH": "~/.kube/config",
+        "K8S_JOB_TIMEOUT": 1800,  # seconds
         "DOCKER_IMAGES": {
             "python": {"image": "python:3.11-alpine", "command": "python"},
             "shell": {"image": "alpine:3", "command": "sh"},

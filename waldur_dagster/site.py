@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
 
@@ -19,6 +19,10 @@ from waldur_dagster.work import Work
 
 # The first half of the pair that PostgreSQL's advisory locks take; the second is made of the entry's name.
 LOCK_SPACE = 0x57414C44
+
+
+# Opens the next transaction of a job that has many.
+Transactions = Callable[[], AbstractContextManager[Work]]
 
 
 class AlreadyRunning(Exception):

@@ -17,6 +17,7 @@ from sqlalchemy import Engine, create_engine, select
 from assets.partitions import partition_key
 from tests.freeipa_server import freeipa_server
 from tests.mail_server import free_port, mail_server
+from tests.parity.script_engines import script_engines
 from tests.result_store import folder_store
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
@@ -48,6 +49,7 @@ def run(case: dict[str, Any], url: str) -> Observed:
         mail_server(refused=refused) as server,
         results as results_url,
         _freeipa(facts.get("freeipa")) as settings,
+        script_engines(extra) as engines,
     ):
         server.refused_subjects |= set(re.findall(r"with subject '([^']*)'", refusals))
         deployment = parse_deployment(
@@ -55,7 +57,7 @@ def run(case: dict[str, Any], url: str) -> Observed:
                 "database": {"url": url},
                 "mail": {"host": "127.0.0.1", "port": server.port},
                 "celery": {"result_store_url": results_url},
-                "waldur": case["settings"] | _telemetry(case) | settings,
+                "waldur": case["settings"] | _telemetry(case) | settings | engines,
             }
         )
         job = build_definitions(deployment).resolve_job_def(entry(case["job"]).dagster_name)

@@ -1,5 +1,6 @@
 """What the entries of the marketplace family need of a site."""
 
+from waldur_dagster.availability.invoices import INVOICES
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
 from waldur_dagster.schema import (
     analytics,
@@ -12,6 +13,7 @@ from waldur_dagster.schema import (
     marketplace,
     marketplace_script,
     permissions,
+    promotions,
     quotas,
     structure,
 )
@@ -46,6 +48,25 @@ NEEDS = {
     ),
     "remove_deleted_robot_accounts": Needs((*EVENTS, marketplace.robotaccount, marketplace.robotaccount_users)),
     "send_telemetry": Needs((core.feature, core.user, logging.event, marketplace.offering)),
+    "waldur-marketplace-script-pull-resources": Needs(
+        (
+            *ORDERS,
+            *INVOICES,
+            invoices.customercredit,
+            invoices.customercredit_offerings,
+            invoices.projectcredit,
+            promotions.campaign,
+            promotions.discountedresource,
+            billing.priceestimate,
+            authtoken.token,
+            marketplace.componentusage,
+            marketplace.offeringcomponent,
+            marketplace.plancomponent,
+            marketplace.resourceplanperiod,
+            marketplace.serviceprovider,
+            structure.servicesettings,
+        )
+    ),
     "waldur-marketplace-script-remove-old-dry-runs": Needs((marketplace_script.dryrun,)),
     "process_pending_project_orders": Needs(ORDERS),
     "terminate_expired_resources": Needs(TERMINATIONS),

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.invoices.term import Term
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.schema.invoices import invoiceitem
@@ -57,7 +57,7 @@ provider = structure.customer.alias("provider")
 serviceprovider, project = marketplace.serviceprovider, structure.project
 
 
-def add_fixed_items(work: Work, month: Month, new_invoice: Table, discounted: Table) -> int:
+def add_fixed_items(work: Work, term: Term, new_invoice: Table, discounted: Table) -> int:
     """Items of components with a fixed price; ``discounted`` holds the prices that campaigns changed."""
     unit = plan.c.unit
     source = _sources(new_invoice).outerjoin(
@@ -80,26 +80,26 @@ def add_fixed_items(work: Work, month: Month, new_invoice: Table, discounted: Ta
         details=details,
         unit_price=func.coalesce(discounted.c.unit_price, full_price),
         unit=plan.c.unit,
-        quantity=case((unit == "hour", month.hours), (unit == "day", month.days), (unit == "half_month", 2), else_=1),
-        start=literal(month.start),
-        end=literal(month.end),
+        quantity=case(*((unit == name, amount) for name, amount in term.quantities()), else_=term.months),
+        start=literal(term.start),
+        end=literal(term.end),
     )
     return _insert(work, rows.select_from(source).where(_billed_at_start(), component.c.billing_type == "fixed"))
 
 
-def add_limit_items(work: Work, month: Month, new_invoice: Table) -> int:
+def add_limit_items(work: Work, term: Term, new_invoice: Table) -> int:
     """Items of components that are billed by the resource's limit, except for limits on the resource's whole life."""
     limit = _converted_limit()
     whole = limit.regexp_match(r"^-?\d+$")
     # Whole numbers multiply exactly; fractions are doubles in JSON, and multiply as such.
     by_days = case(
-        (whole, cast(cast(limit, Numeric) * month.days, Text)), else_=cast(cast(limit, Double) * month.days, Text)
+        (whole, cast(cast(limit, Numeric) * term.days, Text)), else_=cast(cast(limit, Double) * term.days, Text)
     )
     period = json_object(
-        start=month.start.isoformat(),
-        end=month.end.isoformat(),
+        start=term.start.isoformat(),
+        end=term.end.isoformat(),
         quantity=cast(limit, JSONB),
-        billing_periods=month.days,
+        billing_periods=term.days,
         # The text that Python prints for the product: that of a float keeps its ".0".
         total=case(
             (and_(~whole, by_days.regexp_match(r"^-?\d+$")), func.concat(by_days, ".0")),
@@ -114,8 +114,8 @@ def add_limit_items(work: Work, month: Month, new_invoice: Table) -> int:
         unit_price=priced.c.price,
         unit=plan.c.unit,
         quantity=quantity,
-        start=literal(month.start),
-        end=literal(month.end),
+        start=literal(term.start),
+        end=literal(term.end),
     )
     source = rows.select_from(_sources(new_invoice))
     return _insert(work, source.where(_billed_at_start(), has_billable_limit()))

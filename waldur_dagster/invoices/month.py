@@ -40,11 +40,6 @@ class Month:
         return calendar.monthrange(self.year, self.month)[1]
 
     @property
-    def hours(self) -> int:
-        """Hours on the wall: 24 a day, whatever summer time does."""
-        return 24 * self.days
-
-    @property
     def start(self) -> datetime:
         return datetime.combine(self.first, time.min, self.zone)
 

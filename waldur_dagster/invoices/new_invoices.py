@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Date, Numeric, Table, and_, case, cast, func, literal, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Date,
+    Numeric,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.discounts import discounted_prices
@@ -19,6 +33,7 @@ from waldur_dagster.invoices.items import (
 )
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.recurring_usage import repeat_usage
+from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import invoices, marketplace, structure
@@ -31,17 +46,31 @@ def create_invoices(work: Work, month: Month) -> Table:
     A customer that has an invoice of the month, in whatever state, is left alone. Returns the temporary table
     ``new_invoice`` (id, customer_id) of what was made.
     """
-    new_invoice = _insert_invoices(work, month)
+    billed = select(structure.customer.c.id).where(~structure.customer.c.archived, *_accounting_has_started(work))
+    return _create(work, Term.whole(month), billed)
+
+
+def create_invoices_of(work: Work, month: Month, customers: Select[Any]) -> Table:
+    """As ``create_invoices``, for the customers that something is billed to in the middle of the month.
+
+    As in Waldur, that makes their invoice, with items from now on for all their resources (spec invoices 1.12).
+    """
+    return _create(work, Term.rest(month, work.as_of), customers)
+
+
+def _create(work: Work, term: Term, customers: Select[Any]) -> Table:
+    month = term.month
+    new_invoice = _insert_invoices(work, month, customers)
     work.outcome.figures["usage items"] += repeat_usage(work, month, new_invoice)
     discounted = discounted_prices(work, month, new_invoice)
-    work.outcome.figures["fixed items"] += add_fixed_items(work, month, new_invoice, discounted)
-    work.outcome.figures["limit items"] += add_limit_items(work, month, new_invoice)
+    work.outcome.figures["fixed items"] += add_fixed_items(work, term, new_invoice, discounted)
+    work.outcome.figures["limit items"] += add_limit_items(work, term, new_invoice)
     _warn_about_unbillable(work, new_invoice)
     refresh_totals(work, select(new_invoice.c.id))
     return new_invoice
 
 
-def _insert_invoices(work: Work, month: Month) -> Table:
+def _insert_invoices(work: Work, month: Month, customers: Select[Any]) -> Table:
     invoice, customer = invoices.invoice, structure.customer
     rows = (
         select(
@@ -58,7 +87,7 @@ def _insert_invoices(work: Work, month: Month) -> Table:
             literal("").label("payment_url"),
             literal("").label("reference_number"),
         )
-        .where(~customer.c.archived, *_accounting_has_started(work))
+        .where(customer.c.id.in_(customers))
         .order_by(customer.c.name, customer.c.id)
     )
     statement = (

@@ -7,7 +7,7 @@ import io
 import json
 import pickle
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -90,9 +90,14 @@ class Constance:
         if key not in DEFAULTS:
             raise KeyError(f"no default is known for the constance setting {key}")
         stored = self._stored.get(key)
-        if stored is None:
-            return DEFAULTS[key]
+        return DEFAULTS[key] if stored is None else self._decoded(key, stored)
+
+    def _decoded(self, key: str, stored: str) -> Any:
         try:
             return decode(stored)
         except BadConstanceValue as error:
             raise BadConstanceValue(f"The site's setting {key} is malformed: {error}") from None
+
+    def given(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Those of ``keys`` that have a value: settings that only newer versions of Waldur keep in the database."""
+        return {key: self._decoded(key, stored) for key in keys if (stored := self._stored.get(key)) is not None}

@@ -1,0 +1,56 @@
+"""Web servers on loopback that play outside systems."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+# Given the matches of the path, the query and the JSON body; returns a status and a body: bytes, or what JSON holds.
+Answer = Callable[..., tuple[int, Any]]
+Routes = dict[tuple[str, str], Answer]
+
+
+@contextmanager
+def serving(routes: Routes) -> Iterator[str]:
+    """The address of a server that answers what ``routes`` say: ``{(method, pattern of the path): answer}``."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            parts = urlsplit(self.path)
+            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            status, body = self._find(parts.path, dict(parse_qsl(parts.query)), json.loads(sent or "{}"))
+            content = body if isinstance(body, bytes) else json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json" if content is not body else "application/octet-stream")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def _find(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+            for (method, pattern), answer in routes.items():
+                if method == self.command and (match := re.fullmatch(pattern, path)):
+                    return answer(*match.groups(), query=query, body=body)
+            return 404, {"message": f"no route for {self.command} {path}"}
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815  names that the library wants
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,70 @@
+"""What part of its month an invoice's items cover, and how much of each unit that is (spec invoices 1.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_UP, Decimal
+from typing import Any
+
+from waldur_dagster.invoices.month import Month
+
+
+@dataclass(frozen=True)
+class Term:
+    """From ``start``, in the site's time zone, to the end of its month. Spans are those of clocks on the wall."""
+
+    month: Month
+    start: datetime
+
+    @classmethod
+    def whole(cls, month: Month) -> Term:
+        return cls(month, month.start)
+
+    @classmethod
+    def rest(cls, month: Month, since: datetime) -> Term:
+        """What is left of a month at an aware instant in it."""
+        return cls(month, since.astimezone(month.zone))
+
+    @property
+    def end(self) -> datetime:
+        return self.month.end
+
+    @property
+    def hours(self) -> int:
+        """Begun hours count."""
+        return _begun(self.end - self.start, timedelta(hours=1))
+
+    @property
+    def days(self) -> int:
+        """Begun days count."""
+        return _begun(self.end - self.start, timedelta(days=1))
+
+    @property
+    def months(self) -> Decimal:
+        """1 for what begins on the first day; else the part of the month, rounded up to hundredths."""
+        if self.start.day == 1:
+            return Decimal(1)
+        return _hundredths(Decimal((self.end - self.start).days + 1) / self.month.days)
+
+    @property
+    def half_months(self) -> Decimal:
+        """2, 1 for what begins on the 16th, else by days, rounded up to hundredths."""
+        half, day = Decimal(self.month.days) / 2, self.start.day
+        if day in (1, 16):
+            return Decimal(2 if day == 1 else 1)
+        if day < 16:
+            return _hundredths(1 + (16 - day) / half)
+        return _hundredths((self.month.days - day + 1) / half)
+
+    def quantities(self) -> list[tuple[str, Any]]:
+        """How many of a plan's units it has, by unit; any other unit has ``months``."""
+        return [("hour", self.hours), ("day", self.days), ("half_month", self.half_months)]
+
+
+def _begun(span: timedelta, unit: timedelta) -> int:
+    return -(-span // unit)
+
+
+def _hundredths(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_UP)

@@ -1,0 +1,79 @@
+"""Writing reported usage, with everything that follows from it (spec marketplace, script-pull; invoices 1.6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Date, FromClause, Select, and_, func, literal, select, update
+
+from waldur_dagster.invoices.month import Month
+from waldur_dagster.invoices.reported_usage import bill_reported_usage
+from waldur_dagster.platform.temporary import temporary_table
+from waldur_dagster.policies import Affected, evaluate_policies
+from waldur_dagster.schema import marketplace
+from waldur_dagster.work import Work
+
+usage, resource = marketplace.componentusage, marketplace.resource
+KEY = ("resource_id", "component_id", "plan_period_id")
+
+
+def report_usage(work: Work, source: Select[Any]) -> None:
+    """Write the usage of the running month, bill it, and evaluate the policies on what has changed.
+
+    ``source``: resource_id, component_id, plan_period_id, usage, description, recurring, modified_by_id; one row for
+    each resource, component and plan period, none of them NULL. An earlier report of this month gets the new values,
+    and no other one of the same component repeats itself any more. Statements: constant, as long as no policy fires.
+    """
+    first_day = literal(Month.of(work.as_of, work.zone).first, Date)
+    reported = temporary_table(work, "reported_usage", source)
+    known = and_(*(usage.c[name] == reported.c[name] for name in KEY), usage.c.billing_period == first_day)
+    changed = temporary_table(
+        work,
+        "changed_usage",
+        select(*(reported.c[name] for name in (*KEY, "usage")))
+        .select_from(reported.outerjoin(usage, known))
+        .where(usage.c.usage.is_distinct_from(reported.c.usage)),
+    )
+    work.execute(
+        update(usage)
+        .values(recurring=False)
+        .where(
+            usage.c.resource_id == reported.c.resource_id,
+            usage.c.component_id == reported.c.component_id,
+            usage.c.billing_period == first_day,
+            usage.c.recurring,
+        )
+    )
+    _write(work, reported, first_day)
+    billed = bill_reported_usage(work, changed)
+    evaluate_policies(
+        work,
+        Affected(
+            projects=select(billed.c.project_id),
+            customers=select(billed.c.customer_id),
+            offerings=select(billed.c.offering_id),
+            metered_offerings=select(resource.c.offering_id).join_from(
+                reported, resource, resource.c.id == reported.c.resource_id
+            ),
+        ),
+    )
+
+
+def _write(work: Work, reported: FromClause, first_day: Any) -> None:
+    rows = select(
+        func.gen_random_uuid().label("uuid"),
+        literal(work.as_of).label("created"),
+        literal(work.as_of).label("modified"),
+        literal(work.as_of).label("date"),
+        first_day.label("billing_period"),
+        literal("").label("backend_id"),
+        *reported.c,
+    )
+    statement = work.insert_from(usage, rows)
+    new = ("usage", "date", "description", "recurring", "modified_by_id", "modified")
+    work.execute(
+        statement.on_conflict_do_update(
+            index_elements=[*(usage.c[name] for name in KEY), usage.c.billing_period],
+            set_={name: statement.excluded[name] for name in new},
+        )
+    )
