@@ -26,7 +26,11 @@ def serving(routes: Routes) -> Iterator[str]:
         def answer(self) -> None:
             parts = urlsplit(self.path)
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            status, body = self._find(parts.path, dict(parse_qsl(parts.query)), json.loads(sent or "{}"))
+            try:
+                status, body = self._find(parts.path, dict(parse_qsl(parts.query)), json.loads(sent or "{}"))
+            except ConnectionError:  # hang up without a word
+                self.close_connection = True
+                return
             content = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json" if content is not body else "application/octet-stream")

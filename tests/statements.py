@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, Engine, event
 
 
 @contextmanager
-def counted(connection: Connection) -> Iterator[list[str]]:
-    """The SQL statements that a connection executes inside the block."""
+def counted(connection: Connection | Engine) -> Iterator[list[str]]:
+    """The SQL statements that a connection, or those of an engine, execute inside the block."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

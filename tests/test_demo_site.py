@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
 
 from jobs.core import WORK as CORE
 from jobs.marketplace import WORK as MARKETPLACE
 from tests.conftest import PROJECT
+from tests.docker_server import Container, Ended, docker_server
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment
 from waldur_dagster.notifications.broadcasts import put_broadcasts
 from waldur_dagster.outbox.tables import SCHEMA
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.schema import marketplace
+from waldur_dagster.script_offerings.pull import pull_script_resources
 from waldur_dagster.site import Site, make_engine
 from waldur_dagster.users.invitation_delivery import release_project_invitations
 
@@ -74,3 +79,30 @@ def test_a_job_has_something_to_do_and_its_dry_run_says_what(demo: Deployment, n
     assert done.rows or done.figures
     assert done.failures == []
     engine.dispose()
+
+
+def _run_here(container: Container) -> Ended:
+    """What the engine is asked to run is run by this machine's shell, with the environment of the container."""
+    done = subprocess.run(
+        [container.command[0]],
+        check=False,
+        input=container.script.encode(),
+        env={"PATH": os.environ["PATH"]} | container.environment,
+        capture_output=True,
+    )
+    return Ended(done.stdout, done.stderr, done.returncode)
+
+
+def test_the_demo_s_script_offering_has_scripts_that_report(demo: Deployment) -> None:
+    entry = "waldur-marketplace-script-pull-resources"
+    with docker_server(_run_here) as server:
+        settings = {"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT": {"base_url": server.url}}
+        deployment = demo.model_copy(update={"waldur": demo.waldur | settings})
+        with Site(deployment, run_id=entry) as site:
+            pull_script_resources(lambda: site.work(entry, datetime.now(UTC)))
+            assert (site.outcome.figures["resources pulled"], site.outcome.failures) == (3, [])
+            resource = marketplace.resource
+            named = select(resource).where(resource.c.name == "broken notebook")
+            with site.engine.connect() as connection:
+                row = connection.execute(named).one()
+    assert (row.state, row.report) == (2, [{"header": "State of broken notebook", "body": "running"}])

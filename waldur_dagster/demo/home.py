@@ -16,6 +16,7 @@ from waldur_dagster.demo.people import add_people
 from waldur_dagster.demo.quotas import add_quotas
 from waldur_dagster.demo.reminders import add_reminders
 from waldur_dagster.demo.roles import add_ended_roles
+from waldur_dagster.demo.scripts import add_script_offering
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.demo.stuck import add_stuck_disks
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
@@ -103,6 +104,7 @@ class DemoHome:
             add_stuck_disks(engine, now)
             add_endings(engine, now)
             add_reminders(engine, now, deployment.zone)
+            add_script_offering(engine, now)
             new = True
         engine.dispose()
         return deployment, new

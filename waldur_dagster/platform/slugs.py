@@ -28,7 +28,7 @@ def next_slugs(work: Work, table: Table, named_after: Sequence[str]) -> list[str
         .select_from(wanted_bases.outerjoin(table, func.starts_with(table.c.slug, base)))
         .group_by(base)
     )
-    used: dict[str, int] = dict(work.connection.execute(highest).tuples().all())
+    used: dict[str, int] = dict(work.connection.execute(highest).all())
     slugs = []
     for wanted in bases:
         used[wanted] += 1

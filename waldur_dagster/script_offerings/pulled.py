@@ -87,5 +87,5 @@ def _part(form: TypeAdapter[Any], said: dict[str, Any], name: str, problems: lis
     except ValidationError as error:
         wrong = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(map(str, (name, *wrong["loc"])))
-        problems.append(f"its {name} were not taken, since {place} is wrong: {wrong['msg']}")
+        problems.append(f"its {name} cannot be taken, since {place} is wrong: {wrong['msg']}")
         return None
