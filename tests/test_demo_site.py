@@ -24,15 +24,12 @@ from waldur_dagster.script_offerings.pull import pull_script_resources
 from waldur_dagster.site import Site, make_engine
 from waldur_dagster.users.invitation_delivery import release_project_invitations
 
-# Reading Celery's results takes a result store, which the demo has none of.
-PEOPLE = {name: do for name, do in CORE.items() if name != "core-reset-updating-resources"} | {
+PEOPLE = CORE | {
     "send-scheduled-broadcast-notifications": put_broadcasts,
     "process-pending-project-invitations": release_project_invitations,
 }
-# The demo has the schema of Waldur 7.0, where robot accounts have no state, and telemetry stays off.
-ENDINGS = {
-    name: do for name, do in MARKETPLACE.items() if name not in ("remove_deleted_robot_accounts", "send_telemetry")
-}
+# Telemetry stays off: a demo has nothing to tell the makers of Waldur.
+ENDINGS = {name: do for name, do in MARKETPLACE.items() if name != "send_telemetry"}
 
 
 @pytest.fixture(scope="module")

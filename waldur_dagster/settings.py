@@ -106,6 +106,19 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+# Settings that newer versions of Waldur keep in the database, by constance's keys.
+IN_DATABASE = {
+    name.rpartition(".")[2]: name
+    for name in (
+        "WALDUR_CORE.HOMEPORT_URL",
+        "WALDUR_MARKETPLACE.ENABLE_STALE_RESOURCE_NOTIFICATIONS",
+        "WALDUR_MARKETPLACE.TELEMETRY_URL",
+        "WALDUR_MARKETPLACE.TELEMETRY_VERSION",
+        *(f"WALDUR_MARKETPLACE_SCRIPT.{name}" for name in DEFAULTS["WALDUR_MARKETPLACE_SCRIPT"]),
+    )
+}
+
+
 class Settings(Mapping[str, Any]):
     """Settings by dotted name, e.g. ``settings["WALDUR_INVOICES.INVOICE_REPORTING.ENABLE"]``.
 
@@ -113,8 +126,10 @@ class Settings(Mapping[str, Any]):
     merged key by key with their defaults; those of WHOLE are one value.
     """
 
-    def __init__(self, site: Mapping[str, Any]):
-        self._values = _merged(DEFAULTS, nested(site))
+    def __init__(self, site: Mapping[str, Any], stored: Mapping[str, Any] | None = None):
+        """``site`` are those of the deployment file; ``stored``, by constance's keys, win over them."""
+        kept = {IN_DATABASE[key]: value for key, value in (stored or {}).items()}
+        self._values = _merged(DEFAULTS, _merged(nested(site), nested(kept)))
 
     def __getitem__(self, name: str) -> Any:
         value: Any = self._values

@@ -18,7 +18,7 @@ from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.constance import Constance
 from waldur_dagster.platform.content_types import ContentTypes
 from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.settings import Settings
+from waldur_dagster.settings import IN_DATABASE, Settings
 
 _KINDS = ((AnyInsert, "inserted"), (Update, "updated"), (Delete, "deleted"))
 
@@ -64,7 +64,8 @@ class Work:
 
     @cached_property
     def settings(self) -> Settings:
-        return self.deployment.settings
+        """Those of Waldur's configuration; newer versions keep some of them in the database."""
+        return Settings(self.deployment.waldur, self.constance.given(IN_DATABASE))
 
     @cached_property
     def constance(self) -> Constance:

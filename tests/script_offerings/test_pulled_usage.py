@@ -183,6 +183,15 @@ def test_the_first_usage_of_the_month_makes_the_invoice_with_all_that_is_billed_
     assert {row.total for row in outbox_scene.rows(billing.priceestimate)} == {162.0}
 
 
+def test_usage_that_no_invoice_can_hold_is_told_and_the_item_stays(outbox_scene: Scene) -> None:
+    job(outbox_scene)
+    pull(outbox_scene, lambda _: say(usages=[usage(2)]))
+    outcome = pull(outbox_scene, lambda _: say(usages=[usage(10**17)]))
+    (warning,) = outcome.warnings
+    assert "too large for an invoice" in warning.problem
+    assert (outbox_scene.one(invoices.invoiceitem).quantity, amounts(outbox_scene)) == (2, [10**17])
+
+
 def test_recurring_usage_of_last_month_does_not_bill_a_report_twice(outbox_scene: Scene) -> None:
     resource = job(outbox_scene)
     outbox_scene.add(

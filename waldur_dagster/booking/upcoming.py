@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.booking.schedules import BOOKING, UnreadableSchedule, slot_starts
 from waldur_dagster.marketplace.states import OrderType, ResourceState
@@ -33,7 +34,7 @@ def _letters(work: Work) -> Iterator[Letter]:
     first_order = (
         select(order.c.resource_id, order.c.created_by_id)
         .where(order.c.type == OrderType.CREATE)
-        .distinct(order.c.resource_id)
+        .ext(distinct_on(order.c.resource_id))
         .order_by(order.c.resource_id, order.c.created, order.c.id)
         .subquery("first_order")
     )

@@ -35,6 +35,9 @@ url = "{url}"
 [mail]
 directory = "{home}/mails"
 
+[celery]
+result_store_url = "file://{home}/celery"
+
 [waldur]
 DEFAULT_FROM_EMAIL = "cloud@example.org"
 
@@ -101,7 +104,8 @@ class DemoHome:
             add_ended_roles(engine, now)
             add_people(engine, now)
             add_quotas(engine, deployment, now)
-            add_stuck_disks(engine, now)
+            assert deployment.celery is not None and deployment.celery.result_store_url is not None
+            add_stuck_disks(engine, now, deployment.celery.result_store_url)
             add_endings(engine, now)
             add_reminders(engine, now, deployment.zone)
             add_script_offering(engine, now)
@@ -113,7 +117,8 @@ class DemoHome:
         home = self.folder.resolve()
         text = DEPLOYMENT.format(home=home.as_posix(), url=url.render_as_string(hide_password=False))
         self.deployment_file.write_text(text, encoding="utf-8")
-        self.dagster.mkdir(exist_ok=True)
+        for folder in (self.dagster, self.folder / "celery"):
+            folder.mkdir(exist_ok=True)
         shutil.copy(Path("dagster.yaml"), self.dagster / "dagster.yaml")
         os.environ[CONFIG_VARIABLE] = str(self.deployment_file.resolve())
         os.environ["DAGSTER_HOME"] = str(self.dagster.resolve())

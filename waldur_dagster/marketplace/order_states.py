@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import FromClause, Table, and_, case, cast, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.marketplace.events import log_order_events
 from waldur_dagster.marketplace.resource_states import change_resources
@@ -96,7 +97,7 @@ def _move_resources(work: Work, changed: Table) -> None:
         select(resource.c.id.label("resource_id"), state.label("state"))
         .join(changed, changed.c.resource_id == resource.c.id)
         .where(or_(rejected, and_(failed, creating)))
-        .distinct(resource.c.id)
+        .ext(distinct_on(resource.c.id))
         .order_by(resource.c.id, changed.c.order_id.desc())
     )
     change_resources(work, moved.subquery("moved"), f"{changed.name}_resource")

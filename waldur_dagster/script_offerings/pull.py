@@ -18,7 +18,6 @@ from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.script_offerings.pull_scripts import Pull, due_resources, read_pull
 from waldur_dagster.script_offerings.settlement import settle
 from waldur_dagster.site import Transactions
-from waldur_dagster.work import Work
 
 SETTINGS = "WALDUR_MARKETPLACE_SCRIPT"
 
@@ -34,7 +33,7 @@ def pull_script_resources(transaction: Transactions) -> None:
         if work.dry_run:
             work.outcome.figures["scripts that would be run"] = len(due)
             return
-        settings, bounds = _script_settings(work), work.deployment.script_containers
+        settings, bounds = work.settings[SETTINGS], work.deployment.script_containers
     if not due:
         return
     limits = Limits(bounds.time_limit, bounds.output_limit, bounds.memory, bounds.cpus)
@@ -52,12 +51,6 @@ def pull_script_resources(transaction: Transactions) -> None:
                 gone.set()
             with transaction() as work, isolated(work, str(pull)):
                 settle(work, pull, result)
-
-
-def _script_settings(work: Work) -> dict[str, Any]:
-    """Settings of Waldur's configuration; newer versions keep them in the database, under the same names."""
-    configured = dict(work.settings[SETTINGS])
-    return configured | work.constance.given(configured)
 
 
 def _read(transaction: Transactions, due: list[int], images: Mapping[str, Any], gone: Event) -> Iterator[Pull]:
