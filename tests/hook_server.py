@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
-from urllib.parse import parse_qsl
+
+from tests.loopback import serving
 
 
 @dataclass
@@ -27,26 +24,11 @@ def hook_server(status: int = 200, *, hang: float = 0) -> Iterator[HookServer]:
     """Answers with ``status``, after ``hang`` seconds."""
     kept = HookServer()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            is_form = self.headers["Content-Type"] == "application/x-www-form-urlencoded"
-            kept.calls.append(dict(parse_qsl(body.decode())) if is_form else json.loads(body))
-            time.sleep(hang)
-            with contextlib.suppress(ConnectionError):  # who waited may have gone
-                self.send_response(status)
-                self.end_headers()
+    def answer(*, body: dict[str, Any], **_: Any) -> tuple[int, Any]:
+        kept.calls.append(body)
+        time.sleep(hang)
+        return status, b""
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    kept.url = f"http://127.0.0.1:{server.server_port}/"
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with serving({("POST", "/.*"): answer}) as url:
+        kept.url = f"{url}/"
         yield kept
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

@@ -11,7 +11,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-# Given the matches of the path, the query and the JSON body; returns a status and a body: bytes, or what JSON holds.
+# Given the matches of the path, the query and the body, which is JSON or a form; returns a status and a body, which is
+# bytes or what JSON holds.
 Answer = Callable[..., tuple[int, Any]]
 Routes = dict[tuple[str, str], Answer]
 
@@ -25,18 +26,23 @@ def serving(routes: Routes) -> Iterator[str]:
 
         def answer(self) -> None:
             parts = urlsplit(self.path)
-            sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
-                status, body = self._find(parts.path, dict(parse_qsl(parts.query)), json.loads(sent or "{}"))
-            except ConnectionError:  # hang up without a word
+                status, body = self._find(parts.path, dict(parse_qsl(parts.query)), self._sent())
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                kind = "application/octet-stream" if content is body else "application/json"
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+            except ConnectionError:  # the client has gone, or the answer is to hang up without a word
                 self.close_connection = True
-                return
-            content = body if isinstance(body, bytes) else json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json" if content is not body else "application/octet-stream")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+
+        def _sent(self) -> Any:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if self.headers["Content-Type"] == "application/x-www-form-urlencoded":
+                return dict(parse_qsl(body.decode()))
+            return json.loads(body or "{}")
 
         def _find(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
             for (method, pattern), answer in routes.items():

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 from sqlalchemy import select, text
 
+from tests.hook_server import hook_server
 from tests.scene import Scene
 from waldur_dagster.marketplace.ending_notices import tell_of_ending_projects, tell_of_ending_resources
 from waldur_dagster.marketplace.robot_accounts import remove_deleted_robot_accounts
@@ -105,34 +101,14 @@ def test_owners_get_one_mail_with_all_resources_that_cost_nothing(outbox_scene: 
     assert [name for name in names if name in mail["body"]] == ["idle", "free", "manual"]
 
 
-@contextmanager
-def telemetry_server(status: int) -> Iterator[tuple[str, list[dict]]]:
-    received: list[dict] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_address[1]}/", received
-    server.shutdown()
-    server.server_close()
-
-
 @pytest.mark.parametrize("status", [200, 201, 500])
 def test_telemetry_is_sent_once_and_its_server_never_fails_the_run(scene: Scene, status: int) -> None:
     scene.add(core.feature, key=FEATURE, value=True)
     scene.offering(scene.customer(), type="Marketplace.Slurm", state=2)
-    with telemetry_server(status) as (url, received):
-        waldur = {"WALDUR_MARKETPLACE.TELEMETRY_URL": url}
+    with hook_server(status) as server:
+        waldur = {"WALDUR_MARKETPLACE.TELEMETRY_URL": server.url}
         outcome = _run(scene, send_telemetry, waldur=waldur, telemetry={"waldur_version": "7.0.3"})
-    (told,) = received
+    (told,) = server.calls
     assert (told["types_of_offering"], told["version"]) == (["Marketplace.Slurm"], "7.0.3")
     assert "installation_date" not in told
     assert (len(outcome.warnings), outcome.failures) == (0 if status == 200 else 1, [])
@@ -140,9 +116,9 @@ def test_telemetry_is_sent_once_and_its_server_never_fails_the_run(scene: Scene,
 
 def test_telemetry_is_off_unless_the_feature_is_switched_on(scene: Scene) -> None:
     scene.add(core.feature, key=FEATURE, value=False)
-    with telemetry_server(200) as (url, received):
-        _run(scene, send_telemetry, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": url})
-    assert received == []
+    with hook_server() as server:
+        _run(scene, send_telemetry, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": server.url})
+    assert server.calls == []
 
 
 def test_an_unreachable_telemetry_server_is_a_warning(scene: Scene) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from pathlib import Path
+from typing import Any
 
 import docker
 import requests
@@ -16,10 +18,10 @@ from docker.tls import TLSConfig
 from docker.types import LogConfig
 
 from waldur_dagster.clients.containers.engine import (
+    Engine,
     EngineFailed,
     EngineUnreachable,
     Limits,
-    Patience,
     Script,
     ScriptFailed,
     as_text,
@@ -28,19 +30,21 @@ from waldur_dagster.clients.containers.engine import (
 TIMEOUT = 60  # seconds for one answer of the engine; fetching an image may take longer, but says so as it goes
 
 
-class DockerEngine:
+class DockerEngine(Engine):
     """The engine at DOCKER_CLIENT. A script is bound into its container from a file in DOCKER_SCRIPT_DIR."""
 
     def __init__(self, settings: Mapping[str, Any], limits: Limits):
-        self._limits = limits
+        super().__init__(limits)
         self._folder: str | None = settings["DOCKER_SCRIPT_DIR"] or None
+        if self._folder and not Path(self._folder).is_dir():
+            raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_SCRIPT_DIR: {self._folder} is no folder here")
         self._removes: bool = settings["DOCKER_REMOVE_CONTAINER"]
         self._options = self._bounds() | settings["DOCKER_RUN_OPTIONS"]
-        self._patience = Patience()
         self._missing: dict[str, str] = {}
         self._fetching = threading.Lock()
         where = dict(settings["DOCKER_CLIENT"])
-        self._address = where.get("base_url", "unix://var/run/docker.sock")
+        # A password in the address is not told.
+        self._address = re.sub("//[^/]*@", "//***@", str(where.get("base_url", "unix://var/run/docker.sock")))
         if isinstance(where.get("tls"), Mapping):
             where["tls"] = _tls(where["tls"])
         try:
@@ -144,18 +148,6 @@ class DockerEngine:
             if len(output) > self._limits.output:
                 break
         return bytes(output)
-
-    def stop(self) -> None:
-        self._patience.end()
-
-    def close(self) -> None:
-        self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _exit_status(container: Container) -> int | None:

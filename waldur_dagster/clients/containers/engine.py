@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 from tenacity import Retrying, retry_if_result, stop_after_delay, stop_when_event_set
 from tenacity.nap import sleep_using_event
@@ -51,23 +52,6 @@ class Limits:
     cpus: float
 
 
-class Engine(Protocol):
-    """Runs scripts, several at once from several threads."""
-
-    def run(self, script: Script) -> str:
-        """What the script printed. Raises ScriptFailed and EngineFailed."""
-
-    def stop(self) -> None:
-        """End the scripts that are still running; they raise EngineFailed in their threads."""
-
-    def close(self) -> None:
-        """Disconnect."""
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
 class Patience:
     """Waits for scripts: with pauses that grow, up to a time limit, and not after ``end``."""
 
@@ -91,6 +75,30 @@ class Patience:
 
     def end(self) -> None:
         self._ended.set()
+
+
+class Engine(ABC):
+    """Runs scripts, several at once from several threads; ``_client`` is the library's, with a way to close it."""
+
+    _client: Any
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+        self._patience = Patience()
+
+    @abstractmethod
+    def run(self, script: Script) -> str:
+        """What the script printed. Raises ScriptFailed and EngineFailed."""
+
+    def stop(self) -> None:
+        """End the scripts that are still running; they raise EngineFailed in their threads."""
+        self._patience.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
 
 def as_text(output: bytes, limit: int) -> str:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any
 
 import urllib3
 from kubernetes import client, config
@@ -16,10 +16,10 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
 
 from waldur_dagster.clients.containers.engine import (
+    Engine,
     EngineFailed,
     EngineUnreachable,
     Limits,
-    Patience,
     Script,
     ScriptFailed,
     as_text,
@@ -35,14 +35,13 @@ HOPELESS = frozenset(
 )
 
 
-class KubernetesEngine:
+class KubernetesEngine(Engine):
     """The cluster that K8S_CONFIG_PATH leads to. A script is a config map and a job, named after ORDER_UUID."""
 
     def __init__(self, settings: Mapping[str, Any], limits: Limits):
-        self._limits = limits
+        super().__init__(limits)
         self._time: int = settings["K8S_JOB_TIMEOUT"]
         self._here: dict[str, Any] = {"namespace": settings["K8S_NAMESPACE"], "_request_timeout": TIMEOUT}
-        self._patience = Patience()
         # An offering may give all its scripts one ORDER_UUID, so their names are free one after the other.
         self._names: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         path = settings["K8S_CONFIG_PATH"]
@@ -148,18 +147,6 @@ class KubernetesEngine:
             **self._here,
         )
         return bytes(answer.data)
-
-    def stop(self) -> None:
-        self._patience.end()
-
-    def close(self) -> None:
-        self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _config_map(name: str, source: str) -> client.V1ConfigMap:
