@@ -58,7 +58,7 @@ def build_assets(deployment: Deployment) -> AssetLayer:
         *quota_reports.build(days()),
     ]
     return AssetLayer(
-        assets=[*SOURCES, *made, *reports],
+        assets=[*SOURCES, *made, quotas.POLICIES, *reports],
         checks=[*invoice_checks.build(), *usage_checks.build(), *quota_checks.build()],
         jobs=asset_jobs(deployment.zone),
         partitions={entry_of(asset): asset.partitions_def for asset in made if asset.partitions_def},

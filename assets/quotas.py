@@ -11,6 +11,16 @@ COUNTED = ("structure_customer", "structure_project", "marketplace_order", "plug
 COUNTED_OWN_WAY = ("permissions_userrole", "marketplace_offering", "quotas_quotausage")
 
 
+# Not a step of the graph: check-polices evaluates them, and so does the billing.
+POLICIES = dg.AssetSpec(
+    "policies",
+    description="Limits on cost and usage, and whether they are exceeded.",
+    deps=["invoices", source("marketplace_componentusage")],
+    group_name=GROUP,
+    kinds={"postgresql"},
+)
+
+
 def build(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
     return [
         entry_asset(

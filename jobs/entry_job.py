@@ -13,11 +13,14 @@ from waldur_dagster.work import Work
 OP: dict[str, Any] = {"required_resource_keys": {"site"}, "out": dg.Out(dg.Nothing)}
 
 
-def entry_job(name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] | None = None) -> dg.JobDefinition:
+def entry_job(
+    name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] | None = None, *, changes: str | None = None
+) -> dg.JobDefinition:
     """A job of one op for an entry of the catalog; ``do`` is its work, in one transaction.
 
     ``then`` is what follows once the messages that ``do`` put into the outbox were sent, or could not be: a second op
-    with a transaction of its own, which may look up what became of them (``outbox.deliveries``).
+    with a transaction of its own, which may look up what became of them (``outbox.deliveries``). ``changes`` is an
+    asset of which the run tells that it is new, when ``do`` has written something.
     """
 
     @dg.op(name=_op_name(name, do), description=do.__doc__, **OP)
@@ -25,6 +28,8 @@ def entry_job(name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] 
         site: RunSite = context.resources.site
         with site.step(context, name) as work:
             do(work)
+        if changes is not None and work.outcome.rows and not work.dry_run:
+            context.log_event(dg.AssetMaterialization(changes, description=f"Changed by {name}."))
         if then is None:
             site.finish(context, name)
         else:

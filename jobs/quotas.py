@@ -4,5 +4,5 @@ from jobs.entry_job import entry_job
 from waldur_dagster.policies import check_policies
 
 JOBS = {
-    "check-polices": entry_job("check-polices", check_policies),
+    "check-polices": entry_job("check-polices", check_policies, changes="policies"),
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -14,8 +15,9 @@ from assets.partitions import days, months, partition_key
 from assets.quota_checks import wrong_counters
 from tests.dagster.runs import check_only, execute, troubles
 from tests.scene import Scene
+from waldur_dagster.definitions import build_definitions
 from waldur_dagster.quotas.fields import STANDARD_FIELDS
-from waldur_dagster.schema import analytics, marketplace, quotas
+from waldur_dagster.schema import analytics, marketplace, policy, quotas
 
 DAILY, STANDARD, USAGE = "waldur-sync-daily-quotas", "update-standard-quotas", "waldur-marketplace-calculate-usage"
 NOON = "2025-03-10T12:00:00+00:00"
@@ -159,3 +161,21 @@ def test_reports_of_an_empty_site_are_empty(outbox_scene: Scene, instance: dg.Da
     ):
         result = execute(deployment, "", instance, partition=partition, assets=names, as_of=NOON)
         assert result.success, troubles(result)
+
+
+def test_policies_follow_from_invoices_and_usage_and_are_new_when_one_of_them_has_changed(
+    outbox_scene: Scene, instance: dg.DagsterInstance
+) -> None:
+    deployment, policies = outbox_scene.deployment(), dg.AssetKey("policies")
+    graph = build_definitions(deployment).resolve_asset_graph()
+    assert {key.path[-1] for key in graph.get(policies).parent_keys} == {"invoices", "marketplace_componentusage"}
+    outbox_scene.add(
+        policy.customerestimatedcostpolicy, scope_id=outbox_scene.customer(), actions="", limit_cost=-1, period=2
+    )
+
+    def run(**options: Any) -> list[dg.AssetKey | None]:
+        result = execute(deployment, "check-polices", instance, as_of=NOON, **options)
+        assert result.success, troubles(result)
+        return [e.asset_key for e in result.all_events if e.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION]
+
+    assert [run(dry_run=True), run(), run()] == [[], [policies], []]
