@@ -16,6 +16,10 @@ from tests.loopback import Routes, serving
 STDOUT, STDERR = 1, 2
 
 
+class EngineBroken(Exception):
+    """Raised by what plays a script: the engine cannot run it."""
+
+
 @dataclass
 class Ended:
     """How a script ended; ``status`` None means that it runs until it is killed."""
@@ -91,7 +95,10 @@ class DockerServer:
         with self._lock:
             at_once = len(self.containers) - len(self.removed)
             self.most_at_once = max(self.most_at_once, at_once)
-        container.ended = self.play(container)
+        try:
+            container.ended = self.play(container)
+        except EngineBroken as error:
+            return 500, {"message": str(error)}
         return 204, b""
 
     def inspect(self, id: str, **_: Any) -> tuple[int, Any]:

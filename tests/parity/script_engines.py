@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.docker_server import Container, Ended, docker_server
+from docker.utils import parse_bytes
+
+from tests.docker_server import Container, Ended, EngineBroken, docker_server
 from tests.kubernetes_server import JobEnd, environment_of, kubernetes_server
 
 CHANGES = ("create_config_map", "create_job", "delete_job", "delete_config_map")
@@ -33,44 +35,50 @@ def _docker(runs: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
     def play(container: Container) -> Ended:
         fact = by_resource[container.environment["RESOURCE_NAME"]]
-        if failure := fact.get("raises"):
+        failure = fact.get("raises")
+        if failure and failure["type"] != "ContainerError":
+            raise EngineBroken(failure["type"])
+        if failure:
             return Ended(stderr=failure["stderr"].encode(), status=failure["exit_status"])
         return Ended(fact["output"].encode())
 
     with docker_server(play) as server:
         yield {"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT": {"base_url": server.url}}
-        asked = [_as_run(container) for container in server.containers.values()]
-    wanted = [fact["run"] | {"script": fact["script"]} for fact in runs]
-    for run in wanted:
-        run["volumes"] = list(run["volumes"].values())
-    _compare("Docker", wanted, asked)
+        asked = [_as_run(container, id in server.removed) for id, container in server.containers.items()]
+    _compare("Docker", [_wanted_run(fact) for fact in runs], asked)
 
 
-def _as_run(container: Container) -> dict[str, Any]:
-    target, mode = container.bind
+def _wanted_run(fact: dict[str, Any]) -> dict[str, Any]:
+    run = {key: fact["run"][key] for key in ("image", "command", "working_dir", "environment", "remove")}
+    (bind,) = fact["run"]["volumes"].values()
+    memory = parse_bytes(fact["run"].get("mem_limit", "512m"))  # this program bounds what the site does not
+    return run | {"bind": (bind["bind"], bind["mode"]), "memory": memory, "script": fact["script"]}
+
+
+def _as_run(container: Container, removed: bool) -> dict[str, Any]:
     return {
         "image": container.image,
         "command": container.command,
-        "remove": True,
-        "stderr": True,
         "working_dir": container.working_dir,
-        "volumes": [{"bind": target, "mode": mode}],
-        "mem_limit": f"{container.host['Memory'] // 2**20}m",
         "environment": container.environment,
+        "remove": removed,
+        "bind": container.bind,
+        "memory": container.host["Memory"],
         "script": container.script,
     }
 
 
 @contextmanager
 def _kubernetes(facts: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """One job at a time is told apart by the log that follows it."""
-    jobs = [fact["create_job"] for fact in facts if "create_job" in fact]
-    states = [fact for fact in facts if "read_job_status" in fact]
-    logs = [fact["output"] for fact in facts if "read_pod_log" in fact]
-    ends = {
-        environment_of(job)["RESOURCE_NAME"]: JobEnd(log.encode(), bool(state["succeeded"]))
-        for job, state, log in zip(jobs, states, logs, strict=True)
-    }
+    """The states and the log that follow a job are its own; the last state is how it ended."""
+    ends: dict[str, JobEnd] = {}
+    for fact in facts:
+        if "create_job" in fact:
+            ends[environment_of(fact["create_job"])["RESOURCE_NAME"]] = end = JobEnd()
+        elif "read_job_status" in fact:
+            end.succeeded = bool(fact["succeeded"])
+        elif "read_pod_log" in fact:
+            end.log = fact["output"].encode()
     with kubernetes_server(lambda job, _: ends[environment_of(job)["RESOURCE_NAME"]]) as server:
         yield {"WALDUR_MARKETPLACE_SCRIPT.K8S_CONFIG_PATH": server.config}
         asked = [_plain(call, body) for call, body in server.calls]

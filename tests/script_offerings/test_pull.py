@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from tests.docker_server import Container, Ended, docker_server
+from tests.docker_server import Container, Ended, EngineBroken, docker_server
 from tests.scene import Scene
 from tests.script_offerings.scenes import (
     SCRIPT,
@@ -161,6 +161,22 @@ def test_an_image_that_cannot_be_fetched_changes_no_resource(outbox_scene: Scene
     assert all("alpine:3 cannot be fetched: pull access denied" in failure.problem for failure in outcome.failures)
     assert sorted(failure.item.split()[1] for failure in outcome.failures) == ["one", "two"]
     assert {row.state for row in outbox_scene.rows(marketplace.resource)} == {OK}
+
+
+def test_an_engine_that_refuses_one_script_runs_the_others(outbox_scene: Scene) -> None:
+    offering, plan = script_offering(outbox_scene)
+    for name in ("one", "bad", "two"):
+        script_resource(outbox_scene, offering, plan, name, state=ERRED)
+
+    def play(container: Container) -> Ended:
+        if container.environment["RESOURCE_NAME"] == "bad":
+            raise EngineBroken("no space left on device")
+        return Ended()
+
+    outcome = pull(outbox_scene, play)
+    (failure,) = outcome.failures
+    assert failure.item.startswith("resource bad") and "no space left" in failure.problem
+    assert [row.state for row in outbox_scene.rows(marketplace.resource)] == [OK, ERRED, OK]
 
 
 def test_a_missing_image_is_fetched_once(outbox_scene: Scene) -> None:
