@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from sqlalchemy import Engine, insert, text
 
 from tests.cli.conftest import ONLY_INVOICES, Terminal
 from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
+from waldur_dagster.schema import constance
 
 SECRET = "hidden-word"
 
@@ -62,6 +65,18 @@ def test_the_doctor_examines_registered_entries_only(terminal: Terminal, outbox_
         connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
     answer = terminal("doctor")
     assert answer.status == 0 and "waldur-create-invoices" not in answer.out
+
+
+def test_the_doctor_shows_settings_of_a_newer_waldur_and_where_scripts_run(
+    terminal: Terminal, outbox_scene: Scene
+) -> None:
+    terminal.configure(outbox_scene.engine)
+    for key, value in (("HOMEPORT_URL", "https://new.example.org/"), ("SCRIPT_RUN_MODE", "k8s")):
+        stored = json.dumps({"__type__": "default", "__value__": value})
+        outbox_scene.add(constance.config, key=key, value=stored)
+    answer = terminal("doctor")
+    assert "https://new.example.org/" in answer.out
+    assert "the cluster of ~/.kube/config" in answer.out
 
 
 def test_the_doctor_shows_no_secret(terminal: Terminal, outbox_scene: Scene) -> None:

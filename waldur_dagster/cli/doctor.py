@@ -8,8 +8,11 @@ from rich.table import Table
 
 from waldur_dagster.availability import NEEDS, missing_parts
 from waldur_dagster.catalog import CATALOG
+from waldur_dagster.clients.containers import engine_address
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Deployment, load_deployment
+from waldur_dagster.platform.constance import Constance
+from waldur_dagster.settings import IN_DATABASE, Settings
 from waldur_dagster.site import Site
 
 
@@ -23,13 +26,14 @@ def doctor(
         console.print(f"Database  {site.engine.url.render_as_string(hide_password=True)}: reachable")
         lacking = {name: missing_parts(site, name) for name in _registered(deployment)}
         unfillable = _unfillable(site, list(lacking))
+        settings = _settings(site)
     console.print(_entries(lacking))
     if unfillable:
         console.print(
             f"Columns of a newer Waldur that this program cannot fill: {', '.join(unfillable)}. "
             "Entries that add rows there will fail; a newer version of this program is needed."
         )
-    console.print(_surroundings(deployment))
+    console.print(_surroundings(deployment, settings))
     if any(lacking.values()):
         raise typer.Exit(1)
 
@@ -54,11 +58,15 @@ def _entries(lacking: dict[str, list[str]]) -> Table:
     return table
 
 
-def _surroundings(deployment: Deployment) -> Table:
+def _settings(site: Site) -> Settings:
+    with site.engine.connect() as connection:
+        return Settings(site.deployment.waldur, Constance(connection, site.schema).given(IN_DATABASE))
+
+
+def _surroundings(deployment: Deployment, settings: Settings) -> Table:
     """Settings that jobs rely on, and outside systems; the values of secrets are never shown."""
     mail = deployment.mail
     where = f"folder {mail.directory}" if mail.directory else f"{mail.host}:{mail.port} ({mail.security})"
-    settings = deployment.settings
     home = settings["WALDUR_CORE.HOMEPORT_URL"]
     rows = [
         ("time zone", deployment.zone.key, ""),
@@ -82,6 +90,7 @@ def _surroundings(deployment: Deployment) -> Table:
         ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
         ("FreeIPA", settings["WALDUR_FREEIPA.HOSTNAME"] if settings["WALDUR_FREEIPA.ENABLED"] else "none", ""),
         ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
+        ("script containers", engine_address(settings["WALDUR_MARKETPLACE_SCRIPT"]), ""),
         ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),
         ("reports", str(deployment.reports), ""),
     ]

@@ -43,8 +43,7 @@ class DockerEngine(Engine):
         self._missing: dict[str, str] = {}
         self._fetching = threading.Lock()
         where = dict(settings["DOCKER_CLIENT"])
-        # A password in the address is not told.
-        self._address = re.sub("//[^/]*@", "//***@", str(where.get("base_url", "unix://var/run/docker.sock")))
+        self._address = self.address(settings)
         if isinstance(where.get("tls"), Mapping):
             where["tls"] = _tls(where["tls"])
         try:
@@ -53,6 +52,11 @@ class DockerEngine(Engine):
             raise self._unreachable(error) from None
         except (TypeError, ValueError) as error:
             raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT: {error}") from None
+
+    @staticmethod
+    def address(settings: Mapping[str, Any]) -> str:
+        url = settings["DOCKER_CLIENT"].get("base_url", "unix://var/run/docker.sock")
+        return re.sub("//[^/]*@", "//***@", str(url))
 
     def _bounds(self) -> dict[str, Any]:
         """What bounds a container where the site's DOCKER_RUN_OPTIONS do not.
