@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+CERTIFICATE = Path(__file__).parent / "outbox" / "loopback.pem"
 
 
 @dataclass
@@ -68,11 +72,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def mail_server(refused: set[str] | None = None, *, largest: int = 2**25) -> Iterator[MailServer]:
-    """``largest``: bytes of a mail that the server takes."""
+def mail_server(
+    refused: set[str] | None = None, *, largest: int = 2**25, security: str = "none"
+) -> Iterator[MailServer]:
+    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it."""
     handler = MailServer(refused=refused or set())
     handler.port = free_port()
-    controller = Controller(handler, hostname="127.0.0.1", port=handler.port, data_size_limit=largest)
+    encryption: dict[str, Any] = {}
+    if security != "none":
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(CERTIFICATE)
+        demanded = {"tls_context": context, "require_starttls": True}
+        encryption = {"ssl_context": context} if security == "tls" else demanded
+    controller = Controller(handler, hostname="127.0.0.1", port=handler.port, data_size_limit=largest, **encryption)
     controller.start()
     try:
         yield handler

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, text, update
 
-from tests.mail_server import mail_server
+from tests.mail_server import CERTIFICATE, mail_server
 from tests.scene import Scene
 from waldur_dagster.outbox import delivery
 from waldur_dagster.outbox.tables import message
@@ -99,6 +99,27 @@ def test_a_server_without_encryption_gets_no_mail_where_it_is_demanded(outbox_sc
         _deliver(outbox_scene, server.options | {"security": security, "timeout": 2})
         assert server.addresses == []
     assert outbox_scene.one(message).state == "waiting"
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_server_whose_certificate_is_trusted_gets_its_mails_encrypted(
+    outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch, security: str
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
+    _mails(outbox_scene, "a@x.org")
+    with mail_server(security=security) as server:
+        assert _deliver(outbox_scene, server.options | {"security": security}).failed == []
+        assert server.addresses == ["a@x.org"]
+
+
+@pytest.mark.parametrize("security", ["starttls", "tls"])
+def test_a_server_whose_certificate_is_not_trusted_gets_no_mail(outbox_scene: Scene, security: str) -> None:
+    _mails(outbox_scene, "a@x.org")
+    with mail_server(security=security) as server:
+        _deliver(outbox_scene, server.options | {"security": security})
+        assert server.addresses == []
+    row = outbox_scene.one(message)
+    assert row.state == "waiting" and "certificate verify failed" in row.last_error
 
 
 # Pauses between attempts

@@ -158,10 +158,14 @@ class SmtpServer:
     def _connection(self) -> smtplib.SMTP:
         if self._smtp is None:
             options = self._options
-            kind = smtplib.SMTP_SSL if options.security == "tls" else smtplib.SMTP
-            smtp = kind(options.host, options.port, timeout=options.timeout)
+            trust = ssl.create_default_context()  # smtplib by itself verifies no certificate
+            address = (options.host, options.port)
+            if options.security == "tls":
+                smtp: smtplib.SMTP = smtplib.SMTP_SSL(*address, timeout=options.timeout, context=trust)
+            else:
+                smtp = smtplib.SMTP(*address, timeout=options.timeout)
             if options.security == "starttls":
-                smtp.starttls(context=ssl.create_default_context())
+                smtp.starttls(context=trust)
             if options.user:
                 smtp.login(options.user, options.password.get_secret_value() if options.password else "")
             self._smtp = smtp
