@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from threading import Barrier, Thread
@@ -17,13 +19,19 @@ from tests.scene import STEPS, Scene, bill
 from waldur_dagster.invoices import billing
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import billing as estimates
-from waldur_dagster.schema import invoices, logging, marketplace
+from waldur_dagster.schema import core, invoices, logging, marketplace, paypal, policy
 from waldur_dagster.site import AlreadyRunning
 
 APRIL = "2025-04-01T00:00:00+00:00"
 REPORTS = {"WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True}}}
+POLICY_MAIL = "marketplace_policy.notification_about_project_cost_exceeded_limit"
+# All that a billing run can be asked for.
+EVERYTHING = {
+    "WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True}, "SEND_CUSTOMER_INVOICES": True},
+    "WALDUR_PAYPAL": {"ENABLED": True},
+}
 CHILD = """
-import os, signal, sys
+import json, os, signal, sys
 from datetime import datetime
 from tests.scene import STEPS
 from waldur_dagster.deployment import parse_deployment
@@ -31,8 +39,7 @@ from waldur_dagster.invoices import billing
 from waldur_dagster.invoices.month import Month
 from waldur_dagster.site import Site
 url, now, done, inside = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "inside"
-waldur = {"WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True}}}
-site = Site(parse_deployment({"database": {"url": url}, "waldur": waldur}))
+site = Site(parse_deployment({"database": {"url": url}, "waldur": json.loads(sys.argv[5])}))
 for number, step in enumerate(STEPS):
     if number == done and not inside:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -40,6 +47,7 @@ for number, step in enumerate(STEPS):
         step(work, Month.of(now, site.deployment.zone))
         if number == done:
             os.kill(os.getpid(), signal.SIGKILL)
+os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
@@ -65,13 +73,45 @@ def _state(scene: Scene) -> dict[str, list[str]]:
         marketplace.plancomponent: ("price",),
         estimates.priceestimate: ("content_type_id", "object_id", "total"),
         logging.event: ("event_type", "message"),
-        message: ("key", "kind", "state"),
+        logging.feed: ("content_type_id", "object_id"),
+        marketplace.componentusage: ("usage", "billing_period", "recurring"),
+        paypal.invoice: ("customer_id", "year", "month", "invoice_date"),
+        paypal.invoiceitem: ("name", "price", "quantity"),
+        policy.customerestimatedcostpolicy: ("has_fired",),
     }
     with scene.engine.connect() as connection:
-        return {
+        state = {
             table.name: sorted(str(row) for row in connection.execute(select(*(table.c[name] for name in names))))
             for table, names in columns.items()
         }
+    # Keys name rows by numbers that a killed run has used up.
+    facts = [(row.kind, row.state, row.payload) for row in scene.rows(message)]
+    shown = [(kind, state, *(payload.get(name) for name in ("to", "subject"))) for kind, state, payload in facts]
+    return state | {"messages": sorted(map(str, shown))}
+
+
+def _busy_site(scene: Scene) -> None:
+    """Something to do for every part of the billing."""
+    customer, resource = _site(scene)
+    owner = scene.owner(customer, "owner@x.org")
+    for key in ("invoices.notification", POLICY_MAIL):
+        scene.add(core.notification, key=key, enabled=True)
+    hook = {"event_types": ["invoice_created", "reduction_of_credit"], "event_groups": [], "is_active": True}
+    scene.add(logging.webhook, user_id=owner, destination_url="http://x.org", content_type=1, **hook)
+    scene.add(
+        policy.customerestimatedcostpolicy,
+        scope_id=customer,
+        limit_cost=5,
+        period=2,
+        actions="notify_organization_owners",
+        has_fired=False,
+    )
+    plan = scene.one(marketplace.resource, id=resource).plan_id
+    component = scene.component(scene.one(marketplace.offering).id, "ram", "usage")
+    scene.price(plan, component, 2)
+    period = scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=plan)
+    usage = {"resource_id": resource, "component_id": component, "plan_period_id": period, "usage": 7}
+    scene.add(marketplace.componentusage, **usage, recurring=True, billing_period=date(2025, 3, 1))
 
 
 def test_a_fixed_price_is_billed_with_tax_after_the_announced_price_took_effect(outbox_scene: Scene) -> None:
@@ -158,26 +198,31 @@ def test_a_dry_run_changes_nothing_and_has_the_figures_of_the_real_one(outbox_sc
     assert done.figures["mails"] == 1
 
 
-@pytest.mark.parametrize("where", ["between", "inside"])
-@pytest.mark.parametrize("step", range(len(STEPS)))
+@pytest.mark.parametrize(
+    ("where", "step"),
+    [*(("before", step) for step in range(1, len(STEPS) + 1)), *(("inside", step) for step in range(len(STEPS)))],
+)
 def test_a_run_that_was_killed_leaves_after_the_next_one_what_an_undisturbed_run_leaves(
     outbox_scene: Scene, twin_scene: Scene, step: int, where: str
 ) -> None:
     for scene in (outbox_scene, twin_scene):
-        _site(scene)
+        _busy_site(scene)
     url = outbox_scene.engine.url.render_as_string(hide_password=False)
     child = subprocess.run(
-        [sys.executable, "-c", CHILD, url, APRIL, str(step), where],
+        [sys.executable, "-c", CHILD, url, APRIL, str(step), where, json.dumps(EVERYTHING)],
         cwd=Path(__file__).parents[2],
         env=os.environ,
         check=False,
     )
     assert child.returncode == -signal.SIGKILL
     for scene in (outbox_scene, twin_scene):
-        with scene.site(waldur=REPORTS) as site:
+        with scene.site(waldur=EVERYTHING) as site:
             bill(site, APRIL)
-    assert _state(outbox_scene) == _state(twin_scene)
-    assert len(outbox_scene.rows(message)) == 1
+    undisturbed = _state(twin_scene)
+    assert _state(outbox_scene) == undisturbed
+    assert all(undisturbed.values())
+    # The report, the invoice, the policy's word; and what the hook is told.
+    assert [row.kind for row in outbox_scene.rows(message)].count("mail") == 3
 
 
 def test_of_two_runs_at_the_same_moment_one_bills_and_the_other_says_so(outbox_scene: Scene) -> None:
