@@ -8,7 +8,7 @@ from sqlalchemy import Select, cast, exists, func, or_, select
 from assets.violations import of_month, violation_check
 from waldur_dagster.invoices.items import BILLED_TYPES, CREATING, TERMINATED
 from waldur_dagster.invoices.money import item_price, with_tax
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.invoices.month import Month, month_number
 from waldur_dagster.schema import invoices, marketplace, structure
 
 invoice, item = invoices.invoice, invoices.invoiceitem
@@ -60,7 +60,7 @@ def customers_without_invoice(month: Month) -> Select[Any]:
 
 def open_past_invoices(month: Month) -> Select[Any]:
     """Invoices of earlier months that are still open."""
-    earlier = invoice.c.year * 12 + invoice.c.month < month.number
+    earlier = month_number(invoice) < month.number
     return select(invoice.c.id, invoice.c.year, invoice.c.month).where(invoice.c.state == "pending", earlier)
 
 

@@ -87,6 +87,29 @@ def test_the_doctor_shows_no_secret(terminal: Terminal, outbox_scene: Scene) -> 
     assert SECRET not in answer.out + answer.err
 
 
+def test_the_doctor_names_columns_of_a_newer_waldur_that_cannot_be_filled(
+    terminal: Terminal, outbox_scene: Scene
+) -> None:
+    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE invoices_invoice ADD COLUMN novelty text NOT NULL"))
+        connection.execute(text("ALTER TABLE invoices_invoiceitem ADD COLUMN lifetime tstzrange NOT NULL"))
+    answer = terminal("doctor")
+    assert answer.status == 0
+    assert "invoices_invoiceitem.lifetime (tstzrange)" in answer.out and "novelty" not in answer.out
+
+
+def test_the_doctor_tells_which_outside_systems_are_configured(terminal: Terminal, outbox_scene: Scene) -> None:
+    api = '[waldur_api]\nurl = "https://waldur.example"\ntoken = "hidden-word"'
+    waldur = '[waldur]\nWALDUR_FREEIPA = { ENABLED = true, HOSTNAME = "ipa.x.org" }'
+    terminal.configure(outbox_scene.engine, f"{ONLY_INVOICES}\n{api}\n{waldur}")
+    answer = terminal("doctor")
+    shown = {name: _lines(answer.out, name)[0] for name in ("Waldur's API", "FreeIPA", "PayPal", "Celery results")}
+    assert "https://waldur.example" in shown["Waldur's API"] and "ipa.x.org" in shown["FreeIPA"]
+    assert "none" in shown["PayPal"] and "none" in shown["Celery results"]
+    assert SECRET not in answer.out
+
+
 # migrate
 
 

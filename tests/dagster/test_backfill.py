@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import dagster as dg
+import pytest
 from sqlalchemy import Table, update
 
 from tests.dagster.runs import billable, execute
@@ -71,6 +72,16 @@ def test_frozen_invoices_are_never_touched(outbox_scene: Scene, instance: dg.Dag
     _bill(outbox_scene, instance)
     own = outbox_scene.rows(invoice, customer_id=customer)
     assert [own, outbox_scene.rows(item)] == before
+
+
+@pytest.mark.parametrize(("year", "mails"), [(2025, 0), (2999, 1)], ids=["a month since then", "a month of the future"])
+def test_a_past_month_writes_mails_unless_a_month_since_then_was_billed(
+    outbox_scene: Scene, instance: dg.DagsterInstance, year: int, mails: int
+) -> None:
+    outbox_scene.invoice(outbox_scene.customer(), year, 3)
+    deployment = outbox_scene.deployment(waldur={"WALDUR_INVOICES.INVOICE_REPORTING.ENABLE": True})
+    assert execute(deployment, BILLING, instance, partition=MONTHS[0], deliver=False).success
+    assert len(outbox_scene.rows(message)) == mails
 
 
 def test_runs_of_one_entry_wait_for_each_other_in_backfills_from_the_asset_graph_too(outbox_scene: Scene) -> None:

@@ -269,11 +269,13 @@ def test_the_customers_log_tells_what_became_of_the_credit_and_that_the_invoice_
     assert told[1].context["invoice_item"] == "Credit compensation. Machine"
 
 
-def test_a_credit_that_would_grow_beyond_its_column_leaves_its_customer_open_and_the_others_are_closed(
-    outbox_scene: Scene,
+@pytest.mark.parametrize("quantities", [[-1], [-(10**7), 10**7]], ids=["the credit", "its items"])
+def test_a_credit_that_would_grow_beyond_its_columns_leaves_its_customer_open_and_the_others_are_closed(
+    outbox_scene: Scene, quantities: list[int]
 ) -> None:
     site, other = Site(outbox_scene, 40, name="Rich"), Site(outbox_scene, 40, name="Usual")
-    site.item(-(10**6))
+    for quantity in quantities:
+        site.item(10**6, quantity=quantity)
     other.item(5)
     done = site.bill()
     assert [failure.item for failure in done.failures] == ["customer Rich"]

@@ -11,7 +11,7 @@ from sqlalchemy import Table, select
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.closing import close_invoices
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.invoices.month import Month, month_number
 from waldur_dagster.invoices.new_invoices import create_invoices
 from waldur_dagster.invoices.prices import switch_prices
 from waldur_dagster.platform.price_estimates import refresh_price_estimates
@@ -70,6 +70,6 @@ def is_newest(work: Work, month: Month) -> bool:
     Invoices of the future, which somebody made ahead of time, say nothing about that.
     """
     invoice, present = invoices.invoice, Month.of(work.present, work.zone)
-    number = invoice.c.year * 12 + invoice.c.month
+    number = month_number(invoice)
     later = select(invoice.c.id).where(number > month.number, number <= present.number)
     return not work.connection.scalar(select(later.exists()))

@@ -5,7 +5,15 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Integer, cast
+
+
+def month_number(invoice: Any) -> ColumnElement[int]:
+    """The number of an invoice's month, as ``Month.number``; its columns are too small for it."""
+    return cast(invoice.c.year, Integer) * 12 + invoice.c.month
 
 
 @dataclass(frozen=True)
