@@ -79,6 +79,18 @@ def test_a_compensation_below_0_adds_to_the_cost(scene: Scene) -> None:
     assert _fired(scene) == [True, False]
 
 
+def test_a_project_that_has_moved_is_not_paid_for_by_the_credit_of_its_former_customer(scene: Scene) -> None:
+    place = Place.make(scene)
+    scene.add(invoices.customercredit, customer_id=place.customer, value=15, minimal_consumption_logic="fixed")
+    moved = scene.project(scene.customer("New"), "Moved")
+    scene.item(place.invoice, 12, resource_id=scene.resource(moved, place.offering, None), project_id=moved)
+    place.on_project("")
+    scene.add(policy.projectestimatedcostpolicy, scope_id=moved, actions="", limit_cost=10, period=2)
+    with scene.site() as site:
+        evaluate(site)
+    assert _fired(scene) == [True, True]
+
+
 def test_a_debt_adds_to_the_cost(scene: Scene) -> None:
     place = Place.make(scene, 30)
     scene.add(invoices.customercredit, customer_id=place.customer, value=-12, minimal_consumption_logic="fixed")

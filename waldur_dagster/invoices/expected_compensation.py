@@ -21,16 +21,16 @@ invoice, credit = invoices.invoice, invoices.customercredit
 
 @dataclass
 class Compensations:
-    """With VAT, by customer (with the tail of a minimal consumption) and by the project that a resource is in."""
+    """With VAT, by customer (with the tail of a minimal consumption), and by customer and project of the resource."""
 
     by_customer: dict[int, Decimal] = field(default_factory=dict)
-    by_project: dict[int, Decimal] = field(default_factory=dict)
+    by_project: dict[tuple[int, int], Decimal] = field(default_factory=dict)
 
     def of_customer(self, customer_id: int) -> Decimal:
         return self.by_customer.get(customer_id, ZERO)
 
-    def of_project(self, project_id: int) -> Decimal:
-        return self.by_project.get(project_id, ZERO)
+    def of_project(self, customer_id: int, project_id: int) -> Decimal:
+        return self.by_project.get((customer_id, project_id), ZERO)
 
 
 def open_credits() -> Select[Any]:
@@ -86,8 +86,8 @@ def expected_compensations(work: Work, customers: Collection[int]) -> Compensati
         compensations, tail = compensate(open_invoice.items, open_invoice.tax_percent, own)
         result.by_customer[own.customer_id] = sum((c.amount for c in compensations), tail)
         for compensation in compensations:
-            project_id = compensation.item.resource_project_id or 0
-            result.by_project[project_id] = result.of_project(project_id) + compensation.amount
+            key = own.customer_id, compensation.item.resource_project_id or 0
+            result.by_project[key] = result.of_project(*key) + compensation.amount
     return result
 
 

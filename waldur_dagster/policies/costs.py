@@ -71,7 +71,7 @@ def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Poli
 
 
 def _billed_within(first: date, last: date) -> ColumnElement[bool]:
-    """Whether an invoice is of a month from ``first`` to ``last``, which are in the same year or in following ones."""
+    """Whether an invoice is of a month from ``first`` to ``last``, in the same year or in the next."""
     year, month = invoice.c.year, invoice.c.month
     if first.year == last.year:
         return and_(year == last.year, month.between(first.month, last.month))
@@ -129,4 +129,4 @@ def _with_credit(
 def _compensation(kind: PolicyClass, row: Any, compensations: Compensations) -> Decimal:
     if kind is CUSTOMER_COST:
         return compensations.of_customer(row.payer)
-    return compensations.of_project(row.scope_id) if kind is PROJECT_COST else Decimal(0)
+    return compensations.of_project(row.payer, row.scope_id) if kind is PROJECT_COST else Decimal(0)
