@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,6 +45,36 @@ def test_sums_of_customers_and_projects_are_kept_once_a_day(scene: Scene) -> Non
     assert kept == {("cores", project, -2, TODAY), ("any", project, 4, TODAY)}
 
 
+def test_user_counts_that_a_change_of_roles_has_written_are_brought_up_to_date_with_the_rest(scene: Scene) -> None:
+    customer = scene.customer()
+    _log(scene, "nc_user_count", customer, 2, content_type=CUSTOMER)
+    _log(scene, "os_cpu_count", customer, 8, content_type=CUSTOMER)
+    scene.add(
+        analytics.dailyquotahistory,
+        name="nc_user_count",
+        usage=1,
+        object_id=customer,
+        content_type_id=CUSTOMER,
+        date=TODAY,
+    )
+    _take(scene)
+    assert {(row.name, row.usage) for row in scene.rows(analytics.dailyquotahistory)} == {
+        ("nc_user_count", 2),
+        ("os_cpu_count", 8),
+    }
+
+
+def test_a_day_that_was_taken_in_part_is_completed(scene: Scene) -> None:
+    first, second = (scene.project(scene.customer()) for _ in range(2))
+    _log(scene, "cores", first, 3)
+    _log(scene, "cores", second, 4)
+    scene.add(analytics.dailyquotahistory, name="cores", usage=1, object_id=second, content_type_id=PROJECT, date=TODAY)
+    with scene.site() as site, site.work(ENTRY, NOW) as work:
+        keep_daily_quotas(work, TODAY)
+        assert work.outcome.rows == {"analytics_dailyquotahistory": {"inserted": 2}}
+    assert {(row.object_id, row.usage) for row in scene.rows(analytics.dailyquotahistory)} == {(first, 3), (second, 4)}
+
+
 @pytest.mark.parametrize("day", [date(2025, 3, 9), date(2025, 3, 11)])
 def test_only_the_present_can_be_taken(scene: Scene, day: date) -> None:
     _log(scene, "cores", scene.project(scene.customer()), 1)
@@ -65,14 +95,18 @@ def test_history_is_dropped_by_the_sites_calendar(scene: Scene) -> None:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_site(scene: Scene) -> None:
-    def statements(projects: int) -> int:
+    def statements(days: int, projects: int) -> tuple[int, int]:
+        """Those of the first run on a later day, and of the second."""
         customer = scene.customer()
         for _ in range(projects):
             _log(scene, "cores", scene.project(customer), 1)
-        with scene.site() as site, site.work(ENTRY, NOW) as work:
-            work.content_types, work.schema.tables  # noqa: B018
-            with counted(work.connection) as sent:
-                keep_daily_quotas(work, TODAY)
-        return len(sent)
+        sent = []
+        for _ in range(2):
+            with scene.site() as site, site.work(ENTRY, NOW + timedelta(days)) as work:
+                work.content_types, work.schema.tables  # noqa: B018
+                with counted(work.connection) as seen:
+                    keep_daily_quotas(work, TODAY + timedelta(days))
+            sent.append(len(seen))
+        return sent[0], sent[1]
 
-    assert statements(2) == statements(20)
+    assert statements(0, 2) == statements(1, 20)

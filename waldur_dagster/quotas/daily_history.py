@@ -5,8 +5,23 @@ from __future__ import annotations
 from datetime import UTC, date, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Date, Integer, Select, Table, cast, delete, func, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Date,
+    Integer,
+    Select,
+    Table,
+    cast,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+)
+from sqlalchemy.exc import IntegrityError
 
+from waldur_dagster.platform.quota_usage import USER_COUNT
 from waldur_dagster.schema import analytics, quotas, structure
 from waldur_dagster.work import Refused, Work
 
@@ -38,11 +53,19 @@ def first_kept_day(work: Work) -> date:
 
 
 def _take(work: Work, day: date) -> None:
-    scopes = (("project", structure.project), ("customer", structure.customer))
-    values = union_all(*(_values(work, model, table) for model, table in scopes)).subquery("present")
-    # In the order of the unique index, which then grows page by page: a third less work for PostgreSQL.
-    ordered = select(*values.c, literal(day, Date).label("date")).order_by(*values.c)
-    statement = work.insert_from(history, ordered)
+    # Whoever gets or loses a role has the user counts of the day written too. All others nobody has written yet, unless
+    # the day was taken before; without looking for each of them they are written in two thirds of the time.
+    _bring_up_to_date(work, _present(work, day, log.c.name == USER_COUNT))
+    others = _present(work, day, log.c.name != USER_COUNT)
+    try:
+        with work.connection.begin_nested():
+            work.execute(work.insert_from(history, others))
+    except IntegrityError:
+        _bring_up_to_date(work, others)
+
+
+def _bring_up_to_date(work: Work, values: Select[Any]) -> None:
+    statement = work.insert_from(history, values)
     work.execute(
         statement.on_conflict_do_update(
             index_elements=[history.c.content_type_id, history.c.object_id, history.c.name, history.c.date],
@@ -50,6 +73,16 @@ def _take(work: Work, day: date) -> None:
             where=history.c.usage != statement.excluded.usage,
         )
     )
+
+
+def _present(work: Work, day: date, names: ColumnElement[bool]) -> Select[Any]:
+    """The sums of the quotas with these names, as rows of ``day``.
+
+    In the order of the unique index, which then grows page by page: a third less work for PostgreSQL.
+    """
+    scopes = (("project", structure.project), ("customer", structure.customer))
+    sums = union_all(*(_values(work, model, table).where(names) for model, table in scopes)).subquery("present")
+    return select(*sums.c, literal(day, Date).label("date")).order_by(*sums.c)
 
 
 def _values(work: Work, model: str, table: Table) -> Select[Any]:
