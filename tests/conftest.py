@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
+from tests.databases import Databases
 from tests.scene import Scene
 from waldur_dagster import schema
 from waldur_dagster.demo import server
@@ -49,33 +48,26 @@ def template(postgresql: URL) -> str:
     return "template_waldur"
 
 
-@contextmanager
-def _fresh(postgresql: URL, template: str) -> Iterator[Engine]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    engine = create_engine(
-        server.create_database(postgresql, name, template), connect_args={"options": "-c timezone=UTC"}
-    )
-    yield engine
+@pytest.fixture(scope="session")
+def databases(postgresql: URL, template: str) -> Databases:
+    return Databases(postgresql, template)
+
+
+@pytest.fixture(scope="session")
+def migrated_databases(postgresql: URL, template: str) -> Databases:
+    """Those with the program's own schema."""
+    url = server.create_database(postgresql, "template_migrated", template)
+    engine = create_engine(url)
+    migrate(engine)
     engine.dispose()
-    admin = create_engine(postgresql, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
-    admin.dispose()
+    return Databases(postgresql, "template_migrated")
 
 
 @pytest.fixture
-def database(postgresql: URL, template: str) -> Iterator[Engine]:
+def database(databases: Databases) -> Iterator[Engine]:
     """An engine on a database of this test alone."""
-    with _fresh(postgresql, template) as engine:
+    with databases.lent() as engine:
         yield engine
-
-
-@pytest.fixture
-def twin_scene(postgresql: URL, template: str) -> Iterator[Scene]:
-    """A scene on a second database, with the program's own schema, to compare with."""
-    with _fresh(postgresql, template) as engine:
-        migrate(engine)
-        yield Scene(engine)
 
 
 @pytest.fixture
@@ -85,10 +77,17 @@ def scene(database: Engine) -> Scene:
 
 
 @pytest.fixture
-def outbox_scene(database: Engine) -> Scene:
+def outbox_scene(migrated_databases: Databases) -> Iterator[Scene]:
     """A scene whose database has the program's own schema."""
-    migrate(database)
-    return Scene(database)
+    with migrated_databases.lent() as engine:
+        yield Scene(engine)
+
+
+@pytest.fixture
+def twin_scene(migrated_databases: Databases) -> Iterator[Scene]:
+    """A scene on a second database, with the program's own schema, to compare with."""
+    with migrated_databases.lent() as engine:
+        yield Scene(engine)
 
 
 @pytest.fixture(scope="session")

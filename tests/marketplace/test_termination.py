@@ -291,7 +291,7 @@ class Waldur(BaseHTTPRequestHandler):
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
     server = ApiServer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server
     server.shutdown()

@@ -30,7 +30,7 @@ def referee(shared: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def databases(referee: ModuleType, postgresql: URL) -> Iterator[Any]:
+def case_databases(referee: ModuleType, postgresql: URL) -> Iterator[Any]:
     databases = referee.CaseDatabases(postgresql)
     yield databases
     databases.close()
@@ -38,5 +38,5 @@ def databases(referee: ModuleType, postgresql: URL) -> Iterator[Any]:
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="no folder ../shared beside this checkout")
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.name.removesuffix(".json.gz"))
-def test_golden_case(path: Path, referee: ModuleType, databases: Any) -> None:
-    assert referee.judge(referee.load_case(path), databases, adapter.run) == []
+def test_golden_case(path: Path, referee: ModuleType, case_databases: Any) -> None:
+    assert referee.judge(referee.load_case(path), case_databases, adapter.run) == []

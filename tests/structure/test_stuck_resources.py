@@ -80,7 +80,7 @@ def test_the_one_who_ordered_is_called_back_without_a_body(cloud: Cloud) -> None
             """Tests are quiet."""
 
     server = HTTPServer(("127.0.0.1", 0), Listener)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     bought = cloud.bought(cloud.volume(CREATING), ResourceState.CREATING)
     cloud.order(bought, OrderType.CREATE, callback_url=f"http://127.0.0.1:{server.server_port}/done?token=x")
     run(cloud.scene)
