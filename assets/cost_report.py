@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 
 from assets.report import Report, largest_columns, new_figure, report_asset
 from waldur_dagster.invoices.money import item_price
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work

@@ -8,7 +8,7 @@ from sqlalchemy import Select, cast, exists, func, or_, select
 from assets.violations import of_month, violation_check
 from waldur_dagster.invoices.items import BILLED_TYPES, CREATING, TERMINATED
 from waldur_dagster.invoices.money import item_price, with_tax
-from waldur_dagster.invoices.month import Month, month_number
+from waldur_dagster.platform.month import Month, month_number
 from waldur_dagster.schema import invoices, marketplace, structure
 
 invoice, item = invoices.invoice, invoices.invoiceitem

@@ -9,9 +9,9 @@ from assets.entry_asset import entry_asset, of_month
 from assets.sources import BILLING_TABLES, source
 from waldur_dagster.catalog import entry
 from waldur_dagster.invoices import billing
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.monthly_report import send_monthly_report
 from waldur_dagster.invoices.totals import refresh_month_totals
+from waldur_dagster.platform.month import Month
 from waldur_dagster.resources import RunSite
 from waldur_dagster.work import Work
 

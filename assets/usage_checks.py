@@ -6,7 +6,7 @@ import dagster as dg
 from sqlalchemy import Select, literal, or_, select, union_all
 
 from assets.violations import of_month, violation_check
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import marketplace
 
 reported, total = marketplace.componentusage, marketplace.categorycomponentusage

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from sqlalchemy import func, select
 
 from assets.report import Report, report_asset, small_multiples
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.work import Work

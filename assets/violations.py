@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 from sqlalchemy import Select
 
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.resources import RunSite
 from waldur_dagster.work import Work
 

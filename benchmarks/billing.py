@@ -21,7 +21,7 @@ from benchmarks.recorder import Recorder, Stage
 from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import MONTH, Size, build, tidy
 from waldur_dagster.invoices import billing
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.site import Site
 from waldur_dagster.work import Work
 

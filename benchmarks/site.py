@@ -18,8 +18,8 @@ from waldur_dagster import schema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
 from waldur_dagster.invoices.items import BILLED_TYPES
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, quotas, structure
 from waldur_dagster.site import Site
 

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, Row, Table, insert, inspect, select
 from waldur_dagster import schema
 from waldur_dagster.deployment import Deployment, parse_deployment
 from waldur_dagster.invoices import billing
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
 from waldur_dagster.site import Site
 

@@ -11,9 +11,9 @@ import dagster as dg
 import pandas as pd
 
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.delivery import Delivered, deliver
 from waldur_dagster.outcome import Finding, Outcome
+from waldur_dagster.platform.month import Month
 from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable, Transactions
 from waldur_dagster.work import Refused, Work
 

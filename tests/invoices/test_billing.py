@@ -36,7 +36,7 @@ from datetime import datetime
 from tests.scene import STEPS
 from waldur_dagster.deployment import parse_deployment
 from waldur_dagster.invoices import billing
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.site import Site
 url, now, done, inside = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "inside"
 site = Site(parse_deployment({"database": {"url": url}, "waldur": json.loads(sys.argv[5])}))

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.scene import Scene
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.monthly_report import send_monthly_report
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import constance, invoices
 
 ENTRY = "send-monthly-invoicing-reports-about-customers"

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.term import Term
+from waldur_dagster.platform.month import Month
 
 TALLINN = ZoneInfo("Europe/Tallinn")
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.scene import Scene
 from tests.statements import counted
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.totals import refresh_month_totals
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, logging
 
 ENTRY = "update-invoices-total-cost"

@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from tests.scene import Scene
 from tests.statements import counted
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.marketplace.category_usage import ENTRY, total_usage
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import marketplace
 
 MARCH = datetime(2025, 3, 10, tzinfo=UTC)

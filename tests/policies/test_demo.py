@@ -9,8 +9,8 @@ from sqlalchemy import Engine, select
 from tests.scene import bill
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.deployment import parse_deployment
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.platform.month import Month
 from waldur_dagster.policies import check_policies
 from waldur_dagster.schema import policy
 from waldur_dagster.site import Site

@@ -18,7 +18,7 @@ from waldur_dagster.cli.demo_summary import summary
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.invoices.billing import ENTRY
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 
 app = typer.Typer(help="A Waldur site to play with, billed by Dagster.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Option(help="Where the demo lives.")]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, func, select
 
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.site import make_engine
 

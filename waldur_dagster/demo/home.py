@@ -20,8 +20,8 @@ from waldur_dagster.demo.scripts import add_script_offering
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.demo.stuck import add_stuck_disks
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.platform.month import Month
 
 DEPLOYMENT = """\
 # The demo site. A real deployment looks like deploy/waldur.example.toml.

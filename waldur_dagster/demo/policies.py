@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, select, update
 
 from waldur_dagster.demo.rows import Rows
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.notifications import NOTIFICATION
 from waldur_dagster.schema import core, marketplace, policy, structure
 

@@ -10,8 +10,8 @@ from sqlalchemy import BigInteger, Connection, Engine, Integer, cast, func, inse
 
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.marketplace.category_usage import total_usage
+from waldur_dagster.platform.month import Month
 from waldur_dagster.quotas.daily_history import keep_daily_quotas
 from waldur_dagster.quotas.fields import CUSTOM_FIELDS, STANDARD_FIELDS
 from waldur_dagster.quotas.recount import recount

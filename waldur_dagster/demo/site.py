@@ -14,7 +14,7 @@ from waldur_dagster.demo.policies import add_policies
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
 from waldur_dagster.site import Site
 

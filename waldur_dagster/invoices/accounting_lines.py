@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from waldur_dagster.invoices.money import CENT, price_of
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 
 FIRST_NUMBER = 100000
 

@@ -10,9 +10,9 @@ from sqlalchemy import Numeric, Select, cast, func, select
 
 from waldur_dagster.invoices.accounting_lines import Format, Line, format_of
 from waldur_dagster.invoices.money import item_price, with_tax
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox import AttachmentWriter, put
 from waldur_dagster.platform.mail import plain_mail
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 

@@ -11,10 +11,10 @@ from sqlalchemy import Table, select
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.closing import close_invoices
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
-from waldur_dagster.invoices.month import Month, month_number
 from waldur_dagster.invoices.new_invoices import create_invoices
+from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.prices import switch_prices
-from waldur_dagster.platform.price_estimates import refresh_price_estimates
+from waldur_dagster.platform.month import Month, month_number
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work

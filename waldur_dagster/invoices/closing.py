@@ -10,12 +10,12 @@ from sqlalchemy import Date, Integer, Select, Table, Text, and_, case, cast, exi
 
 from waldur_dagster.invoices.credit_rows import load_credits, stream_invoices
 from waldur_dagster.invoices.credits import settle
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.paypal import copy_to_paypal
 from waldur_dagster.invoices.settlement_rows import SettlementWriter
 from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Select, and_, exists, select
 
 from waldur_dagster.invoices.credits import CustomerCredit, Item, OpenInvoice, ProjectCredit
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 

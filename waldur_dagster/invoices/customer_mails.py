@@ -16,9 +16,9 @@ from sqlalchemy import Select, exists, select
 
 from waldur_dagster.invoices.accounting_lines import invoice_number
 from waldur_dagster.invoices.money import price_of
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox import Attachment, put
 from waldur_dagster.platform.mail import Letter, notification_mails
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.roles import OWNER, recipients
 from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import invoices, structure

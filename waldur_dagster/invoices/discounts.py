@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices.money import HUNDREDTH
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, promotions, structure
 from waldur_dagster.work import Work

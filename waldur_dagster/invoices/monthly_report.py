@@ -9,9 +9,9 @@ from sqlalchemy import Numeric, cast, func, select
 
 from waldur_dagster.invoices.contracts import FIXED_PRICE, contract_attributes, contract_end
 from waldur_dagster.invoices.money import item_price, with_tax
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.outbox import Attachment, put
 from waldur_dagster.platform.mail import plain_mail
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work

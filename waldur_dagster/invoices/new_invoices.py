@@ -31,10 +31,10 @@ from waldur_dagster.invoices.items import (
     add_limit_items,
     fits,
 )
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.recurring_usage import repeat_usage
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work

@@ -7,8 +7,8 @@ from sqlalchemy import Table, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices.items import TERMINATED
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.usage_items import add_usage_items
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.work import Work

@@ -6,11 +6,11 @@ from sqlalchemy import FromClause, Table, and_, func, literal, or_, select, upda
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices.items import fits
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.new_invoices import create_invoices_of
+from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.invoices.usage_items import add_usage_items, billed_amount, is_billed_by_usage, warn_of_too_large
-from waldur_dagster.platform.price_estimates import refresh_price_estimates
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work

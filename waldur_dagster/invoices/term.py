@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 
 
 @dataclass(frozen=True)

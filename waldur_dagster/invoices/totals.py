@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Numeric, Select, cast, func, or_, select, update
 
 from waldur_dagster.invoices.money import item_price, with_tax
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices
 from waldur_dagster.work import Work
 

@@ -19,8 +19,8 @@ from waldur_dagster.invoices.items import (
     serviceprovider,
     tenant_amount,
 )
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.platform.expressions import text_from
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Date, FromClause, Select, and_, func, literal, select, update
 
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.invoices.reported_usage import bill_reported_usage
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import marketplace

@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.work import Work

@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Select, exists, or_, select
 
-from waldur_dagster.invoices.month import Month
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.mail import Letter, notification_mails
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.roles import OWNER, holders, is_mailable
 from waldur_dagster.schema import core, invoices, marketplace, structure
 from waldur_dagster.work import Work

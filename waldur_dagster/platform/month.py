@@ -1,4 +1,4 @@
-"""The month that is billed, in the site's time zone (spec invoices 1.3)."""
+"""Calendar months in the site's time zone (spec invoices 1.3)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Double, Select, cast, func, literal, select, union_all, update
 
 from waldur_dagster.invoices.money import item_price
-from waldur_dagster.invoices.month import Month
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import billing, invoices, structure
 from waldur_dagster.work import Work
