@@ -76,6 +76,15 @@ def test_a_job_whose_image_cannot_be_fetched_changes_nothing(outbox_scene: Scene
     assert (resource_named(outbox_scene).state, server.jobs, server.config_maps) == (ERRED, {}, {})
 
 
+def test_a_job_that_the_cluster_never_starts_changes_nothing(outbox_scene: Scene) -> None:
+    job(outbox_scene, state=ERRED)
+    with kubernetes_server(lambda *_: JobEnd(succeeded=False, phase="Pending")) as server:
+        outcome = pull(outbox_scene, server)
+    (failure,) = outcome.failures
+    assert "did not start the script's pod within 1800 seconds" in failure.problem
+    assert (resource_named(outbox_scene).state, server.jobs) == (ERRED, {})
+
+
 def test_a_refusal_of_the_cluster_is_told_without_the_secrets_that_it_quotes(outbox_scene: Scene) -> None:
     job(outbox_scene)
     with kubernetes_server(lambda *_: JobEnd()) as server:

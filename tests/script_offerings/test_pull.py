@@ -139,6 +139,8 @@ def test_containers_are_removed_and_only_some_run_at_once(outbox_scene: Scene) -
         ({"DOCKER_CLIENT": {"base_url": "http://me:geheim@127.0.0.1:9"}}, "engine at http://***@127.0.0.1:9 does not"),
         ({"DOCKER_SCRIPT_DIR": "/nowhere"}, "DOCKER_SCRIPT_DIR: /nowhere is no folder"),
         ({"SCRIPT_RUN_MODE": "vm"}, "write docker or k8s"),
+        ({"DOCKER_CLIENT": "geheim"}, "DOCKER_CLIENT: Input should be a valid dictionary"),
+        ({"K8S_JOB_TIMEOUT": "long"}, "K8S_JOB_TIMEOUT: Input should be a valid integer"),
         ({"SCRIPT_RUN_MODE": "k8s", "K8S_CONFIG_PATH": "/nowhere/config"}, "K8S_CONFIG_PATH /nowhere/config"),
     ],
 )
@@ -149,7 +151,7 @@ def test_an_engine_that_cannot_be_reached_changes_no_resource(
     job(outbox_scene, "two")
     outcome = pull_from(outbox_scene, settings)
     (failure,) = outcome.failures
-    assert failure.item == "2 resources" and reason in failure.problem
+    assert failure.item == "2 resources" and reason in failure.problem and "geheim" not in failure.problem
     assert [row.state for row in outbox_scene.rows(marketplace.resource)] == [ERRED, OK]
 
 

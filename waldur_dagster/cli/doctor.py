@@ -8,7 +8,7 @@ from rich.table import Table
 
 from waldur_dagster.availability import NEEDS, missing_parts
 from waldur_dagster.catalog import CATALOG
-from waldur_dagster.clients.containers import engine_address
+from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Deployment, load_deployment
 from waldur_dagster.platform.constance import Constance
@@ -63,6 +63,13 @@ def _settings(site: Site) -> Settings:
         return Settings(site.deployment.waldur, Constance(connection, site.schema).given(IN_DATABASE))
 
 
+def _script_engine(settings: Settings) -> str:
+    try:
+        return engine_address(ScriptSettings.read(settings[NAME]))
+    except EngineFailed as problem:
+        return str(problem)
+
+
 def _surroundings(deployment: Deployment, settings: Settings) -> Table:
     """Settings that jobs rely on, and outside systems; the values of secrets are never shown."""
     mail = deployment.mail
@@ -90,7 +97,7 @@ def _surroundings(deployment: Deployment, settings: Settings) -> Table:
         ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
         ("FreeIPA", settings["WALDUR_FREEIPA.HOSTNAME"] if settings["WALDUR_FREEIPA.ENABLED"] else "none", ""),
         ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
-        ("script containers", engine_address(settings["WALDUR_MARKETPLACE_SCRIPT"]), ""),
+        ("script containers", _script_engine(settings), ""),
         ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),
         ("reports", str(deployment.reports), ""),
     ]

@@ -8,18 +8,18 @@ from threading import Event
 from typing import Any
 
 from waldur_dagster.clients.containers import (
+    NAME,
     Engine,
     EngineFailed,
     EngineUnreachable,
     Limits,
+    ScriptSettings,
     open_engine,
 )
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.script_offerings.pull_scripts import Pull, due_resources, read_pull
 from waldur_dagster.script_offerings.settlement import settle
 from waldur_dagster.site import Transactions
-
-SETTINGS = "WALDUR_MARKETPLACE_SCRIPT"
 
 
 def pull_script_resources(transaction: Transactions) -> None:
@@ -33,11 +33,12 @@ def pull_script_resources(transaction: Transactions) -> None:
         if work.dry_run:
             work.outcome.figures["scripts that would be run"] = len(due)
             return
-        settings, bounds = work.settings[SETTINGS], work.deployment.script_containers
+        configured, bounds = work.settings[NAME], work.deployment.script_containers
     if not due:
         return
     limits = Limits(bounds.time_limit, bounds.output_limit, bounds.memory, bounds.cpus)
     try:
+        settings = ScriptSettings.read(configured)
         engine = open_engine(settings, limits)
     except EngineFailed as problem:
         with transaction() as work:
@@ -45,7 +46,7 @@ def pull_script_resources(transaction: Transactions) -> None:
         return
     gone = Event()
     with engine:
-        pulls = _read(transaction, due, settings["DOCKER_IMAGES"], gone)
+        pulls = _read(transaction, due, settings.DOCKER_IMAGES, gone)
         for pull, result in _run(engine, pulls, bounds.parallel):
             if isinstance(result, EngineUnreachable):
                 gone.set()

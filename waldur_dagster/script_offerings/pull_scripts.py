@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, and_, select
 
-from waldur_dagster.clients.containers import Script
+from waldur_dagster.clients.containers import NAME, Image, Script
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.work import Work
@@ -87,15 +88,13 @@ def _script(facts: Any, images: Mapping[str, Any]) -> Script:
     language = options.get("language")
     if not isinstance(language, str) or language not in images:
         known = ", ".join(sorted(images))
-        raise Misconfigured(f"{where} has no language of WALDUR_MARKETPLACE_SCRIPT.DOCKER_IMAGES ({known})")
+        raise Misconfigured(f"{where} has no language of {NAME}.DOCKER_IMAGES ({known})")
     try:
-        image, command = images[language]["image"], images[language]["command"]
-    except (KeyError, TypeError):
-        raise Misconfigured(
-            f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_IMAGES.{language} must have an image and a command"
-        ) from None
+        chosen = Image.model_validate(images[language])
+    except ValidationError:
+        raise Misconfigured(f"{NAME}.DOCKER_IMAGES.{language} must have an image and a command") from None
     environment = _environment(facts) | _own_environment(options, where)
-    return Script(facts.uuid.hex, image, command, options["pull"], environment)
+    return Script(facts.uuid.hex, chosen.image, chosen.command, options["pull"], environment)
 
 
 def _environment(facts: Any) -> dict[str, str]:

@@ -26,6 +26,7 @@ from waldur_dagster.clients.containers.engine import (
     ScriptFailed,
     as_text,
 )
+from waldur_dagster.clients.containers.settings import NAME, ScriptSettings
 
 TIMEOUT = 60  # seconds for one answer of the engine; fetching an image may take longer, but says so as it goes
 
@@ -33,16 +34,16 @@ TIMEOUT = 60  # seconds for one answer of the engine; fetching an image may take
 class DockerEngine(Engine):
     """The engine at DOCKER_CLIENT. A script is bound into its container from a file in DOCKER_SCRIPT_DIR."""
 
-    def __init__(self, settings: Mapping[str, Any], limits: Limits):
+    def __init__(self, settings: ScriptSettings, limits: Limits):
         super().__init__(limits)
-        self._folder: str | None = settings["DOCKER_SCRIPT_DIR"] or None
+        self._folder: str | None = settings.DOCKER_SCRIPT_DIR or None
         if self._folder and not Path(self._folder).is_dir():
-            raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_SCRIPT_DIR: {self._folder} is no folder here")
-        self._removes: bool = settings["DOCKER_REMOVE_CONTAINER"]
-        self._options = self._bounds() | settings["DOCKER_RUN_OPTIONS"]
+            raise EngineFailed(f"{NAME}.DOCKER_SCRIPT_DIR: {self._folder} is no folder here")
+        self._removes: bool = settings.DOCKER_REMOVE_CONTAINER
+        self._options = self._bounds() | settings.DOCKER_RUN_OPTIONS
         self._missing: dict[str, str] = {}
         self._fetching = threading.Lock()
-        where = dict(settings["DOCKER_CLIENT"])
+        where = dict(settings.DOCKER_CLIENT)
         self._address = self.address(settings)
         if isinstance(where.get("tls"), Mapping):
             where["tls"] = _tls(where["tls"])
@@ -51,12 +52,12 @@ class DockerEngine(Engine):
         except (DockerException, requests.RequestException) as error:
             raise self._unreachable(error) from None
         except (TypeError, ValueError) as error:
-            raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT: {error}") from None
+            raise EngineFailed(f"{NAME}.DOCKER_CLIENT: {error}") from None
 
     @staticmethod
-    def address(settings: Mapping[str, Any]) -> str:
-        url = settings["DOCKER_CLIENT"].get("base_url", "unix://var/run/docker.sock")
-        return re.sub("//[^/]*@", "//***@", str(url))
+    def address(settings: ScriptSettings) -> str:
+        url = settings.DOCKER_CLIENT.get("base_url", "unix://var/run/docker.sock")
+        return _without_password(str(url))
 
     def _bounds(self) -> dict[str, Any]:
         """What bounds a container where the site's DOCKER_RUN_OPTIONS do not.
@@ -131,7 +132,7 @@ class DockerEngine(Engine):
                 self._fetch(script.image)
                 return self._client.containers.create(script.image, **options)
         except (TypeError, ValueError) as error:
-            raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_RUN_OPTIONS: {error}") from None
+            raise EngineFailed(f"{NAME}.DOCKER_RUN_OPTIONS: {error}") from None
 
     def _fetch(self, image: str) -> None:
         """Fetch an image, once for all scripts that want it."""
@@ -165,11 +166,14 @@ def _tls(files: Mapping[str, Any]) -> TLSConfig:
     try:
         return TLSConfig(**files)
     except (TLSParameterError, TypeError) as error:
-        raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT.tls: {error}") from None
+        raise EngineFailed(f"{NAME}.DOCKER_CLIENT.tls: {error}") from None
 
 
 def _reason(error: Exception) -> str:
-    """The engine's own words; they are about images, options and sockets."""
-    if isinstance(error, APIError):
-        return str(error.explanation or error)
-    return str(error) or type(error).__name__
+    """The engine's own words; they are about images, options and addresses."""
+    said = error.explanation if isinstance(error, APIError) else None
+    return _without_password(str(said or error)) or type(error).__name__
+
+
+def _without_password(text: str) -> str:
+    return re.sub(r"//[^/@\s]*@", "//***@", text)

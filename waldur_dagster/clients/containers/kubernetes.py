@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -24,6 +24,7 @@ from waldur_dagster.clients.containers.engine import (
     ScriptFailed,
     as_text,
 )
+from waldur_dagster.clients.containers.settings import NAME, ScriptSettings
 
 TIMEOUT = 20  # seconds for one answer of the cluster
 RETRIES = urllib3.Retry(3, backoff_factor=0.2)
@@ -38,25 +39,28 @@ HOPELESS = frozenset(
 class KubernetesEngine(Engine):
     """The cluster that K8S_CONFIG_PATH leads to. A script is a config map and a job, named after ORDER_UUID."""
 
-    def __init__(self, settings: Mapping[str, Any], limits: Limits):
+    def __init__(self, settings: ScriptSettings, limits: Limits):
         super().__init__(limits)
-        self._time: int = settings["K8S_JOB_TIMEOUT"]
-        self._here: dict[str, Any] = {"namespace": settings["K8S_NAMESPACE"], "_request_timeout": TIMEOUT}
+        self._time: int = settings.K8S_JOB_TIMEOUT
+        self._here: dict[str, Any] = {"namespace": settings.K8S_NAMESPACE, "_request_timeout": TIMEOUT}
         # An offering may give all its scripts one ORDER_UUID, so their names are free one after the other.
         self._names: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        path = settings["K8S_CONFIG_PATH"]
+        self._begun: set[str] = set()
+        path = settings.K8S_CONFIG_PATH
         try:
             self._client = config.new_client_from_config(path, persist_config=False)
         except (ConfigException, OSError) as error:
-            raise EngineFailed(f"WALDUR_MARKETPLACE_SCRIPT.K8S_CONFIG_PATH {path}: {error}") from None
+            raise EngineFailed(f"{NAME}.K8S_CONFIG_PATH {path}: {error}") from None
+        except Exception as error:  # whatever reads YAML or runs a plugin; its words may quote a token
+            raise EngineFailed(f"{NAME}.K8S_CONFIG_PATH {path} cannot be read: {type(error).__name__}") from None
         self._client.configuration.retries = RETRIES
         self._core, self._batch = client.CoreV1Api(self._client), client.BatchV1Api(self._client)
         with self._failures():
             client.VersionApi(self._client).get_code(_request_timeout=TIMEOUT)
 
     @staticmethod
-    def address(settings: Mapping[str, Any]) -> str:
-        return f"the cluster of {settings['K8S_CONFIG_PATH']}, namespace {settings['K8S_NAMESPACE']}"
+    def address(settings: ScriptSettings) -> str:
+        return f"the cluster of {settings.K8S_CONFIG_PATH}, namespace {settings.K8S_NAMESPACE}"
 
     def run(self, script: Script) -> str:
         environment = {"ORDER_UUID": f"{script.key}-{secrets.token_hex(4)}"} | dict(script.environment)
@@ -64,9 +68,11 @@ class KubernetesEngine(Engine):
         with self._names[key], self._failures(), self._job(script, key) as job:
             succeeded = self._patience.until(lambda: self._ended(job), self._time + GRACE)
             output = as_text(self._output(job), self._limits.output)
-            if not succeeded:
-                raise ScriptFailed(output or f"the script had not ended after {self._time} seconds")
-            return output
+            if succeeded:
+                return output
+            if not output and job not in self._begun:
+                raise EngineFailed(f"the Kubernetes cluster did not start the script's pod within {self._time} seconds")
+            raise ScriptFailed(output or f"the script had not ended after {self._time} seconds")
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -130,6 +136,8 @@ class KubernetesEngine(Engine):
         if status.failed or any(condition.type == "Failed" for condition in status.conditions or ()):
             return False
         for pod in self._pods(job):
+            if pod.status and pod.status.phase not in (None, "Pending"):
+                self._begun.add(job)
             for container in (pod.status and pod.status.container_statuses) or ():
                 waiting = container.state and container.state.waiting
                 if waiting and waiting.reason in HOPELESS:

@@ -1,0 +1,61 @@
+"""Waldur's settings of script containers (spec marketplace 0.9)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from waldur_dagster.clients.containers.engine import EngineFailed
+
+NAME = "WALDUR_MARKETPLACE_SCRIPT"
+
+
+def _from_json(value: Any) -> Any:
+    """What the database keeps as text is JSON."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value)
+        except ValueError:
+            pass  # the type of the value tells what is wrong
+    return value
+
+
+Options = Annotated[dict[str, Any], BeforeValidator(_from_json)]
+
+
+class Image(BaseModel):
+    """One language of DOCKER_IMAGES."""
+
+    image: str
+    command: str
+
+
+class ScriptSettings(BaseModel):
+    """The settings under Waldur's own names; ``K8S_JOB_TIMEOUT`` is in seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    SCRIPT_RUN_MODE: str
+    DOCKER_CLIENT: Options
+    DOCKER_RUN_OPTIONS: Options
+    DOCKER_SCRIPT_DIR: str | None
+    DOCKER_REMOVE_CONTAINER: bool
+    DOCKER_IMAGES: Options
+    K8S_NAMESPACE: str
+    K8S_CONFIG_PATH: str
+    K8S_JOB_TIMEOUT: Annotated[int, Field(gt=0)]
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Self:
+        """Raises EngineFailed that names what is wrong, without the values."""
+        try:
+            return cls.model_validate(settings)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, (NAME, *problem['loc'])))}: {problem['msg']}"
+                for problem in error.errors(include_input=False, include_url=False)
+            )
+            raise EngineFailed(wrong) from None
