@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import Insert
 
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
-from waldur_dagster.platform.constance import Constance
+from waldur_dagster.platform.constance import Constance, settings_in_force
 from waldur_dagster.platform.content_types import ContentTypes
 from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.settings import IN_DATABASE, Settings
+from waldur_dagster.settings import Settings
 
 _KINDS = ((AnyInsert, "inserted"), (Update, "updated"), (Delete, "deleted"))
 
@@ -65,7 +65,7 @@ class Work:
     @cached_property
     def settings(self) -> Settings:
         """Those of Waldur's configuration; newer versions keep some of them in the database."""
-        return Settings(self.deployment.waldur, self.constance.given(IN_DATABASE))
+        return settings_in_force(self.deployment, self.constance)
 
     @cached_property
     def constance(self) -> Constance:

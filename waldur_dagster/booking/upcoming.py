@@ -13,6 +13,7 @@ from waldur_dagster.booking.schedules import BOOKING, UnreadableSchedule, slot_s
 from waldur_dagster.marketplace.states import OrderType, ResourceState
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.mail import Letter, notification_mails
+from waldur_dagster.platform.roles import wants_mail
 from waldur_dagster.schema import core, marketplace
 from waldur_dagster.work import Work
 
@@ -46,7 +47,7 @@ def _letters(work: Work) -> Iterator[Letter]:
             first_order.c.created_by_id.label("user_id"),
             user.c.uuid.label("user_uuid"),
             user.c.email,
-            user.c.notifications_enabled,
+            wants_mail(user).label("wants_mail"),
         )
         .join(offering, offering.c.id == resource.c.offering_id)
         .outerjoin(first_order, first_order.c.resource_id == resource.c.id)
@@ -66,7 +67,7 @@ def _letters(work: Work) -> Iterator[Letter]:
             continue
         if row.user_id is None:
             work.outcome.warn(label, "has no create order, so nobody is reminded of it")
-        elif row.email and row.notifications_enabled:
+        elif row.wants_mail:
             bookings[row.user_uuid.hex, row.email].append(row.name)
     for (user_uuid, email), names in bookings.items():
         yield Letter(f"upcoming bookings {user_uuid} {tomorrow}", email, {"resources": names})

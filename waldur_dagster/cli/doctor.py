@@ -11,8 +11,8 @@ from waldur_dagster.catalog import CATALOG
 from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Deployment, load_deployment
-from waldur_dagster.platform.constance import Constance
-from waldur_dagster.settings import IN_DATABASE, Settings
+from waldur_dagster.platform.constance import Constance, settings_in_force
+from waldur_dagster.settings import Settings
 from waldur_dagster.site import Site
 
 
@@ -60,7 +60,7 @@ def _entries(lacking: dict[str, list[str]]) -> Table:
 
 def _settings(site: Site) -> Settings:
     with site.engine.connect() as connection:
-        return Settings(site.deployment.waldur, Constance(connection, site.schema).given(IN_DATABASE))
+        return settings_in_force(site.deployment, Constance(connection, site.schema))
 
 
 def _script_engine(settings: Settings) -> str:

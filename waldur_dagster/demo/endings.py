@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, select, text
 
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.marketplace.robot_accounts import DELETED
-from waldur_dagster.schema import core, django, marketplace, permissions, structure
+from waldur_dagster.schema import marketplace, permissions, structure
 
 SEED = 20250402
 GRANTED = ("RESOURCE.TERMINATE", "ORDER.APPROVE", "ORDER.APPROVE_PRIVATE")
@@ -32,10 +32,10 @@ def add_endings(engine: Engine, now: datetime) -> None:
         for permission in GRANTED:
             rows.add(permissions.rolepermission, role_id=owner.role_id, permission=permission)
         for key in ("marketplace.notify_provider_about_pending_order", "booking.notification"):
-            if connection.scalar(select(core.notification.c.id).where(core.notification.c.key == key)) is None:
-                rows.add(core.notification, key=key, enabled=True)
+            rows.notification(key)
 
-        _add_content_types(rows, connection)
+        for app_label, model in CONTENT_TYPES:
+            rows.content_type(app_label, model)
 
         def offering(kind: str, **values: Any) -> int:
             named = {"name": kind.partition(".")[2], "type": kind, "state": 2, "shared": True, "billable": True}
@@ -96,11 +96,3 @@ def _add_deleted_robot_account(rows: Rows, connection: Connection, project: int,
     connection.execute(
         text(f"UPDATE {marketplace.robotaccount.name} SET state = {DELETED} WHERE id = :id"), {"id": account}
     )
-
-
-def _add_content_types(rows: Rows, connection: Connection) -> None:
-    found = select(django.content_type.c.app_label, django.content_type.c.model)
-    known = {tuple(row) for row in connection.execute(found)}
-    for app_label, model in CONTENT_TYPES:
-        if (app_label, model) not in known:
-            rows.add(django.content_type, app_label=app_label, model=model)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 
 from waldur_dagster.demo.rows import Rows
-from waldur_dagster.schema import core, django, notifications, permissions, structure, users, valimo
+from waldur_dagster.schema import core, notifications, permissions, structure, users, valimo
 
 SEED = 20250405
 NOTIFICATIONS = ("invitation_created", "invitation_expired", "invitation_approved")
@@ -33,15 +33,12 @@ def add_people(engine: Engine, now: datetime) -> None:
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=30))  # noqa: S311  the same every time
         for name in NOTIFICATIONS:
-            rows.add(core.notification, key=f"users.{name}", enabled=True)
+            rows.notification(f"users.{name}")
         project = connection.execute(select(structure.project).order_by(structure.project.c.id).limit(1)).one()
         connection.execute(
             structure.project.update()
             .where(structure.project.c.id == project.id)
             .values(start_date=(now - timedelta(days=1)).date())
-        )
-        content_type = connection.scalar(
-            select(django.content_type.c.id).where(django.content_type.c.model == "project")
         )
         role = connection.scalar(select(permissions.role.c.id).where(permissions.role.c.name == "PROJECT.MANAGER"))
         author = connection.scalar(
@@ -49,7 +46,7 @@ def add_people(engine: Engine, now: datetime) -> None:
         )
         scope: dict[str, Any] = {
             "customer_id": project.customer_id,
-            "content_type_id": content_type,
+            "content_type_id": rows.content_type("structure", "project"),
             "object_id": project.id,
             "role_id": role,
             "created_by_id": author,

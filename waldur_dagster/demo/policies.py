@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Table, select, update
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.notifications import NOTIFICATION
-from waldur_dagster.schema import core, marketplace, policy, structure
+from waldur_dagster.schema import marketplace, policy, structure
 
 LOW, HIGH = 1, 10_000_000
 THIS_MONTH = 2
@@ -18,7 +18,7 @@ THIS_MONTH = 2
 
 def add_policies(rows: Rows, connection: Connection, customers: list[int], month: Month) -> None:
     """Every policy is on the month's cost of an organization that has projects, or of its first project."""
-    rows.add(core.notification, key=NOTIFICATION, enabled=True)
+    rows.notification(NOTIFICATION)
     last_month: dict[str, Any] = {"has_fired": True, "fired_datetime": month.start - timedelta(days=9)}
     project = structure.project
     found = connection.execute(select(project.c.id, project.c.customer_id).order_by(project.c.id.desc()))

@@ -38,7 +38,7 @@ def add_quotas(engine: Engine, deployment: Deployment, now: datetime) -> None:
     with engine.begin() as connection:
         rows = Rows(connection, random, now - timedelta(days=400))
         for app_label, model in CONTENT_TYPES:
-            rows.add(django.content_type, app_label=app_label, model=model)
+            rows.content_type(app_label, model)
         _clouds(rows, random, connection)
         _category_components(rows, connection)
     with Site(deployment) as site, site.work("demo", now) as work:

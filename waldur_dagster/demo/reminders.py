@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Engine, select, update
 
 from waldur_dagster.demo.rows import Rows
-from waldur_dagster.schema import core, marketplace, marketplace_script, permissions, structure
+from waldur_dagster.schema import marketplace, marketplace_script, permissions, structure
 from waldur_dagster.script_offerings.dry_runs import DONE
 
 SEED = 20250406
@@ -27,7 +27,7 @@ def add_reminders(engine: Engine, now: datetime, zone: ZoneInfo) -> None:
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=3))  # noqa: S311  the same every time
         for name in NOTIFICATIONS:
-            rows.add(core.notification, key=f"marketplace.{name}", enabled=True)
+            rows.notification(f"marketplace.{name}")
         rows.add(marketplace_script.dryrun, state=DONE, order_attributes={})
         ending = connection.scalars(
             select(project.c.id).where(project.c.end_date.is_(None)).order_by(project.c.id.desc()).limit(1)

@@ -8,7 +8,9 @@ from datetime import date, datetime
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert
+from sqlalchemy import Connection, Table, insert, select
+
+from waldur_dagster.schema import core, django
 
 _EMPTY: dict[type, Any] = {int: 0, str: "", bool: False, float: 0.0, dict: {}}
 
@@ -25,6 +27,19 @@ class Rows:
         """Insert a row and return its id; NOT NULL columns that are not given get an empty value."""
         row = self.filled(table, values)
         return int(self._connection.execute(insert(table).values(row).returning(table.c.id)).scalar_one())
+
+    def content_type(self, app_label: str, model: str) -> int:
+        """The id of a content type, which is made when it is missing."""
+        table = django.content_type
+        known = select(table.c.id).where(table.c.app_label == app_label, table.c.model == model)
+        found = self._connection.scalar(known)
+        return self.add(table, app_label=app_label, model=model) if found is None else int(found)
+
+    def notification(self, key: str) -> None:
+        """Switch a notification on, which is made when it is missing."""
+        table = core.notification
+        if self._connection.scalar(select(table.c.id).where(table.c.key == key)) is None:
+            self.add(table, key=key, enabled=True)
 
     def filled(self, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
         demanded = (c for c in table.c if not c.nullable and c.identity is None and c.name not in values)

@@ -15,7 +15,7 @@ from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
 from waldur_dagster.platform.month import Month
-from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
+from waldur_dagster.schema import core, invoices, marketplace, permissions, promotions, structure
 from waldur_dagster.site import Site
 
 SEED = 20241001
@@ -118,9 +118,9 @@ def build_site(engine: Engine, deployment: Deployment, month: Month) -> None:
 
 def _platform(rows: Rows) -> None:
     for app_label, model in CONTENT_TYPES:
-        rows.add(django.content_type, app_label=app_label, model=model)
+        rows.content_type(app_label, model)
     for key in NOTIFICATIONS:
-        rows.add(core.notification, key=key, enabled=True)
+        rows.notification(key)
     rows.add(permissions.role, name="CUSTOMER.OWNER", is_system_role=True, is_active=True, content_type_id=1)
 
 

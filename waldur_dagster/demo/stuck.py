@@ -12,7 +12,7 @@ from sqlalchemy import Engine, select
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.platform.plugin_resources import CREATING, CREATION_SCHEDULED, PLUGIN_RESOURCES, UPDATING
-from waldur_dagster.schema import core, django, marketplace, openstack
+from waldur_dagster.schema import core, marketplace, openstack
 
 SEED = 20250404
 ENDED_TASK = "5f3c9f8e-demo-resize"
@@ -28,11 +28,9 @@ def add_stuck_disks(engine: Engine, now: datetime, result_store: SecretStr) -> N
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=1))  # noqa: S311  the same every time
         tenant = connection.execute(select(openstack.tenant).order_by(openstack.tenant.c.id).limit(1)).one()
-        known = {(row.app_label, row.model): row.id for row in connection.execute(select(django.content_type))}
         plugins = [(plugin.app_label, plugin.model) for plugin in PLUGIN_RESOURCES]
         for app_label, model in (*plugins, ("marketplace", "order"), ("marketplace", "resource")):
-            if (app_label, model) not in known:
-                known[app_label, model] = rows.add(django.content_type, app_label=app_label, model=model)
+            rows.content_type(app_label, model)
         place = {"tenant_id": tenant.id, "project_id": tenant.project_id}
         at = place | {"service_settings_id": tenant.service_settings_id, "action_details": "{}", "size": 40960}
         ordered = rows.add(openstack.volume, name="archive", state=CREATING, **at)
@@ -45,7 +43,7 @@ def add_stuck_disks(engine: Engine, now: datetime, result_store: SecretStr) -> N
             marketplace.resource,
             name="archive",
             state=ResourceState.CREATING,
-            content_type_id=known["openstack", "volume"],
+            content_type_id=rows.content_type("openstack", "volume"),
             object_id=ordered,
             **bought,
         )

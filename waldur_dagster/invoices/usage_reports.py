@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Date, FromClause, Select, and_, func, literal, select, update
+from sqlalchemy import Date, FromClause, Select, and_, exists, func, literal, select, update
 
 from waldur_dagster.invoices.reported_usage import bill_reported_usage
 from waldur_dagster.platform.month import Month
@@ -45,18 +46,17 @@ def report_usage(work: Work, source: Select[Any]) -> None:
         )
     )
     _write(work, reported, first_day)
-    billed = bill_reported_usage(work, changed)
-    evaluate_policies(
-        work,
-        Affected(
+    metered = select(resource.c.offering_id).join_from(reported, resource, resource.c.id == reported.c.resource_id)
+    affected = Affected(metered_offerings=metered)
+    if work.connection.scalar(select(exists().select_from(changed))):  # mostly a report says what the last one said
+        billed = bill_reported_usage(work, changed)
+        affected = replace(
+            affected,
             projects=select(billed.c.project_id),
             customers=select(billed.c.customer_id),
             offerings=select(billed.c.offering_id),
-            metered_offerings=select(resource.c.offering_id).join_from(
-                reported, resource, resource.c.id == reported.c.resource_id
-            ),
-        ),
-    )
+        )
+    evaluate_policies(work, affected)
 
 
 def _write(work: Work, reported: FromClause, first_day: Any) -> None:

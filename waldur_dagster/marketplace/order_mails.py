@@ -12,6 +12,7 @@ from waldur_dagster.marketplace.rights import APPROVE
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.contexts import full_name
 from waldur_dagster.platform.mail import Letter, notification_mails
+from waldur_dagster.platform.roles import is_mailable, wants_mail
 from waldur_dagster.schema import core, marketplace, permissions, structure
 from waldur_dagster.work import Work
 
@@ -68,7 +69,6 @@ def _approvers(work: Work, chosen: FromClause) -> Select[Any]:
     That an account is switched off does not matter here, except for staff (spec marketplace 0.3).
     """
     held, granted, user = permissions.userrole, permissions.rolepermission, core.user
-    mailable = (user.c.email != "", user.c.notifications_enabled)
     of_orders = chosen.join(order, order.c.id == chosen.c.order_id).join(offering, offering.c.id == order.c.offering_id)
     on_provider = (held.c.content_type_id == work.content_types("structure", "customer")) & (
         held.c.object_id == offering.c.customer_id
@@ -82,14 +82,12 @@ def _approvers(work: Work, chosen: FromClause) -> Select[Any]:
         .join(held, on_provider | on_offering)
         .join(granted, (granted.c.role_id == held.c.role_id) & (granted.c.permission == APPROVE))
         .join(user, user.c.id == held.c.user_id)
-        .where(held.c.is_active, *mailable)
+        .where(held.c.is_active, wants_mail(user))
     )
     parts = [by_role]
     if work.settings[STAFF_TOO]:
         everyone = chosen.join(user, true())
         parts.append(
-            select(chosen.c.order_id, user.c.email)
-            .select_from(everyone)
-            .where(user.c.is_staff, user.c.is_active, *mailable)
+            select(chosen.c.order_id, user.c.email).select_from(everyone).where(user.c.is_staff, is_mailable(user))
         )
     return select(union(*parts).subquery("approvers"))

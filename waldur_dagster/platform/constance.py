@@ -14,7 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from waldur_dagster.deployment import Deployment
 from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.settings import IN_DATABASE, Settings
 
 # Waldur's defaults of the keys in use; a key without a row has its default, and reading never writes one.
 DEFAULTS: dict[str, Any] = {
@@ -76,6 +78,11 @@ def decode(value: str) -> Any:
         # Other errors may quote the value, which may be a secret.
         reason = str(error) if isinstance(error, pickle.UnpicklingError) else type(error).__name__
         raise BadConstanceValue(f"neither a pickle of a plain value nor constance's JSON: {reason}") from None
+
+
+def settings_in_force(deployment: Deployment, constance: Constance) -> Settings:
+    """Waldur's settings: those of the deployment file, under those that newer versions keep in the database."""
+    return Settings(deployment.waldur, constance.given(IN_DATABASE))
 
 
 class Constance:

@@ -40,4 +40,9 @@ def holders(work: Work, app_label: str, model: str, roles: tuple[str, ...] | Non
 
 def is_mailable(user: Any) -> ColumnElement[bool]:
     """The standard recipient rule: an active account with an address that has notifications switched on."""
-    return and_(user.c.is_active, user.c.email != "", user.c.notifications_enabled)
+    return and_(user.c.is_active, wants_mail(user))
+
+
+def wants_mail(user: Any) -> ColumnElement[bool]:
+    """An address, with notifications switched on; for the mails that do not ask whether the account is active."""
+    return and_(user.c.email != "", user.c.notifications_enabled)
