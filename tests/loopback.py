@@ -11,8 +11,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-# Given the matches of the path, the query and the body, which is JSON or a form; returns a status and a body, which is
-# bytes or what JSON holds.
+# Given the matches of the path, the query, the body, which is JSON or a form, and the headers; returns a status and a
+# body, which is bytes or what JSON holds.
 Answer = Callable[..., tuple[int, Any]]
 Routes = dict[tuple[str, str], Answer]
 
@@ -47,7 +47,7 @@ def serving(routes: Routes) -> Iterator[str]:
         def _find(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
             for (method, pattern), answer in routes.items():
                 if method == self.command and (match := re.fullmatch(pattern, path)):
-                    return answer(*match.groups(), query=query, body=body)
+                    return answer(*match.groups(), query=query, body=body, headers=self.headers)
             return 404, {"message": f"no route for {self.command} {path}"}
 
         do_GET = do_POST = do_DELETE = answer  # noqa: N815  names that the library wants

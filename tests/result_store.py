@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -13,6 +12,8 @@ from pathlib import Path
 import redis
 from celery import Celery
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from tests.mail_server import free_port
 
 REDIS_SERVER = shutil.which("redis-server")
 
@@ -31,7 +32,7 @@ def redis_store(password: str = "") -> Iterator[str]:
     """The URL of an empty store in a Redis server that lives as long as the block."""
     assert REDIS_SERVER is not None
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         options = {"bind": "127.0.0.1", "port": port, "save": "", "dir": folder} | (
             {"requirepass": password} if password else {}
         )
@@ -56,9 +57,3 @@ def fill(url: str, states: Mapping[str, str]) -> None:
     with Celery(backend=url, set_as_current=False) as app:
         for task_id, state in states.items():
             app.backend.store_result(task_id, RuntimeError("it failed") if state == "FAILURE" else None, state)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
-import socket
 import subprocess
 import sys
 import textwrap
-import threading
-import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.loopback import serving
+from tests.processes import wait_until
+from tests.result_store import REDIS_SERVER, redis_store
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.marketplace.expiry import end_projects, terminate_expired_resources
@@ -265,43 +265,30 @@ def test_only_what_has_no_open_order_is_removed_with_all_that_hangs_on_it(site_o
     assert [row.delta for row in scene.rows(quotas.quotausage, name="order_count")] == [-2]
 
 
-class ApiServer(HTTPServer):
+@dataclass
+class ApiServer:
     """Notes the path and the token of every call, and answers with ``status``."""
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Waldur)
-        self.seen: list[tuple[str, str | None]] = []
-        self.status = 200
+    url: str = ""
+    status: int = 200
+    seen: list[tuple[str, str | None]] = field(default_factory=list)
 
-
-class Waldur(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        assert isinstance(self.server, ApiServer)
-        self.server.seen.append((self.path, self.headers["Authorization"]))
-        body = json.dumps({"order_uuid": "0" * 32}).encode()
-        self.send_response(self.server.status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
+    def answer(self, path: str, *, headers: Message, **_: Any) -> tuple[int, Any]:
+        self.seen.append((path, headers["Authorization"]))
+        return self.status, {"order_uuid": "0" * 32}
 
 
 @pytest.fixture
 def api() -> Iterator[ApiServer]:
     server = ApiServer()
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving({("POST", "(/.*)"): server.answer}) as server.url:
+        yield server
 
 
 def test_with_the_api_waldur_writes_the_order(site_of: Scene, api: ApiServer) -> None:
     scene = site_of
     resource = scene.one(marketplace.resource, id=expired(scene))
-    document = {"waldur_api": {"url": f"http://127.0.0.1:{api.server_port}/api/", "token": "sesame"}}
+    document = {"waldur_api": {"url": f"{api.url}/api/", "token": "sesame"}}
     run(scene, document=document)
     run(scene, document=document)
     assert scene.rows(marketplace.order) == []
@@ -320,7 +307,7 @@ def test_what_waldur_refuses_is_given_up_and_an_outage_is_waited_for(
     scene = site_of
     expired(scene)
     api.status = status
-    document = {"waldur_api": {"url": f"http://127.0.0.1:{api.server_port}", "token": "sesame"}}
+    document = {"waldur_api": {"url": api.url, "token": "sesame"}}
     run(scene, document=document)
     deliver(scene.engine, scene.deployment(**document))
     row = scene.one(message, kind="api_call")
@@ -336,7 +323,7 @@ def test_with_the_api_a_started_projects_order_is_approved_through_it(site_of: S
     scene.add(marketplace.order, **values, type=1, state=OrderState.PENDING_PROJECT, created_by_id=author)
     with scene.engine.begin() as connection:
         connection.execute(structure.project.update().values(start_date=TODAY))
-    document = {"waldur_api": {"url": f"http://127.0.0.1:{api.server_port}", "token": "sesame"}}
+    document = {"waldur_api": {"url": api.url, "token": "sesame"}}
     run(scene, process_pending_project_orders, document=document)
     deliver(scene.engine, scene.deployment(**document))
     order = scene.one(marketplace.order)
@@ -354,22 +341,13 @@ def test_without_a_broker_the_order_waits_and_the_run_says_so(site_of: Scene) ->
 
 
 @pytest.fixture
-def redis_url(tmp_path: Path) -> Iterator[str]:
+def redis_url() -> Iterator[str]:
     """A Redis server of this test alone."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("redis-server is not installed")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _wait_for(lambda: not socket.socket().connect_ex(("127.0.0.1", port)))
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait(10)
+    with redis_store() as url:
+        yield url
 
 
+@pytest.mark.skipif(REDIS_SERVER is None, reason="no redis-server is installed")
 def test_a_real_worker_gets_the_order_from_a_real_broker(site_of: Scene, redis_url: str, tmp_path: Path) -> None:
     scene = site_of
     expired(scene)
@@ -395,17 +373,9 @@ def test_a_real_worker_gets_the_order_from_a_real_broker(site_of: Scene, redis_u
         document = {"celery": {"broker_url": redis_url}}
         run(scene, document=document)
         deliver(scene.engine, scene.deployment(**document))
-        _wait_for(notes.exists)
+        wait_until(notes.exists)
         order = scene.one(marketplace.order)
-        _wait_for(lambda: notes.read_text() == f"marketplace.order:{order.id} core.user:{order.created_by_id}\n")
+        wait_until(lambda: notes.read_text() == f"marketplace.order:{order.id} core.user:{order.created_by_id}\n")
     finally:
         worker.terminate()
         worker.wait(20)
-
-
-def _wait_for(happened: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        if time.monotonic() > deadline:
-            raise AssertionError("it did not happen in time")
-        time.sleep(0.1)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.freeipa_server import freeipa_server
 from tests.hook_server import hook_server
+from tests.loopback import serving
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene
 from tests.statements import counted
@@ -172,19 +171,9 @@ def test_a_web_hook_takes_invitations_with_a_bearer_token(site: Scene, status: i
 def token_server() -> Iterator[str]:
     """An identity provider that gives a token to everybody."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b'{"access_token": "T", "expires_in": 300}')
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/token"
-        server.shutdown()
+    token = {"access_token": "T", "expires_in": 300}
+    with serving({("POST", "/token"): lambda **_: (200, token)}) as url:
+        yield f"{url}/token"
 
 
 GUESTS = {"WALDUR_CORE.INVITATION_CREATE_MISSING_USER": True}
