@@ -7,20 +7,22 @@ kind is there at every size.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Column, Connection, Engine, Table, text
+from sqlalchemy import Connection, Engine, Table, text
 
-from waldur_dagster import schema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
 from waldur_dagster.invoices.items import BILLED_TYPES
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, quotas, structure
+from waldur_dagster.schema.generations import Generation, create_tables
+from waldur_dagster.schema.neutral import neutral_value
 from waldur_dagster.site import Site
 
 # The month that the site is about to bill; the month before it is billed and open.
@@ -64,10 +66,11 @@ class Filler:
     def __init__(self, connection: Connection, size: Size):
         self.size = size
         self._connection = connection
+        self.schema = SiteSchema(connection)
 
     def add(self, table: Table, source: str, **columns: str) -> None:
         """One row of ``table`` for each row of the FROM clause ``source``; ``columns`` are SQL expressions."""
-        values = {c.name: _empty(c) for c in table.c if not c.nullable and c.identity is None} | columns
+        values = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | columns
         names = ", ".join(f'"{name}"' for name in values)
         self.run(f"INSERT INTO {table.name} ({names}) SELECT {', '.join(values.values())} FROM {source}")
 
@@ -91,11 +94,12 @@ def lay(
     size: Size,
     progress: Callable[[str], None] = lambda _: None,
     more: Iterable[Callable[[Filler], None]] = (),
+    generation: Generation = Generation.NEWEST,
 ) -> None:
     """Make the tables and all rows but invoices; ``more`` are layers that only one benchmark needs."""
     progress("tables")
     with engine.begin() as connection:
-        schema.create_all(connection)
+        create_tables(connection, generation)
     migrate(engine)
     with engine.begin() as connection:
         for layer in (*LAYERS, *more):
@@ -369,22 +373,16 @@ def _content_type(model: str) -> str:
     return f"(SELECT t.id FROM django_content_type t WHERE t.model = {model})"
 
 
-def _empty(column: Column[Any]) -> str:
-    """A value for a column that is not named: new where it must be unique, else empty."""
+def _empty(table: str, column: SiteColumn) -> str:
+    """A value for a column that is not named: new where it must be unique, else what Waldur itself gives it."""
     if column.name == "slug":
         return "substr(md5(random()::text), 1, 8)"
-    match str(column.type.compile()).partition("(")[0]:
-        case "UUID" | "CHAR":
+    match column.type:
+        case "uuid":
             return "gen_random_uuid()"
-        case "BOOLEAN":
-            return "false"
-        case "TIMESTAMP" | "DATETIME":
+        case "timestamp with time zone":
             return BORN
-        case "DATE":
+        case "date":
             return f"CAST({BORN} AS date)"
-        case "VARCHAR" | "TEXT":
-            return "''"
-        case "JSONB" | "JSON":
-            return "'{}'"
-        case _:
-            return "0"
+    value = neutral_value(table, column.name, column.type, MONTH.start)
+    return f"'{json.dumps(value) if isinstance(value, dict | list) else value}'"

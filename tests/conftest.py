@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,12 +10,18 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from tests.databases import Databases
 from tests.scene import Scene
-from waldur_dagster import schema
 from waldur_dagster.demo import server
 from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.schema.generations import Generation, create_tables
 
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--generation", default=str(Generation.OCTOBER_2024), help="the version of Waldur of tests that name none"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -37,30 +42,48 @@ def _forget_safety(url: URL) -> None:
     engine.dispose()
 
 
-@pytest.fixture(scope="session")
-def template(postgresql: URL) -> str:
-    """A database with Waldur's tables and content types that tests copy."""
-    url = server.create_database(postgresql, "template_waldur")
-    engine = create_engine(url)
-    with engine.begin() as connection:
-        schema.create_all(connection)
-    engine.dispose()
-    return "template_waldur"
+class Templates:
+    """Databases that tests copy, one for each generation of Waldur, made when the first test wants one."""
+
+    def __init__(self, server_url: URL):
+        self._server = server_url
+        self._databases: dict[tuple[Generation, bool], Databases] = {}
+
+    def databases(self, generation: Generation, *, migrated: bool) -> Databases:
+        """Those with Waldur's tables; ``migrated``: with the program's own schema too."""
+        if (generation, migrated) not in self._databases:
+            name = f"template_{generation}{'_migrated' if migrated else ''}"
+            url = server.create_database(self._server, name)
+            engine = create_engine(url)
+            with engine.begin() as connection:
+                create_tables(connection, generation)
+            if migrated:
+                migrate(engine)
+            engine.dispose()
+            self._databases[generation, migrated] = Databases(self._server, name)
+        return self._databases[generation, migrated]
 
 
 @pytest.fixture(scope="session")
-def databases(postgresql: URL, template: str) -> Databases:
-    return Databases(postgresql, template)
+def templates(postgresql: URL) -> Templates:
+    return Templates(postgresql)
 
 
-@pytest.fixture(scope="session")
-def migrated_databases(postgresql: URL, template: str) -> Databases:
-    """Those with the program's own schema."""
-    url = server.create_database(postgresql, "template_migrated", template)
-    engine = create_engine(url)
-    migrate(engine)
-    engine.dispose()
-    return Databases(postgresql, "template_migrated")
+@pytest.fixture
+def generation(request: pytest.FixtureRequest) -> Generation:
+    """The version of Waldur whose tables the test has: ``@pytest.mark.generation("8")``, else October 2024."""
+    mark = request.node.get_closest_marker("generation")
+    return Generation(mark.args[0] if mark else request.config.getoption("--generation"))
+
+
+@pytest.fixture
+def databases(templates: Templates, generation: Generation) -> Databases:
+    return templates.databases(generation, migrated=False)
+
+
+@pytest.fixture
+def migrated_databases(templates: Templates, generation: Generation) -> Databases:
+    return templates.databases(generation, migrated=True)
 
 
 @pytest.fixture
@@ -96,8 +119,3 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("no folder ../shared beside this checkout")
     return SHARED
-
-
-@pytest.fixture(scope="session")
-def waldur_schema(shared: Path) -> dict:
-    return json.loads((shared / "waldur" / "schema.json").read_text())

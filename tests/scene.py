@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Table, insert, inspect, select
+from sqlalchemy import Engine, Row, Table, insert, select
 
 from waldur_dagster import schema
 from waldur_dagster.deployment import Deployment, parse_deployment
 from waldur_dagster.invoices import billing
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
+from waldur_dagster.schema.neutral import neutral_value
 from waldur_dagster.site import Site
 
 BORN = datetime(2024, 1, 1, tzinfo=UTC)
-_EMPTY = {int: 0, str: "", bool: False, float: 0.0, dict: {}, datetime: BORN, date: BORN.date()}
 CONTENT_TYPES = (
     ("structure", "customer"),
     ("structure", "project"),
@@ -36,20 +37,30 @@ class Scene:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+        self.schema = SiteSchema(engine)
+        self._whole: dict[str, Table] = {}
         self._numbers = itertools.count(1)
         for app_label, model in CONTENT_TYPES:
             self.add(django.content_type, app_label=app_label, model=model)
 
     def add(self, table: Table, **values: Any) -> int:
         """Insert a row; NOT NULL columns that are not given are empty."""
-        row = {c.name: _empty(c) for c in table.c if not c.nullable and c.identity is None} | values
+        row = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | values
+        whole = self.whole(table)
         with self.engine.begin() as connection:
-            return connection.execute(insert(table).values(row).returning(*inspect(table).primary_key)).scalar_one()
+            return connection.execute(insert(whole).values(row).returning(*whole.primary_key)).scalar_one()
+
+    def whole(self, table: Table) -> Table:
+        """The table with all the columns that the database has, whichever of them the program declares."""
+        if table.name not in self._whole:
+            self._whole[table.name] = self.schema.whole(table)
+        return self._whole[table.name]
 
     def rows(self, table: Table, **where: Any) -> list[Row]:
-        statement = select(table).where(*(table.c[name] == value for name, value in where.items()))
+        whole = self.whole(table)
+        statement = select(whole).where(*(whole.c[name] == value for name, value in where.items()))
         with self.engine.connect() as connection:
-            return list(connection.execute(statement.order_by(*inspect(table).primary_key)))
+            return list(connection.execute(statement.order_by(*whole.primary_key)))
 
     def one(self, table: Table, **where: Any) -> Row:
         (row,) = self.rows(table, **where)
@@ -148,12 +159,8 @@ def bill(site: Site, as_of: str, month: str | None = None) -> Outcome:
     return site.outcome
 
 
-def _empty(column: Any) -> Any:
-    if column.type.python_type is uuid.UUID:
-        return uuid.uuid4()
-    if column.unique or "slug" in column.name:
-        return uuid.uuid4().hex[:8]
-    return _EMPTY.get(column.type.python_type, 0)
+def _empty(table: str, column: SiteColumn) -> Any:
+    return uuid.uuid4().hex[:8] if "slug" in column.name else neutral_value(table, column.name, column.type, BORN)
 
 
 STEPS = (

@@ -38,8 +38,8 @@ class Site:
             campaign = self.scene.campaign(self.provider, kind, discount, 1)
         with self.scene.engine.begin() as connection:
             if values:
-                made = promotions.campaign.c.id == campaign
-                connection.execute(promotions.campaign.update().where(made).values(**values))
+                whole = self.scene.whole(promotions.campaign)
+                connection.execute(whole.update().where(whole.c.id == campaign).values(**values))
         self.campaigns.append(campaign)
         joined = {"campaign_id": campaign, "resource_id": self.resource, "created": JOINED}
         self.scene.add(promotions.discountedresource, **joined)

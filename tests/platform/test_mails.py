@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import MetaData, Table, text
 
 from tests.mail_server import mail_server
 from tests.scene import Scene
@@ -150,7 +150,7 @@ def test_the_sites_own_text_wins_in_each_part_of_the_mail(scene: Scene) -> None:
 def test_a_text_for_this_site_wins_over_one_for_all_and_those_of_others_do_not_count(
     scene: Scene, sites: dict[str, tuple[int, ...]], subject: str
 ) -> None:
-    assert [scene.add(django.site, domain=name) for name in ("a", "b")] == [1, 2]
+    assert [scene.add(Table("django_site", MetaData()), domain=name) for name in ("a", "b")] == [1, 2]
     for content, numbers in sites.items():
         _template(scene, "notification_subject.txt", content, *numbers)
     mail, _ = _written(scene)

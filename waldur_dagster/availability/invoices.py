@@ -11,7 +11,7 @@ def _paypal_tables(site: Site) -> str | None:
     """Where payments go through PayPal, closed invoices are copied for it."""
     if not site.deployment.settings["WALDUR_PAYPAL.ENABLED"]:
         return None
-    lacking = [part for table in (paypal.invoice, paypal.invoiceitem) for part in site.schema.missing(table)]
+    lacking = [table.name for table in (paypal.invoice, paypal.invoiceitem) if not site.schema.has(table.name)]
     return f"{', '.join(lacking)} (WALDUR_PAYPAL.ENABLED is set)" if lacking else None
 
 

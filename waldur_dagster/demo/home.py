@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, create_engine, inspect, text
+from sqlalchemy import URL, create_engine, text
 
 from waldur_dagster.demo import server
 from waldur_dagster.demo.endings import add_endings
@@ -22,6 +22,9 @@ from waldur_dagster.demo.stuck import add_stuck_disks
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment, load_deployment
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.platform.month import Month
+from waldur_dagster.schema.generations import Generation, create_tables
+
+GENERATION = Generation.NEWEST
 
 DEPLOYMENT = """\
 # The demo site. A real deployment looks like deploy/waldur.example.toml.
@@ -76,6 +79,11 @@ class DemoHome:
         return self.folder / "reports"
 
     @property
+    def complete(self) -> Path:
+        """A mark that the site was made to its end."""
+        return self.folder / "complete"
+
+    @property
     def deployment_file(self) -> Path:
         return self.folder / "waldur.toml"
 
@@ -91,14 +99,18 @@ class DemoHome:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         url = self.start()
-        new = not _exists(url)
+        new = not (self.complete.exists() and _exists(url))  # one whose making was stopped is made again
         if new:
+            self.complete.unlink(missing_ok=True)
             server.create_database(url.set(database="postgres"), "waldur")
         self._write_files(url)
         deployment = load_deployment(self.deployment_file)
         engine = create_engine(url)
+        if new:
+            with engine.begin() as connection:
+                create_tables(connection, GENERATION)
         migrate(engine)
-        if not inspect(engine).has_table("invoices_invoice"):
+        if new:
             now = datetime.now(UTC)
             build_site(engine, deployment, Month.of(now, deployment.zone))
             add_ended_roles(engine, now)
@@ -109,7 +121,7 @@ class DemoHome:
             add_endings(engine, now)
             add_reminders(engine, now, deployment.zone)
             add_script_offering(engine, now)
-            new = True
+            self.complete.touch()
         engine.dispose()
         return deployment, new
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import Engine, update
 
-from waldur_dagster import schema
 from waldur_dagster.demo.policies import add_policies
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
@@ -90,11 +89,10 @@ class Catalogue:
 
 
 def build_site(engine: Engine, deployment: Deployment, month: Month) -> None:
-    """Make the tables and a site that is about to bill ``month``: the previous month's invoices are open."""
+    """Fill empty tables with a site that is about to bill ``month``: the previous month's invoices are open."""
     random = Random(SEED)  # noqa: S311  the same site every time, nothing secret
     born = datetime(month.year - 2, 1, 5, 9, 0, tzinfo=UTC)
     with engine.begin() as connection:
-        schema.create_all(connection)
         rows = Rows(connection, random, born)
         _platform(rows)
         provider = _customer(rows, "Nordic Research Cloud", 0)

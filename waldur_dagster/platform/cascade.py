@@ -4,39 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ForeignKey, Table, delete, select, update
+from sqlalchemy import Table, TableClause, column, delete, select, table, update
 
-from waldur_dagster.schema.base import OnDelete, metadata
+from waldur_dagster.schema.generations import deletion_rule
 from waldur_dagster.work import Work
 
 
-def delete_with_dependants(work: Work, table: Table, ids: Sequence[int]) -> int:
-    """Delete rows of ``table``; rows that refer to them are deleted too, or their reference is emptied.
+def delete_with_dependants(work: Work, target: Table, ids: Sequence[int]) -> int:
+    """Delete rows of ``target``; rows that refer to them are deleted too, or their reference is emptied.
 
-    Follows every foreign key of tables that the site has, by what Waldur does on deletion. Generic references and
-    events are the caller's. Returns the number of rows of ``table``. Statements: a constant number for each table.
+    Follows every foreign key that the site's database has, those of newer versions of Waldur included, by what Waldur
+    does on deletion. Generic references and events are the caller's. Returns the number of rows of ``target``.
+    Statements: a constant number for each table.
     """
+    (key,) = target.primary_key.columns
+    return _delete(work, target, key.name, ids)
+
+
+def _delete(work: Work, target: Table | TableClause, key: str, ids: Sequence[int]) -> int:
     if not ids:
         return 0
-    for key in _references_to(table):
-        child, column = key.parent.table, key.parent
-        if not work.schema.has(child.name, column.name):
-            continue
-        if key.info["on_delete"] is OnDelete.CASCADE:
-            (child_key,) = child.primary_key.columns
-            found = list(work.connection.scalars(select(child_key).where(column.in_(ids))))
-            delete_with_dependants(work, child, found)
-        elif key.info["on_delete"] is OnDelete.SET_NULL:
-            work.execute(update(child).where(column.in_(ids)).values({column.name: None}))
-    (own_key,) = table.primary_key.columns
-    return work.execute(delete(table).where(own_key.in_(ids))).rowcount
-
-
-def _references_to(table: Table) -> list[ForeignKey]:
-    return [
-        key
-        for other in metadata.tables.values()
-        for column in other.columns
-        for key in column.foreign_keys
-        if key.target_fullname.split(".")[0] == table.name
-    ]
+    for found in work.schema.references.get(target.name, []):
+        child = table(found.child, column(found.key), *([column(found.column)] if found.column != found.key else []))
+        referring = child.c[found.column].in_(ids)
+        rule = deletion_rule(found.child, found.column, optional=found.optional)
+        if rule == "cascade":
+            hanging = list(work.connection.scalars(select(child.c[found.key]).where(referring)))
+            _delete(work, child, found.key, hanging)
+        elif rule == "set_null":
+            work.execute(update(child).where(referring).values({found.column: None}))
+    return work.execute(delete(target).where(target.c[key].in_(ids))).rowcount

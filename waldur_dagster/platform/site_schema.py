@@ -1,39 +1,60 @@
-"""What tables and columns the site's database really has: sites run older and newer schemas (design decision 7)."""
+"""What tables, columns and keys the site's database really has: sites run older and newer schemas.
+
+Whatever differs between versions of Waldur is decided by what this tells (docs/waldur-versions.md), never by a version.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, Table, column, func, literal, literal_column, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    MetaData,
+    Select,
+    Table,
+    cast,
+    column,
+    func,
+    literal,
+    text,
+)
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql.expression import TableClause, table
+from sqlalchemy.types import NullType
+
+from waldur_dagster.schema.base import is_optional
+from waldur_dagster.schema.neutral import NoNeutralValue, neutral_value
+from waldur_dagster.schema.types import type_of
 
 _COLUMNS = text(
     """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) AS type,
-           a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS demanded
+           a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS demanded,
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY(i.indkey))
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY c.relname, a.attnum
     """
 )
-
-_EMPTY: dict[str, Any] = {
-    "boolean": False,
-    "character varying": "",
-    "text": "",
-    "smallint": 0,
-    "integer": 0,
-    "bigint": 0,
-    "numeric": 0,
-    "real": 0,
-    "double precision": 0,
-    "inet": "0.0.0.0",  # noqa: S104  a value of a column, nothing listens there
-}
+_REFERENCES = text(
+    """
+    SELECT k.confrelid::regclass::text AS target, c.relname AS child, a.attname AS column, NOT a.attnotnull AS optional,
+           (SELECT p.attname FROM pg_constraint pk JOIN pg_attribute p ON p.attrelid = c.oid AND p.attnum = pk.conkey[1]
+            WHERE pk.conrelid = c.oid AND pk.contype = 'p') AS key
+    FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+    WHERE k.contype = 'f' AND cardinality(k.conkey) = 1 AND c.relnamespace = to_regnamespace('public')
+    ORDER BY c.relname, a.attnum
+    """
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +64,17 @@ class SiteColumn:
     name: str
     type: str
     demanded: bool
+    is_key: bool
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key as PostgreSQL has it: ``child.column`` refers to a row; ``key`` is the child's primary key."""
+
+    child: str
+    column: str
+    key: str
+    optional: bool
 
 
 class UnknownDemandedColumn(Exception):
@@ -50,31 +82,64 @@ class UnknownDemandedColumn(Exception):
 
 
 class SiteSchema:
-    """Tables and columns of the schema ``public`` of one database, read at first use."""
+    """Tables, columns and keys of the schema ``public`` of one database, read at first use."""
 
-    def __init__(self, engine: Engine):
-        self._engine = engine
+    def __init__(self, database: Engine | Connection):
+        self._database = database
+
+    def _rows(self, statement: Any) -> list[Any]:
+        with nullcontext(self._database) if isinstance(self._database, Connection) else self._database.connect() as c:
+            return list(c.execute(statement))
 
     @cached_property
     def tables(self) -> dict[str, dict[str, SiteColumn]]:
         found: dict[str, dict[str, SiteColumn]] = {}
-        with self._engine.connect() as connection:
-            for name, column_name, kind, demanded in connection.execute(_COLUMNS):
-                found.setdefault(name, {})[column_name] = SiteColumn(column_name, kind, demanded)
+        for name, *facts in self._rows(_COLUMNS):
+            column = SiteColumn(*facts)
+            found.setdefault(name, {})[column.name] = column
+        return found
+
+    @cached_property
+    def references(self) -> dict[str, list[Reference]]:
+        """The foreign keys that lead to a table, by its name."""
+        found: dict[str, list[Reference]] = {}
+        for row in self._rows(_REFERENCES):
+            found.setdefault(row.target, []).append(Reference(row.child, row.column, row.key, row.optional))
         return found
 
     def has(self, name: str, column_name: str | None = None) -> bool:
         return name in self.tables and (column_name is None or column_name in self.tables[name])
 
+    def has_column(self, wanted: Column[Any]) -> bool:
+        """Whether the site has a column of the declared tables."""
+        return self.has(wanted.table.name, wanted.name)
+
     def missing(self, needed: Table) -> list[str]:
-        """What the site lacks of a table: its name, or ``table.column`` for each column."""
+        """What the site lacks of a table: its name, or ``table.column`` for each column.
+
+        Columns and tables that only older or newer versions have are never missing.
+        """
         if not self.has(needed.name):
-            return [needed.name]
-        return [f"{needed.name}.{c.name}" for c in needed.columns if not self.has(needed.name, c.name)]
+            return [] if is_optional(needed) else [needed.name]
+        return [f"{c.table.name}.{c.name}" for c in needed.columns if not is_optional(c) and not self.has_column(c)]
+
+    def whole(self, declared: Table) -> Table:
+        """A declared table with all the columns that the site has, to write rows as Waldur itself would."""
+        if declared.schema is not None:  # the program's own
+            return declared
+        return Table(
+            declared.name,
+            MetaData(),
+            *(Column(c.name, _type(declared, c), primary_key=c.is_key) for c in self.tables[declared.name].values()),
+        )
+
+    def demanded(self, name: str) -> list[SiteColumn]:
+        """The columns that an insert into a table must name."""
+        return [c for c in self.tables.get(name, {}).values() if c.demanded]
 
     def unfillable(self, target: Table) -> list[str]:
         """Columns of a newer schema that new rows of a table must give, and for which no neutral value is known."""
-        unknown = [c for c in self.tables.get(target.name, {}).values() if c.demanded and c.name not in target.c]
+        unknown = [c for c in self.demanded(target.name) if c.name not in target.c]
         return [f"{target.name}.{c.name} ({c.type})" for c in unknown if not _is_known(target, c)]
 
     def insert_from(self, target: Table, source: Select[Any], as_of: datetime) -> Insert:
@@ -90,8 +155,7 @@ class SiteSchema:
         return insert(self._widened(target, neutral := self._neutral(target, names, as_of))).values(neutral)
 
     def _neutral(self, target: Table, given: set[str], as_of: datetime) -> dict[str, ColumnElement[Any]]:
-        known = self.tables.get(target.name, {})
-        return {c.name: _neutral_value(target, c, as_of) for c in known.values() if c.demanded and c.name not in given}
+        return {c.name: _neutral(target, c, as_of) for c in self.demanded(target.name) if c.name not in given}
 
     @staticmethod
     def _widened(target: Table, neutral: Mapping[str, Any]) -> Table | TableClause:
@@ -102,34 +166,28 @@ class SiteSchema:
         )
 
 
+def _type(declared: Table, found: SiteColumn) -> Any:
+    return declared.c[found.name].type if found.name in declared.c else type_of(found.type)
+
+
 def _is_known(target: Table, wanted: SiteColumn) -> bool:
     try:
-        _neutral_value(target, wanted, datetime.min)
+        _neutral(target, wanted, datetime.min.replace(tzinfo=UTC))
     except UnknownDemandedColumn:
         return False
     return True
 
 
-def _neutral_value(target: Table, wanted: SiteColumn, as_of: datetime) -> ColumnElement[Any]:
-    """The value that Django's own default would be most likely to have (design decision 7)."""
-    if wanted.type in _EMPTY:
-        return literal(_EMPTY[wanted.type])
-    match wanted.type:
-        case "uuid":
-            return func.gen_random_uuid()
-        case "json" | "jsonb":
-            return literal_column(f"'{{}}'::{wanted.type}")
-        case "timestamp with time zone":
-            return literal(as_of)
-        case "date":
-            return literal(as_of.date())
-        case "interval":
-            return literal_column("interval '0'")
-        case "bytea":
-            return literal_column("''::bytea")
-        case kind if kind.endswith("[]"):
-            return literal_column(f"'{{}}'::{kind}")
-    raise UnknownDemandedColumn(
-        f"{target.name}.{wanted.name} ({wanted.type}) must have a value in this site's schema, and none is known; "
-        "a newer version of this program is needed for this site."
-    )
+def _neutral(target: Table, wanted: SiteColumn, as_of: datetime) -> ColumnElement[Any]:
+    """What Waldur's own default would be, or most likely would be; a uuid is another one in every row."""
+    if wanted.type == "uuid":
+        return func.gen_random_uuid()
+    kind = type_of(wanted.type)
+    try:
+        value = neutral_value(target.name, wanted.name, wanted.type, as_of)
+    except NoNeutralValue as unknown:
+        raise UnknownDemandedColumn(
+            f"{unknown} must have a value in this site's schema, and none is known; "
+            "a newer version of this program is needed for this site."
+        ) from None
+    return literal(value, kind) if isinstance(kind, NullType) else cast(literal(value, kind), kind)

@@ -34,10 +34,9 @@ from waldur_dagster.schema import (
     valimo,
     vmware,
 )
-from waldur_dagster.schema.base import OnDelete, create_all, metadata
+from waldur_dagster.schema.base import metadata
 
 __all__ = [
-    "OnDelete",
     "analytics",
     "authtoken",
     "aws",
@@ -46,7 +45,6 @@ __all__ = [
     "booking",
     "constance",
     "core",
-    "create_all",
     "digitalocean",
     "django",
     "firecrest",

@@ -1,38 +1,23 @@
-"""What all tables of the schema are made with.
+"""What all declared tables are made with.
 
-Waldur's foreign keys are deferred and have no ON DELETE action: Waldur's code cascades. The rule of each key is kept
-in ``Column.info["on_delete"]``. A key to a table that no job uses yet is left out, its column is there.
+A table declares the columns that this program uses, and no others; sites have more. Keys, checks and indexes are the
+database's own. A column or table that not every known version of Waldur has is marked ``OLDER`` (newer versions have
+dropped it) or ``NEWER`` (October 2024 lacks it): statements use it only where the site has it, and no entry is
+unavailable for lack of it.
 """
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Any
 
-from sqlalchemy import Column, Connection, ForeignKey, Identity, Integer, MetaData
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Column, MetaData, Table
 
 metadata = MetaData()
 
-
-class OnDelete(Enum):
-    """What Waldur does with a row when the row that it refers to is deleted."""
-
-    CASCADE = "cascade"
-    SET_NULL = "set_null"
-    PROTECT = "protect"
-    DO_NOTHING = "do_nothing"
+OLDER: dict[str, Any] = {"versions": "older"}
+NEWER: dict[str, Any] = {"versions": "newer"}
 
 
-def identity(name: str = "id", type_: TypeEngine[Any] | None = None) -> Column[Any]:
-    """A key that the database assigns (spec core 1.2)."""
-    return Column(name, type_ or Integer(), Identity(always=False), primary_key=True)
-
-
-def references(target: str, on_delete: OnDelete, *, name: str) -> ForeignKey:
-    return ForeignKey(target, name=name, deferrable=True, initially="DEFERRED", info={"on_delete": on_delete})
-
-
-def create_all(connection: Connection) -> None:
-    """Make the tables that are missing, for the demo site and tests; a real site has Waldur's own migrations."""
-    metadata.create_all(connection)
+def is_optional(part: Table | Column[Any]) -> bool:
+    """Whether a column, or a table, is one that only older or only newer versions of Waldur have."""
+    return "versions" in part.info

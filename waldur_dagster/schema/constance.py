@@ -1,15 +1,23 @@
 """Settings that administrators keep in the database."""
 
-from sqlalchemy import Column, Index, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Integer, String, Table, Text
 
-from waldur_dagster.schema.base import identity, metadata
+from waldur_dagster.schema.base import NEWER, OLDER, metadata
 
 config = Table(
     "constance_config",
     metadata,
-    identity(),
-    Column("key", String(255), nullable=False),
+    Column("id", Integer, primary_key=True),
+    Column("key", String),
     Column("value", Text),
-    UniqueConstraint("key", name="constance_config_key_key"),
-    Index("constance_config_key_baef3136_like", "key", postgresql_ops={"key": "varchar_pattern_ops"}),
+    info=OLDER,
+)
+
+constance = Table(
+    "constance_constance",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String),
+    Column("value", Text),
+    info=NEWER,
 )

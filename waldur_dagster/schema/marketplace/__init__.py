@@ -6,7 +6,6 @@ from waldur_dagster.schema.marketplace.offerings import (
     offering,
     offering_organization_groups,
     offeringcomponent,
-    offeringuser,
     plan,
     plancomponent,
     serviceprovider,
@@ -24,7 +23,6 @@ from waldur_dagster.schema.marketplace.usage import (
     categorycomponentusage,
     componentquota,
     componentusage,
-    componentuserusage,
 )
 
 __all__ = [
@@ -33,11 +31,9 @@ __all__ = [
     "categorycomponentusage",
     "componentquota",
     "componentusage",
-    "componentuserusage",
     "offering",
     "offering_organization_groups",
     "offeringcomponent",
-    "offeringuser",
     "order",
     "plan",
     "plancomponent",
