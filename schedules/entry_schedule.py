@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import partition_key
-from waldur_dagster.availability import missing_parts
+from waldur_dagster.availability import reason_not_to_run
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.site import Site, SiteUnreachable
@@ -66,7 +66,6 @@ def _unfinished(instance: dg.DagsterInstance, documented: Entry) -> str | None:
 def _unavailable(deployment: Deployment, documented: Entry) -> str | None:
     try:
         with Site(deployment) as site:
-            missing = missing_parts(site, documented.name)
+            return reason_not_to_run(site, documented.name)
     except SiteUnreachable as problem:
         return str(problem)
-    return f"The site lacks {', '.join(missing)}." if missing else None

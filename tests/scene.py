@@ -44,8 +44,9 @@ class Scene:
             self.add(django.content_type, app_label=app_label, model=model)
 
     def add(self, table: Table, **values: Any) -> int:
-        """Insert a row; NOT NULL columns that are not given are empty."""
-        row = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | values
+        """Insert a row; columns that must be given and are not are empty, those of other versions are left out."""
+        given = self.schema.fitting(table, values)
+        row = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | given
         whole = self.whole(table)
         with self.engine.begin() as connection:
             return connection.execute(insert(whole).values(row).returning(*whole.primary_key)).scalar_one()

@@ -11,13 +11,19 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: its documented name, Celery task and schedule, its family, and what it does."""
+    """One entry: its documented name, Celery task and schedule, its family, and what it does.
+
+    ``newest_schedule`` and ``newest_task`` are those of the newest Waldur where they differ; ``gone``: it has none.
+    """
 
     name: str
     task: str
     schedule: str
     family: str
     description: str
+    newest_schedule: str | None = None
+    newest_task: str | None = None
+    gone: bool = False
 
     @property
     def dagster_name(self) -> str:

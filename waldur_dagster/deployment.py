@@ -141,11 +141,15 @@ class WaldurApi(Section):
 
 
 class EntryOptions(Section):
-    """What a deployment says about one entry; None leaves the family's word in force."""
+    """What a deployment says about one entry; None leaves the family's word in force.
+
+    ``superseded`` = "run": also where the site's Waldur does the entry's work in another way.
+    """
 
     registered: bool | None = None
     running: bool | None = None
     schedule: str | None = None
+    superseded: Literal["run"] | None = None
 
     @field_validator("schedule")
     @classmethod
@@ -187,6 +191,10 @@ class Deployment(Section):
             close = difflib.get_close_matches(name, known, n=1)
             raise ValueError(f"has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
         return value
+
+    def runs_superseded(self, entry: str) -> bool:
+        """Whether an entry is to run even where the site's Waldur does its work in another way."""
+        return entry in self.entries and self.entries[entry].superseded == "run"
 
     @property
     def has_broker(self) -> bool:

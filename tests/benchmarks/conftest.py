@@ -12,12 +12,12 @@ from waldur_dagster.demo import server
 
 
 @pytest.fixture(scope="module")
-def new_database(postgresql: URL, template: str) -> Iterator[Callable[[], Engine]]:
+def new_database(postgresql: URL) -> Iterator[Callable[[], Engine]]:
     engines: list[Engine] = []
 
     def made() -> Engine:
         name = f"bench_{uuid4().hex[:12]}"
-        engines.append(create_engine(server.create_database(postgresql, name, template)))
+        engines.append(create_engine(server.create_database(postgresql, name)))
         return engines[-1]
 
     yield made

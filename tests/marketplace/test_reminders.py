@@ -15,7 +15,7 @@ from waldur_dagster.marketplace.robot_accounts import remove_deleted_robot_accou
 from waldur_dagster.marketplace.stale_resources import SWITCH, tell_of_stale_resources
 from waldur_dagster.marketplace.telemetry import FEATURE, send_telemetry
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.schema import core, django, logging, marketplace, marketplace_script, permissions
+from waldur_dagster.schema import core, django, logging, marketplace, marketplace_script
 from waldur_dagster.script_offerings.dry_runs import remove_old_dry_runs
 
 TEN = datetime(2025, 3, 10, 10, 0, tzinfo=UTC)
@@ -34,9 +34,7 @@ def _enable(scene: Scene, *names: str) -> None:
 
 def _manager(scene: Scene, project: int, email: str, role: str = "PROJECT.MANAGER") -> int:
     user = scene.user(email, first_name="Ada", last_name="L")
-    found = scene.rows(permissions.role, name=role)
-    role_id = found[0].id if found else scene.add(permissions.role, name=role, is_active=True, content_type_id=2)
-    scene.add(permissions.userrole, user_id=user, role_id=role_id, content_type_id=2, object_id=project, is_active=True)
+    scene.role(user, role, "project", project)
     return user
 
 

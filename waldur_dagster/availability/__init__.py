@@ -1,10 +1,11 @@
-"""What each entry needs of a site, and what a site lacks of it.
+"""What each entry needs of a site, and what keeps it from running there.
 
 A family adds one module with a ``NEEDS`` of its entries, and its name to the table below.
 """
 
 from waldur_dagster.availability import core, invoices, marketplace, quotas
 from waldur_dagster.availability.needs import Needs
+from waldur_dagster.availability.superseded import superseded
 from waldur_dagster.outbox.migrate import is_current
 from waldur_dagster.site import Site
 
@@ -12,7 +13,7 @@ NEEDS: dict[str, Needs] = {**core.NEEDS, **invoices.NEEDS, **quotas.NEEDS, **mar
 
 
 def missing_parts(site: Site, entry: str) -> list[str]:
-    """What keeps an entry from running on this site; empty when nothing does.
+    """What this site lacks for an entry; empty when it lacks nothing.
 
     Raises SiteUnreachable when the database does not answer.
     """
@@ -21,3 +22,21 @@ def missing_parts(site: Site, entry: str) -> list[str]:
     if not is_current(site.engine):
         missing.append("schema waldur_dagster (run `waldur-dagster migrate`)")
     return missing
+
+
+def reason_not_to_run(site: Site, entry: str) -> str | None:
+    """What keeps an entry from running on this site, as a sentence; None when nothing does.
+
+    Raises SiteUnreachable when the database does not answer.
+    """
+    site.check()
+    if place_taken := superseded(site, entry):
+        return (
+            f"Superseded on this site: {place_taken}. "
+            f'To run it all the same, write superseded = "run" under [entries.{entry}] of the deployment file.'
+        )
+    missing = missing_parts(site, entry)
+    return f"The site lacks {', '.join(missing)}." if missing else None
+
+
+__all__ = ["NEEDS", "missing_parts", "reason_not_to_run", "superseded"]

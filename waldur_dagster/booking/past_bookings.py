@@ -9,7 +9,6 @@ from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
-from waldur_dagster.marketplace.terminated_projects import delete_emptied_projects
 from waldur_dagster.platform.expressions import given_rows, text_from
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
@@ -66,7 +65,6 @@ def _reject(work: Work, past: list[dict[str, int]]) -> None:
     )
     change_orders(work, orders.subquery("open_order"))
     ended = select(chosen.c.resource_id, literal(int(ResourceState.TERMINATED)).label("state"))
-    changed = change_resources(work, ended.subquery("ended"))
+    change_resources(work, ended.subquery("ended"))
     message = text_from("The creation of resource {name} was cancelled.", name=resource.c.name)
     log_resource_events(work, chosen, event_type="marketplace_resource_create_canceled", message=message)
-    delete_emptied_projects(work, changed)

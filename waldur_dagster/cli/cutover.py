@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from waldur_dagster.catalog import CATALOG
+from waldur_dagster.catalog import CATALOG, Entry
 from waldur_dagster.cli.instance import WORKSPACE, code_location, is_running
 
 SNIPPET = """\
 # For Waldur's settings override (e.g. override.conf.py): these entries run in Dagster now.
+# Where beat keeps its entries in the database (django-celery-beat), this does not reach them: switch the periodic
+# tasks of these names off in Waldur's admin pages, or set enabled = false in django_celery_beat_periodictask.
 for _entry in (
 {entries}
 ):
@@ -17,9 +19,15 @@ for _entry in (
 """
 
 
-def snippet(names: list[str]) -> str:
-    """Python for Waldur's settings that takes these entries out of the beat schedule."""
-    return SNIPPET.format(entries="\n".join(f'    "{name}",' for name in names))
+def snippet(entries: list[Entry]) -> str:
+    """Python for Waldur's settings that takes these entries out of the beat schedule, whatever its version."""
+    return SNIPPET.format(entries="\n".join(f'    "{entry.name}",{_note(entry)}' for entry in entries))
+
+
+def _note(entry: Entry) -> str:
+    if entry.gone:
+        return "  # newer versions of Waldur have no such entry"
+    return f"  # {entry.newest_task} in newer versions of Waldur" if entry.newest_task else ""
 
 
 def cutover(
@@ -31,8 +39,8 @@ def cutover(
     """
     with code_location(workspace) as (instance, repository):
         running = {schedule.name for schedule in repository.get_schedules() if is_running(instance, schedule)}
-    names = [entry.name for entry in CATALOG.values() if entry.dagster_name in running]
-    if not names:
+    entries = [entry for entry in CATALOG.values() if entry.dagster_name in running]
+    if not entries:
         typer.echo("No schedule runs here; nothing is to be switched off in Celery beat.", err=True)
         return
-    typer.echo(snippet(names), nl=False)
+    typer.echo(snippet(entries), nl=False)

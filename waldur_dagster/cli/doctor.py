@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from waldur_dagster.availability import NEEDS, missing_parts
+from waldur_dagster.availability import NEEDS, missing_parts, superseded
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
 from waldur_dagster.definitions import implemented_entries
@@ -24,10 +24,14 @@ def doctor(
     with Site(deployment) as site:
         site.check()
         console.print(f"Database  {site.engine.url.render_as_string(hide_password=True)}: reachable")
-        lacking = {name: missing_parts(site, name) for name in _registered(deployment)}
+        replaced = {name: words for name in _registered(deployment) if (words := superseded(site, name))}
+        lacking = {name: missing_parts(site, name) for name in _registered(deployment) if name not in replaced}
+        is_newer = site.schema.has("marketplace_order", "completed_at")
         unfillable = _unfillable(site, list(lacking))
         settings = _settings(site)
-    console.print(_entries(lacking))
+    console.print(_entries(lacking, replaced))
+    if is_newer:
+        _tell_other_schedules(console, [name for name in lacking if CATALOG[name].newest_schedule])
     if unfillable:
         console.print(
             f"Columns of a newer Waldur that this program cannot fill: {', '.join(unfillable)}. "
@@ -51,11 +55,23 @@ def _unfillable(site: Site, entries: list[str]) -> list[str]:
     return [column for table in tables.values() for column in site.schema.unfillable(table)]
 
 
-def _entries(lacking: dict[str, list[str]]) -> Table:
+def _entries(lacking: dict[str, list[str]], replaced: dict[str, str]) -> Table:
     table = Table("entry", "can run", "what is missing", header_style="bold")
     for name, missing in lacking.items():
         table.add_row(name, "[red]no[/]" if missing else "[green]yes[/]", ", ".join(missing))
+    for name, words in replaced.items():
+        table.add_row(name, "superseded", words)
     return table
+
+
+def _tell_other_schedules(console: Console, names: list[str]) -> None:
+    """The documented schedule stays the default where the newest version of Waldur has another."""
+    for name in names:
+        entry = CATALOG[name]
+        console.print(
+            f"{name}: the newest Waldur runs it {entry.newest_schedule}, not {entry.schedule}; "
+            f"to do the same set schedule under [entries.{name}] of the deployment file."
+        )
 
 
 def _settings(site: Site) -> Settings:

@@ -26,7 +26,10 @@ class Rows:
         self._whole: dict[str, Table] = {}
 
     def add(self, table: Table, **values: Any) -> int:
-        """Insert a row and return its id; NOT NULL columns that are not given get an empty value."""
+        """Insert a row and return its id; NOT NULL columns that are not given get an empty value.
+
+        Values of columns that only other versions of Waldur have are left out.
+        """
         whole = self.whole(table)
         row = self.filled(table, values)
         return int(self._connection.execute(insert(whole).values(row).returning(*whole.primary_key)).scalar_one())
@@ -51,8 +54,9 @@ class Rows:
             self.add(table, key=key, enabled=True)
 
     def filled(self, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-        demanded = (c for c in self.schema.demanded(table.name) if c.name not in values)
-        return {c.name: self._empty(table, c) for c in demanded} | dict(values)
+        given = self.schema.fitting(table, values)
+        demanded = (c for c in self.schema.demanded(table.name) if c.name not in given)
+        return {c.name: self._empty(table, c) for c in demanded} | given
 
     def _empty(self, table: Table, column: SiteColumn) -> Any:
         if column.type == "uuid":

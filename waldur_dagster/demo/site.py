@@ -228,6 +228,7 @@ def _usages(
                 date=month.previous.end,
                 billing_period=month.previous.first,
                 recurring=number % 2 == 0,
+                missing_usage_policy="none" if number % 2 else "reuse",
             )
 
 
@@ -279,6 +280,7 @@ def _credits(rows: Rows, customers: list[int], month: Month) -> None:
             customer_id=customer,
             value=value,
             minimal_consumption=minimum,
+            expected_consumption=minimum,
             minimal_consumption_logic=logic,
             end_date=(month.first + timedelta(days=200)),
         )

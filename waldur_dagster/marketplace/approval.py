@@ -8,13 +8,17 @@ from typing import Any
 from waldur_dagster.marketplace.rights import APPROVE, APPROVE_PRIVATE, MANAGER, OWNER, Person
 
 BASIC, SITE_AGENT, REMOTE = "Marketplace.Basic", "Marketplace.Slurm", "Waldur.RemoteOffering"
+SCRIPT = "Marketplace.Script"
 # A provider has to say yes to every order of these types.
 REVIEWED_TYPES = frozenset({BASIC, SITE_AGENT})
 
 
 @dataclass(frozen=True)
 class OfferingFacts:
-    """What decides about approvals; ``provider`` is the customer that offers it."""
+    """What decides about approvals; ``provider`` is the customer that offers it.
+
+    ``may_review_scripts``: newer versions of Waldur let providers ask for a say in orders of script offerings.
+    """
 
     id: int
     type: str
@@ -22,6 +26,7 @@ class OfferingFacts:
     shared: bool
     billable: bool
     plugin_options: dict[str, Any]
+    may_review_scripts: bool = False
 
     @property
     def private(self) -> bool:
@@ -45,6 +50,8 @@ def provider_must_approve(reviewer: Person | None, offering: OfferingFacts) -> b
     """Whether an order that ``reviewer`` has approved for the customer waits for the offering's provider."""
     if offering.type in REVIEWED_TYPES:
         return True
+    if offering.type == SCRIPT and offering.may_review_scripts:
+        return offering.plugin_options.get("auto_approve_marketplace_script") is False
     if offering.type != REMOTE or offering.plugin_options.get("auto_approve_remote_orders"):
         return False
     if reviewer is None:

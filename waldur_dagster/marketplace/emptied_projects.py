@@ -8,6 +8,7 @@ from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.structure.project_deletion import soft_delete_projects
+from waldur_dagster.structure.project_ends import is_over
 from waldur_dagster.work import Work
 
 resource, project = marketplace.resource, structure.project
@@ -29,7 +30,7 @@ def delete_emptied(work: Work, changed: Table) -> None:
         work,
         "emptied_project",
         select(project.c.id.label("project_id")).where(
-            project.c.id.in_(ended), project.c.end_date <= work.today, ~project.c.is_removed, ~living
+            project.c.id.in_(ended), is_over(work), ~project.c.is_removed, ~living
         ),
     )
     if work.connection.scalar(select(func.count()).select_from(emptied)):

@@ -52,7 +52,7 @@ def log_resource_events(
     """
     backend = backends(work)
     source = _resources(chosen.join(resource, resource.c.id == chosen.c.resource_id), backend)
-    parts, source = _with_actor([_resource_context(backend)], source, actor)
+    parts, source = _with_actor([_resource_context(work, backend)], source, actor)
     events = select(
         _text(event_type).label("event_type"),
         message.label("message"),
@@ -85,7 +85,7 @@ def log_order_events(
         .outerjoin(consumer, consumer.c.id == order.c.consumer_reviewed_by_id)
         .outerjoin(provider, provider.c.id == order.c.provider_reviewed_by_id)
     )
-    parts, source = _with_actor([_resource_context(backend), _order_context()], source, actor)
+    parts, source = _with_actor([_resource_context(work, backend), _order_context(work)], source, actor)
     own_feed = json_list(cast(work.content_types("marketplace", "order"), Integer), order.c.id)
     events = select(
         _text(event_type).label("event_type"),
@@ -125,7 +125,7 @@ def _with_actor(parts: list[Any], source: FromClause, actor: Actor | None) -> tu
     return [*parts, user_context(acting)], source.outerjoin(acting, acting.c.id == actor.user_id)
 
 
-def _resource_context(backend: Subquery) -> ColumnElement[Any]:
+def _resource_context(work: Work, backend: Subquery) -> ColumnElement[Any]:
     own = json_object(
         resource_uuid=hex_of(resource.c.uuid),
         resource_name=resource.c.name,
@@ -139,6 +139,13 @@ def _resource_context(backend: Subquery) -> ColumnElement[Any]:
         resource_backend_uuid=python_text(hex_of(backend.c.uuid)),
         resource_backend_type=python_text(backend.c.type),
     )
+    if work.schema.has_column(resource.c.last_sync):
+        newer = json_object(
+            resource_backend_id=resource.c.backend_id,
+            resource_effective_id=resource.c.effective_id,
+            resource_slug=resource.c.slug,
+        )
+        own = merged(own, newer)
     return merged(
         own,
         project_context(project),
@@ -148,7 +155,7 @@ def _resource_context(backend: Subquery) -> ColumnElement[Any]:
     )
 
 
-def _order_context() -> ColumnElement[Any]:
+def _order_context(work: Work) -> ColumnElement[Any]:
     own = json_object(
         order_uuid=hex_of(order.c.uuid),
         order_created=python_time(order.c.created),
@@ -161,6 +168,12 @@ def _order_context() -> ColumnElement[Any]:
         order_consumer_reviewed_at=python_time(order.c.consumer_reviewed_at),
         order_provider_reviewed_at=python_time(order.c.provider_reviewed_at),
     )
+    if work.schema.has_column(order.c.completed_at):
+        newer = json_object(
+            order_output_updated_at=python_time(order.c.output_updated_at),
+            order_error_updated_at=python_time(order.c.error_updated_at),
+        )
+        own = merged(own, newer)
     return merged(
         own,
         optional_context(order_plan, "plan", missing="order_plan"),

@@ -19,7 +19,13 @@ resource, offering, order, account = (
     marketplace.order,
     marketplace.robotaccount,
 )
-OPEN = (OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER, OrderState.PENDING_PROJECT, OrderState.EXECUTING)
+OPEN = (
+    OrderState.PENDING_CONSUMER,
+    OrderState.PENDING_PROVIDER,
+    OrderState.PENDING_PROJECT,
+    OrderState.PENDING_START_DATE,
+    OrderState.EXECUTING,
+)
 
 
 def remove_failed_creations(work: Work) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import FromClause, Integer, Table, Text, and_, case, func, literal, select
+from sqlalchemy import FromClause, Integer, Table, Text, and_, case, func, select
 
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.order_states import change_orders
@@ -103,12 +103,8 @@ def _executing_orders(work: Work, settled: Table) -> Table:
 
 def _end_orders(work: Work, settled: Table, orders: Table) -> None:
     states = {key: int(r.order_state) for key, r in RESULTS.items() if r.order_state is not None}
-    done = [key for key, r in RESULTS.items() if r.order_state is OrderState.DONE]
     source = orders.join(order, order.c.id == orders.c.order_id)
-    values = [
-        case(states, value=orders.c.result).label("state"),
-        case((orders.c.result.in_(done), literal(work.as_of)), else_=order.c.activated).label("activated"),
-    ]
+    values = [case(states, value=orders.c.result).label("state")]
     if "error_message" in settled.c:
         source = source.join(settled, settled.c.resource_id == orders.c.resource_id)
         values += [
@@ -118,7 +114,7 @@ def _end_orders(work: Work, settled: Table, orders: Table) -> None:
             for name in ("error_message", "error_traceback")
         ]
     ended = select(orders.c.order_id, *values).select_from(source)
-    change_orders(work, ended.subquery("ended"), move_resources=False)
+    change_orders(work, ended.subquery("ended"), move_resources=False, failures_end=False)
 
 
 def _report_missing(work: Work, settled: Table, orders: Table) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import FromClause, Table, and_, case, cast, func, literal, or_, 
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.marketplace.events import log_order_events
+from waldur_dagster.marketplace.order_columns import stamps
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.outbox import WebCall, put
@@ -25,12 +26,20 @@ EVENTS = {
 }
 
 
-def change_orders(work: Work, chosen: FromClause, name: str = "order_change", *, move_resources: bool = True) -> Table:
+def change_orders(
+    work: Work,
+    chosen: FromClause,
+    name: str = "order_change",
+    *,
+    move_resources: bool = True,
+    failures_end: bool = True,
+) -> Table:
     """Give orders a new state: one row of ``chosen`` for each, with order_id, state and other columns of the order.
 
     Orders that are in that state already are left alone. What follows: the event of the new state, a call of the
     order's callback URL, and with ``move_resources`` the resource of an order that was rejected, or of one that
     failed while the resource was being created. Callers that know the resource's final state set it themselves.
+    ``failures_end``: whether orders that fail count as ended, see ``order_columns.stamps``.
 
     Returns the temporary table ``name`` of the changed ones: order_id, resource_id, type, state, old_state.
     """
@@ -47,6 +56,7 @@ def change_orders(work: Work, chosen: FromClause, name: str = "order_change", *,
         .with_for_update(of=order),
     )
     values: dict[str, Any] = {column: changed.c[f"new_{column}"] for column in given}
+    values |= stamps(work, changed, given, failures_end=failures_end)
     written = work.execute(update(order).values(**values, modified=work.as_of).where(order.c.id == changed.c.order_id))
     if written.rowcount:
         _log(work, changed)

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import FromClause, Integer, Select, Table, Text, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.marketplace.order_columns import slug_of_new
 from waldur_dagster.outbox import Handover, put
 from waldur_dagster.platform.quota_usage import add_deltas
 from waldur_dagster.platform.temporary import temporary_returned
@@ -37,6 +38,8 @@ def insert_orders(work: Work, source: Select[Any], name: str = "new_order") -> T
         "error_traceback": literal("", Text),
         "backend_id": literal("", Text),
     }
+    if work.schema.has_column(order.c.slug):
+        empty["slug"] = slug_of_new(work, given)
     own = [value.label(column) for column, value in empty.items() if column not in given.c]
     statement = work.insert_from(order, select(*given.c, *own)).returning(
         order.c.id.label("order_id"), order.c.resource_id, order.c.offering_id, order.c.state, order.c.created_by_id
@@ -56,15 +59,20 @@ def insert_orders(work: Work, source: Select[Any], name: str = "new_order") -> T
 
 
 def hand_over(work: Work, chosen: FromClause) -> int:
-    """Ask Waldur's workers to process the orders of ``chosen`` (order_id, created_by_id); returns how many are new."""
-    rows = work.connection.execute(select(chosen.c.order_id, chosen.c.created_by_id).order_by(chosen.c.order_id)).all()
+    """Ask Waldur's workers to process the orders of ``chosen`` (order_id, created_by_id); returns how many are new.
+
+    The workers act in the name of ``acting_id`` where ``chosen`` has that column, else of the order's author.
+    """
+    acting = chosen.c.acting_id if "acting_id" in chosen.c else chosen.c.created_by_id
+    found = select(chosen.c.order_id, acting.label("acting_id")).order_by(chosen.c.order_id)
+    rows = work.connection.execute(found).all()
 
     def messages() -> Iterator[Handover]:
         for row in rows:
             yield Handover(
                 key=f"process order {row.order_id}",
                 task=PROCESS_ORDER,
-                args=[f"marketplace.order:{row.order_id}", f"core.user:{row.created_by_id}"],
+                args=[f"marketplace.order:{row.order_id}", f"core.user:{row.acting_id}"],
             )
 
     if rows and not work.deployment.has_broker:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 from typing import Any
 
-from sqlalchemy import FromClause, Integer, Row, func, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Row, false, func, select
 
 from waldur_dagster.marketplace.approval import OfferingFacts, provider_must_approve
 from waldur_dagster.marketplace.order_mails import tell_providers
@@ -25,14 +26,17 @@ def process_pending_project_orders(work: Work) -> int:
     """Send the waiting orders of projects that have started on to their provider or to Waldur's workers.
 
     Orders of removed projects stay (spec marketplace, process_pending_project_orders). An order that nobody has
-    to approve is carried out at once; with ``[waldur_api]`` Waldur does that when it is asked to approve it. Returns
-    the number of orders.
+    to approve is carried out at once; with ``[waldur_api]`` Waldur does that when it is asked to approve it. On newer
+    sites an order that has a start date of its own waits on for that. Returns the number of orders.
     """
     waiting = _waiting(work)
     reviewers = people(work, {row.reviewer_id for row in waiting if row.reviewer_id is not None})
-    reviewed = {row.id: provider_must_approve(reviewers.get(row.reviewer_id), _offering(row)) for row in waiting}
+    reviewed = {row.id: provider_must_approve(reviewers.get(row.reviewer_id), _offering(work, row)) for row in waiting}
     for_provider = [row for row in waiting if reviewed[row.id]]
-    ready = [row for row in waiting if not reviewed[row.id]]
+    early = [row for row in waiting if not reviewed[row.id] and row.starts_later]
+    ready = [row for row in waiting if not reviewed[row.id] and not row.starts_later]
+    if early:
+        _moved(work, early, OrderState.PENDING_START_DATE)
     if for_provider:
         tell_providers(work, _moved(work, for_provider, OrderState.PENDING_PROVIDER))
     if ready and work.deployment.waldur_api:
@@ -58,6 +62,7 @@ def _waiting(work: Work) -> list[Row[Any]]:
                 offering.c.billable,
                 offering.c.plugin_options,
                 order.c.created_by_id,
+                _starts_later(work).label("starts_later"),
             )
             .join(project, project.c.id == order.c.project_id)
             .join(offering, offering.c.id == order.c.offering_id)
@@ -70,7 +75,14 @@ def _waiting(work: Work) -> list[Row[Any]]:
     )
 
 
-def _offering(row: Row[Any]) -> OfferingFacts:
+def _starts_later(work: Work) -> ColumnElement[bool]:
+    """Whether an order's own start date, a date in UTC, is still to come (newer, process_pending_project_orders)."""
+    if not work.schema.has_column(order.c.start_date):
+        return false()
+    return func.coalesce(order.c.start_date > work.as_of.astimezone(UTC).date(), false())
+
+
+def _offering(work: Work, row: Row[Any]) -> OfferingFacts:
     return OfferingFacts(
         id=row.offering_id,
         type=row.type,
@@ -78,6 +90,7 @@ def _offering(row: Row[Any]) -> OfferingFacts:
         shared=row.shared,
         billable=row.billable,
         plugin_options=row.plugin_options or {},
+        may_review_scripts=work.schema.has_column(order.c.completed_at),
     )
 
 

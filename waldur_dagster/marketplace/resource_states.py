@@ -26,6 +26,7 @@ from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.limits import keep_limits
 from waldur_dagster.marketplace.states import ResourceState, shown
 from waldur_dagster.platform.contexts import python_text
+from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.expressions import text_from
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
@@ -44,7 +45,6 @@ UNTOLD = frozenset(
         "current_usages",
     }
 )
-CHANGED_EVENT = "marketplace_resource_has_been_changed"
 
 
 def change_resources(work: Work, chosen: FromClause, name: str = "resource_change") -> Table:
@@ -112,7 +112,7 @@ def _log(work: Work, changed: Table, given: list[str]) -> None:
     log_resource_events(
         work,
         chosen,
-        event_type=CHANGED_EVENT,
+        event_type=RESOURCE_CHANGED,
         message=text_from(message, name=resource.c.name, fields=chosen.c.fields),
     )
 

@@ -59,12 +59,19 @@ def people(work: Work, user_ids: Collection[int]) -> dict[int, Person]:
     }
     carried = select(func.array_agg(granted.c.permission)).where(granted.c.role_id == role.c.id).scalar_subquery()
     rows = work.connection.execute(
-        select(held.c.user_id, held.c.content_type_id, held.c.object_id, role.c.name, carried.label("permissions"))
+        select(
+            held.c.user_id,
+            held.c.content_type_id,
+            held.c.object_id,
+            role.c.name,
+            role.c.is_system_role,
+            carried.label("permissions"),
+        )
         .join(role, role.c.id == held.c.role_id)
         .where(held.c.is_active, held.c.user_id.in_(user_ids), held.c.content_type_id.in_(kinds))
     )
     for row in rows:
         person, scope = found[row.user_id], (kinds[row.content_type_id], row.object_id)
-        person.roles[scope].add(row.name)
+        person.roles[scope].add(row.name if row.is_system_role else f"custom {row.name}")  # newer sites copy names
         person.permissions[scope].update(row.permissions or ())
     return found

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from sqlalchemy import FromClause, Integer, column, delete, select
+from sqlalchemy import FromClause, delete, select
 
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, text_from
@@ -21,11 +19,12 @@ def remove_deleted_robot_accounts(work: Work) -> int:
 
     Older schemas keep no state of robot accounts: there is nothing to remove then, and the run says so.
     """
-    if not work.schema.has(account.name, "state"):
+    if not work.schema.has_column(account.c.state):
         work.outcome.warn("robot accounts", "this site's schema keeps no state of them; none can be marked as deleted")
         return 0
-    state: Any = column("state", Integer)
-    gone = temporary_table(work, "gone_account", select(account.c.id.label("account_id")).where(state == DELETED))
+    gone = temporary_table(
+        work, "gone_account", select(account.c.id.label("account_id")).where(account.c.state == DELETED)
+    )
     return delete_robot_accounts(work, gone)
 
 

@@ -37,6 +37,7 @@ class OrderState(IntEnum):
     REJECTED = 6
     PENDING_PROVIDER = 7
     PENDING_PROJECT = 8
+    PENDING_START_DATE = 9
 
     @property
     def shown(self) -> str:
@@ -47,6 +48,7 @@ class OrderType(IntEnum):
     CREATE = 1
     UPDATE = 2
     TERMINATE = 3
+    RESTORE = 4
 
     @property
     def shown(self) -> str:

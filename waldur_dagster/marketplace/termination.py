@@ -10,88 +10,101 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import FromClause, Integer, Select, Table, cast, literal, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, Text, cast, literal, select
 
-from waldur_dagster.marketplace.approval import consumer_must_approve_termination, provider_must_approve
+from waldur_dagster.marketplace.approval import consumer_must_approve_termination
 from waldur_dagster.marketplace.events import Actor, log_order_events, log_resource_events
 from waldur_dagster.marketplace.order_mails import tell_providers
 from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.orders import hand_over, insert_orders
 from waldur_dagster.marketplace.rights import TERMINATE, Person, people
 from waldur_dagster.marketplace.states import OrderState, OrderType
+from waldur_dagster.marketplace.termination_approval import (
+    ROBOT,
+    approve_waiting,
+    robot_or_failures,
+    state_once_approved,
+)
 from waldur_dagster.marketplace.termination_checks import refusal
 from waldur_dagster.marketplace.termination_facts import Candidate, read_candidates
 from waldur_dagster.outbox import ApiCall, put, waiting_keys
 from waldur_dagster.platform.expressions import given_rows, text_from
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
-from waldur_dagster.users.system_robot import RobotUnusable, system_robot
 from waldur_dagster.work import Work
 
 LANGUAGES = "WALDUR_MARKETPLACE_SCRIPT.DOCKER_IMAGES"
 LONGEST_COMMENT = 255
-# Stands for the system robot until it is known that it is needed; it is made then, not before.
-ROBOT = Person(0, "system_robot", is_active=True, is_staff=True, is_support=False)
 
 resource, order = marketplace.resource, marketplace.order
 
 
 @dataclass(frozen=True)
 class Decision:
-    """An order that will be written: in whose name, approved by whom for the customer, and in which state."""
+    """An order that will be written: in whose name, approved by whom for the customer, and in which state.
+
+    ``placed_for`` is its author where the robot acts for somebody.
+    """
 
     candidate: Candidate
     actor: Person
     reviewer: Person
     state: OrderState
+    placed_for: int | None = None
 
     @property
     def needs_robot(self) -> bool:
         return ROBOT in (self.actor, self.reviewer)
 
 
-def terminate(work: Work, resources: Select[tuple[int]], comment: str) -> int:
-    """Order the end of the resources that ``resources`` selects (resource_id); returns how many orders or calls.
+def terminate(work: Work, resources: Select[tuple[int, str]]) -> int:
+    """Order the end of the resources that ``resources`` selects (their id, comment); returns how many orders or calls.
 
-    Orders of them that wait for the customer's approval are cancelled with ``comment``. What cannot be terminated is
-    reported as a warning with the reason and stays as it is; a resource that somebody else holds locked, too.
+    Orders of them that wait for the customer's approval are cancelled with the comment; on newer sites a terminate
+    order that waits is approved instead, and no other is made. What cannot be terminated is reported as a warning with
+    the reason and stays as it is; a resource that somebody else holds locked, too.
     """
     chosen = _locked(work, resources)
     candidates = read_candidates(work, chosen)
-    if not candidates:
-        return 0
-    _cancel_waiting_orders(work, chosen, comment)
-    accepted = _accepted(work, candidates)
+    waiting = [found for found in candidates if found.waiting_order and not (found.executing or found.failed_lately)]
+    asked_for = {found.resource_id for found in waiting}
+    others = [found for found in candidates if found.resource_id not in asked_for]
+    ordered = approve_waiting(work, waiting) if waiting else 0
+    if not others:
+        return ordered
+    _cancel_waiting_orders(work, chosen, [found.resource_id for found in others])
+    accepted = _accepted(work, others)
     if work.deployment.waldur_api:
-        return _call_api(work, accepted)
+        return ordered + _call_api(work, accepted)
     known = people(work, {user for candidate in accepted for user in candidate.wanted_by})
-    return _write(work, [_decide(work, candidate, known) for candidate in accepted])
+    return ordered + _write(work, [_decide(work, candidate, known) for candidate in accepted])
 
 
-def _locked(work: Work, resources: Select[tuple[int]]) -> Table:
+def _locked(work: Work, resources: Select[tuple[int, str]]) -> Table:
     """The resources whose rows this transaction could lock; without the lock two runs could make two orders."""
-    wanted = work.connection.scalars(resources).all()
+    wanted = {row.id: row.comment for row in work.connection.execute(resources)}
     free = set(
         work.connection.scalars(
-            select(resource.c.id).where(resource.c.id.in_(wanted)).with_for_update(skip_locked=True)
+            select(resource.c.id).where(resource.c.id.in_(list(wanted))).with_for_update(skip_locked=True)
         )
     )
     for missed in sorted(set(wanted) - free):
         work.outcome.warn(f"resource {missed}", "is being changed by somebody else; the next run looks at it again")
-    given = given_rows([{"resource_id": found} for found in sorted(free)], resource_id=Integer)
-    return temporary_table(work, "to_terminate", select(given.c.resource_id))
+    rows = [{"resource_id": found, "comment": wanted[found][:LONGEST_COMMENT]} for found in sorted(free)]
+    given = given_rows(rows, resource_id=Integer, comment=Text)
+    return temporary_table(work, "to_terminate", select(given.c.resource_id, given.c.comment))
 
 
-def _cancel_waiting_orders(work: Work, chosen: Table, comment: str) -> None:
+def _cancel_waiting_orders(work: Work, chosen: Table, resource_ids: list[int]) -> None:
     """Orders that wait for the customer are overtaken by the termination."""
     waiting = (
         select(
             order.c.id.label("order_id"),
             literal(int(OrderState.CANCELED)).label("state"),
-            literal(comment[:LONGEST_COMMENT]).label("termination_comment"),
+            chosen.c.comment.label("termination_comment"),
         )
         .join(chosen, chosen.c.resource_id == order.c.resource_id)
-        .where(order.c.state == OrderState.PENDING_CONSUMER)
+        .where(order.c.state == OrderState.PENDING_CONSUMER, order.c.resource_id.in_(resource_ids))
     )
     change_orders(work, waiting.subquery("waiting"), "overtaken_order")
 
@@ -131,25 +144,16 @@ def _decide(work: Work, candidate: Candidate, known: dict[int, Person]) -> Decis
     )
     waits = consumer_must_approve_termination(actor, offering, candidate.project_id, candidate.customer_id)
     reviewer = ROBOT if waits else actor
-    if candidate.project_start is not None and candidate.project_start > work.today:
-        state = OrderState.PENDING_PROJECT
-    elif provider_must_approve(reviewer, offering):
-        state = OrderState.PENDING_PROVIDER
-    else:
-        state = OrderState.EXECUTING
-    return Decision(candidate, actor, reviewer, state)
+    placed_for = candidate.placed_for if actor is ROBOT else None
+    return Decision(candidate, actor, reviewer, state_once_approved(work, candidate, reviewer), placed_for)
 
 
 def _write(work: Work, decisions: list[Decision]) -> int:
     """The orders, in order, with their events, mails and hand-overs."""
     robot = 0
     if any(decision.needs_robot for decision in decisions):
-        try:
-            robot = system_robot(work)
-        except RobotUnusable as problem:
-            for decision in decisions:
-                if decision.needs_robot:
-                    work.outcome.fail(decision.candidate.label, f"could not be terminated. {problem}")
+        robot = robot_or_failures(work, [decision.candidate for decision in decisions if decision.needs_robot])
+        if not robot:
             decisions = [decision for decision in decisions if not decision.needs_robot]
     if not decisions:
         return 0
@@ -160,7 +164,8 @@ def _write(work: Work, decisions: list[Decision]) -> int:
             "offering_id": decision.candidate.offering.id,
             "project_id": decision.candidate.project_id,
             "state": decision.state.value,
-            "created_by_id": decision.actor.id or robot,
+            "created_by_id": decision.placed_for or decision.actor.id or robot,
+            "placed_automatically": int(decision.placed_for is not None),
             "consumer_reviewed_by_id": decision.reviewer.id or robot,
         }
         for position, decision in enumerate(decisions)
@@ -169,7 +174,8 @@ def _write(work: Work, decisions: list[Decision]) -> int:
     made = insert_orders(
         work,
         select(
-            *(given.c[name] for name in rows[0] if name != "position"),
+            *(given.c[name] for name in rows[0] if name not in ("position", "placed_automatically")),
+            *_placed(work, given),
             cast(literal(OrderType.TERMINATE.value), Integer).label("type"),
             literal(work.as_of).label("consumer_reviewed_at"),
         ).order_by(given.c.position),
@@ -192,6 +198,13 @@ def _write(work: Work, decisions: list[Decision]) -> int:
         if deadlock := _deadlock(decision.candidate, waits=decision.state == OrderState.PENDING_PROVIDER):
             work.outcome.warn(decision.candidate.label, f"has a new terminate order{deadlock}")
     return len(decisions)
+
+
+def _placed(work: Work, given: FromClause) -> list[ColumnElement[bool]]:
+    """Newer sites keep whether an order was placed for somebody."""
+    if not work.schema.has_column(order.c.placed_automatically):
+        return []
+    return [(given.c.placed_automatically == 1).label("placed_automatically")]
 
 
 def _in_state(made: Table, state: OrderState, name: str) -> FromClause:

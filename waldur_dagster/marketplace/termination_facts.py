@@ -14,6 +14,7 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
+    case,
     cast,
     exists,
     false,
@@ -21,13 +22,16 @@ from sqlalchemy import (
     literal,
     null,
     select,
+    true,
     union_all,
 )
 
 from waldur_dagster.marketplace.approval import OfferingFacts
+from waldur_dagster.marketplace.order_columns import approves_waiting
 from waldur_dagster.marketplace.states import OrderState, OrderType
 from waldur_dagster.platform.plugin_resources import existing
-from waldur_dagster.schema import marketplace, openstack, structure
+from waldur_dagster.schema import core, marketplace, openstack, structure
+from waldur_dagster.structure.project_ends import is_over
 from waldur_dagster.work import Work
 
 # A termination that has failed is tried again after this time, not every day (spec marketplace 0.7, step 3).
@@ -50,7 +54,11 @@ class Backend:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One resource that is to be terminated, and all that decides about it. ``wanted_by`` are users, first first."""
+    """One resource that is to be terminated, and all that decides about it. ``wanted_by`` are users, first first.
+
+    On newer sites: ``waiting_order`` is a terminate order that waits for the customer, ``order_starts`` its own start
+    date, ``placed_for`` the active user for whom the resource was ordered automatically.
+    """
 
     resource_id: int
     resource_uuid: UUID
@@ -70,6 +78,9 @@ class Candidate:
     executing: bool
     pending_provider: bool
     failed_lately: bool
+    waiting_order: int | None
+    order_starts: date | None
+    placed_for: int | None
     backend: Backend | None
 
     @property
@@ -98,7 +109,7 @@ def read_candidates(work: Work, chosen: FromClause) -> list[Candidate]:
             _in_organization_groups().label("in_organization_groups"),
             project.c.id.label("project_id"),
             project.c.start_date,
-            func.coalesce(project.c.end_date <= work.today, false()).label("project_over"),
+            func.coalesce(is_over(work), false()).label("project_over"),
             project.c.end_date_requested_by_id.label("project_wanted_by"),
             customer.c.id.label("customer_id"),
             customer.c.blocked,
@@ -110,6 +121,7 @@ def read_candidates(work: Work, chosen: FromClause) -> list[Candidate]:
                 order.c.type == OrderType.TERMINATE,
                 order.c.modified >= work.as_of - PAUSE_AFTER_FAILURE,
             ).label("failed_lately"),
+            *_facts_of_newer_sites(work),
             *(backend.c[name].label(f"backend_{name}") for name in Backend.__dataclass_fields__),
         )
         .select_from(chosen.join(resource, resource.c.id == chosen.c.resource_id))
@@ -135,7 +147,13 @@ def _candidate(row: Any) -> Candidate:
         name=row.name,
         state=row.state,
         offering=OfferingFacts(
-            row.offering_id, row.type, row.provider_id, row.shared, row.billable, _object(row.plugin_options)
+            row.offering_id,
+            row.type,
+            row.provider_id,
+            row.shared,
+            row.billable,
+            _object(row.plugin_options),
+            row.may_review_scripts,
         ),
         script=_object(row.secret_options),
         in_organization_groups=row.in_organization_groups,
@@ -150,8 +168,39 @@ def _candidate(row: Any) -> Candidate:
         executing=row.executing,
         pending_provider=row.pending_provider,
         failed_lately=row.failed_lately,
+        waiting_order=row.waiting_order,
+        order_starts=row.order_starts,
+        placed_for=row.placed_for,
         backend=backend,
     )
+
+
+def _facts_of_newer_sites(work: Work) -> list[ColumnElement[Any]]:
+    """What only newer versions of Waldur look at (spec newer_billing 4.4); nothing of it on older sites."""
+    names = ("waiting_order", "order_starts", "placed_for")
+    if not approves_waiting(work):
+        empty: list[ColumnElement[Any]] = [null().label(name) for name in names]
+        return [*empty, false().label("may_review_scripts")]
+    waiting, placed, author = order.alias("waiting_order"), order.alias("placed"), core.user.alias("placed_for")
+    is_waiting = (
+        waiting.c.resource_id == resource.c.id,
+        waiting.c.state == OrderState.PENDING_CONSUMER,
+        waiting.c.type == OrderType.TERMINATE,
+    )
+    oldest_waiting = [
+        select(c).where(*is_waiting).order_by(waiting.c.id).limit(1) for c in (waiting.c.id, waiting.c.start_date)
+    ]
+    oldest_placed = (
+        select(case((author.c.is_active, author.c.id)))
+        .join_from(placed, author, author.c.id == placed.c.created_by_id)
+        .where(placed.c.resource_id == resource.c.id, placed.c.type == OrderType.CREATE, placed.c.placed_automatically)
+        .order_by(placed.c.created, placed.c.id)
+        .limit(1)
+    )
+    found = [
+        query.scalar_subquery().label(name) for query, name in zip((*oldest_waiting, oldest_placed), names, strict=True)
+    ]
+    return [*found, true().label("may_review_scripts")]
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, exists, literal_column, or_, select, union_all
 
 from waldur_dagster.outbox import Handover, put
+from waldur_dagster.platform.roles import is_built_in
 from waldur_dagster.schema import core, freeipa, openstack, permissions, structure
 from waldur_dagster.work import Work
 
@@ -68,12 +69,12 @@ def _may_use_tenants(work: Work) -> ColumnElement[bool]:
     in_project = (
         (kept.c.content_type_id == work.content_types("structure", "project"))
         & (kept.c.object_id == project.c.id)
-        & kept_role.c.name.in_(("PROJECT.ADMIN", "PROJECT.MANAGER"))
+        & is_built_in(kept_role, "PROJECT.ADMIN", "PROJECT.MANAGER")
     )
     in_customer = (
         (kept.c.content_type_id == work.content_types("structure", "customer"))
         & (kept.c.object_id == project.c.customer_id)
-        & (kept_role.c.name == OWNER)
+        & is_built_in(kept_role, OWNER)
     )
     return (
         exists()
@@ -135,7 +136,7 @@ def _remote_roles(work: Work, revoked: Table) -> Iterator[Handover]:
             .order_by(revoked.c.userrole_id)
         )
         if model == "customer":
-            lost = lost.where(role.c.name == OWNER)
+            lost = lost.where(is_built_in(role, OWNER))
         for row in work.connection.execute(lost):
             end = work.as_of.isoformat()
             yield Handover(

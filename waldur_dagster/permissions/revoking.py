@@ -27,6 +27,7 @@ from waldur_dagster.platform.contexts import full_name, user_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
 from waldur_dagster.platform.quota_usage import recount_users
+from waldur_dagster.platform.roles import is_built_in
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import core, marketplace, permissions, structure
 from waldur_dagster.work import Work
@@ -35,8 +36,10 @@ OFFERING_MANAGER, CUSTOMER_MANAGER = "OFFERING.MANAGER", "CUSTOMER.MANAGER"
 held, role, user = permissions.userrole, permissions.role, core.user
 
 
-def revoke_roles(work: Work, chosen: FromClause) -> Table:
+def revoke_roles(work: Work, chosen: FromClause, *, reason: str) -> Table:
     """Revoke the roles that ``chosen`` (a column userrole_id) names, as far as they are active.
+
+    ``reason`` is kept with them where the site's Waldur keeps reasons.
 
     A revoked role is inactive and its end is the instant of the run. What follows: the roles that fall with it, an
     event ``role_revoked`` for each, the user counts of the customers, and the work of Waldur's workers in OpenStack,
@@ -48,9 +51,14 @@ def revoke_roles(work: Work, chosen: FromClause) -> Table:
     _add_offering_roles_of_ended_managers(work, revoked)
     _add_managers_without_offering(work, revoked)
     work.connection.execute(text(f"ANALYZE pg_temp.{revoked.name}"))
+    now = literal(work.as_of, DateTime(timezone=True))
     work.execute(
         update(held)
-        .values(is_active=False, expiration_time=literal(work.as_of, DateTime(timezone=True)))
+        .values(
+            is_active=False,
+            expiration_time=now,
+            **work.schema.fitting(held, {"modified": now, "revoke_reason": reason}),
+        )
         .where(held.c.id == revoked.c.userrole_id)
     )
     _log(work, revoked)
@@ -89,7 +97,7 @@ def _add_offering_roles_of_ended_managers(work: Work, revoked: Table) -> None:
                 ended.c.object_id == offering.c.customer_id,
                 ended.c.content_type_id == _type(work, "structure", "customer"),
                 manager.c.id == ended.c.role_id,
-                manager.c.name == CUSTOMER_MANAGER,
+                is_built_in(manager, CUSTOMER_MANAGER),
             )
             .correlate(held, offering),
             held.c.id.not_in(select(revoked.c.userrole_id)),
@@ -109,7 +117,7 @@ def _add_managers_without_offering(work: Work, revoked: Table) -> None:
         select(gone.c.user_id, offering.c.customer_id)
         .join(offering, _on_offering(work, gone, offering))
         .join(ended_role, ended_role.c.id == gone.c.role_id)
-        .where(ended_role.c.name == OFFERING_MANAGER)
+        .where(is_built_in(ended_role, OFFERING_MANAGER))
         .distinct()
         .subquery("ended")
     )
@@ -119,7 +127,7 @@ def _add_managers_without_offering(work: Work, revoked: Table) -> None:
         .join(ended, (ended.c.user_id == held.c.user_id) & (ended.c.customer_id == held.c.object_id))
         .where(
             held.c.is_active,
-            role.c.name == CUSTOMER_MANAGER,
+            is_built_in(role, CUSTOMER_MANAGER),
             held.c.content_type_id == _type(work, "structure", "customer"),
             ~exists()
             .where(

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, Any] = {
     "WALDUR_SUPPORT_ACTIVE_BACKEND_TYPE": "atlassian",
     "COMMON_FOOTER_TEXT": "",
     "COMMON_FOOTER_HTML": "",
+    "ENABLE_ORDER_START_DATE": False,
 }
 
 # django-constance renamed its table in version 3.

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from waldur_dagster.platform.site_schema import SiteSchema
+
 EVENT_GROUPS: dict[str, frozenset[str]] = {
     "access_subnets": frozenset(
         (
@@ -305,6 +307,74 @@ EVENT_GROUPS: dict[str, frozenset[str]] = {
 }
 
 
-def expand(groups: Iterable[str]) -> set[str]:
-    """The event types of some groups; a group that nobody knows has none."""
-    return {event_type for group in groups for event_type in EVENT_GROUPS.get(group, ())}
+# Groups of newer versions where they differ (spec newer_billing 5.1).
+_CREDITS = frozenset(
+    (
+        "allowed_offerings_have_been_updated",
+        "automatic_credit_adjustment",
+        "create_of_affiliate_by_staff",
+        "create_of_credit_by_staff",
+        "create_of_project_credit_by_staff",
+        "increase_of_customer_credit_due_to_affiliate_fee",
+        "reduction_of_customer_credit",
+        "reduction_of_customer_credit_due_to_minimal_consumption",
+        "reduction_of_customer_expected_consumption",
+        "reduction_of_project_credit",
+        "reduction_of_project_credit_due_to_minimal_consumption",
+        "reduction_of_project_expected_consumption",
+        "roll_back_customer_credit",
+        "roll_back_project_credit",
+        "set_to_zero_overdue_credit",
+        "update_of_affiliate_by_staff",
+        "update_of_credit_by_staff",
+        "update_of_project_credit_by_staff",
+    )
+)
+_OF_AFFILIATES = frozenset(
+    (
+        "create_of_affiliate_by_staff",
+        "increase_of_customer_credit_due_to_affiliate_fee",
+        "update_of_affiliate_by_staff",
+    )
+)
+_OLD_NAMES = frozenset(
+    (
+        "marketplace_resource_has_been_changed",
+        "reduction_of_credit",
+        "reduction_of_credit_due_to_minimal_consumption",
+        "user_profile_changed",
+        *(
+            f"resource_{kind}_schedule_{what}"
+            for kind in ("backup", "snapshot")
+            for what in ("activated", "cleaned_up", "created", "deactivated", "deleted")
+        ),
+    )
+)
+_ADDED: dict[str, frozenset[str]] = {
+    "credits": _CREDITS,
+    "customers": (_CREDITS - _OF_AFFILIATES)
+    | {"customer_permission_review_closed", "customer_permission_review_created"},
+    "invoices": _CREDITS - _OF_AFFILIATES,
+    "projects": frozenset(("project_permission_review_closed", "project_permission_review_created")),
+    "resources": frozenset(
+        (
+            "request_downscaling",
+            "request_pausing",
+            "request_slurm_resource_downscaling",
+            "request_slurm_resource_pausing",
+            "reset_downscaling",
+            "reset_member_restriction",
+            "reset_pausing",
+            "restrict_members",
+            "slurm_policy_evaluation",
+        )
+    ),
+}
+
+
+def expand(schema: SiteSchema, groups: Iterable[str]) -> set[str]:
+    """The event types of some groups, as the site's Waldur has them; a group that nobody knows has none."""
+    known = {event_type for group in groups for event_type in EVENT_GROUPS.get(group, ())}
+    if not schema.has("logging_basehook"):
+        return known
+    return (known - _OLD_NAMES) | {event_type for group in groups for event_type in _ADDED.get(group, ())}

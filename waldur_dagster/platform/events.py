@@ -8,6 +8,7 @@ from sqlalchemy import Integer, Select, cast, column, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.platform import hooks
+from waldur_dagster.platform.event_names import name_on_site
 from waldur_dagster.schema import logging
 from waldur_dagster.work import Work
 
@@ -25,7 +26,7 @@ def log_events(work: Work, source: Select[Any]) -> int:
         numbered.c.id,
         func.gen_random_uuid().label("uuid"),
         literal(work.as_of).label("created"),
-        numbered.c.event_type,
+        name_on_site(work.schema, numbered.c.event_type).label("event_type"),
         numbered.c.message,
         numbered.c.context,
     )

@@ -16,13 +16,8 @@ from waldur_dagster.platform.event_groups import expand
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.work import Work
 
-_ANY = text(
-    """
-    SELECT EXISTS (SELECT FROM logging_webhook WHERE is_active)
-           OR EXISTS (SELECT FROM logging_emailhook WHERE is_active)
-           OR EXISTS (SELECT FROM logging_systemnotification)
-    """
-)
+# What both kinds of hooks have is in a table of its own on newer sites (spec newer_billing 5.1).
+_SPLIT = "(SELECT base.*, own.* FROM logging_{model} own JOIN logging_basehook base ON base.id = own.basehook_ptr_id)"
 
 _SYSTEM_NOTIFICATIONS = text(
     "SELECT name, hook_content_type_id, event_types, event_groups, roles FROM logging_systemnotification ORDER BY id"
@@ -32,7 +27,7 @@ _SYSTEM_NOTIFICATIONS = text(
 # when he may see one of the objects whose log shows it; what no log shows, nobody sees.
 _FIRED = """
     WITH hook AS (
-        SELECT h.*, h.event_types || CAST(:added_types AS jsonb) AS types FROM {table} h WHERE h.is_active
+        SELECT h.*, h.event_types || CAST(:added_types AS jsonb) AS types FROM {hooks} h WHERE h.is_active
     )
     SELECT {columns}, e.id AS event_id, e.created, e.event_type, e.message, e.context
     FROM hook JOIN logging_event e ON e.id = ANY(:events) AND hook.types ? e.event_type
@@ -45,7 +40,7 @@ _FIRED = """
         WHERE f.event_id = e.id AND (
             u.is_staff OR u.is_support
             OR f.content_type_id = :customer AND r.content_type_id = :customer AND r.object_id = f.object_id
-                AND role.name = 'CUSTOMER.OWNER'
+                AND role.name = 'CUSTOMER.OWNER' AND role.is_system_role
             OR f.content_type_id = :project AND (
                 r.content_type_id = :project AND r.object_id = f.object_id
                 OR r.content_type_id = :customer AND r.object_id = p.customer_id)))
@@ -64,7 +59,7 @@ _NOTIFIED = text(
         r.content_type_id = :project AND f.content_type_id = :project AND r.object_id = f.object_id
         OR r.content_type_id = :customer AND r.object_id = CASE f.content_type_id
             WHEN :project THEN p.customer_id WHEN :customer THEN f.object_id END)
-    JOIN permissions_role role ON role.id = r.role_id AND s.roles ? CASE role.name
+    JOIN permissions_role role ON role.id = r.role_id AND role.is_system_role AND s.roles ? CASE role.name
         WHEN 'PROJECT.ADMIN' THEN 'admin' WHEN 'PROJECT.MANAGER' THEN 'manager' WHEN 'CUSTOMER.OWNER' THEN 'owner' END
     JOIN core_user u ON u.id = r.user_id AND u.is_active AND u.email <> ''
     ORDER BY e.id, u.email
@@ -74,7 +69,17 @@ _NOTIFIED = text(
 
 def any_configured(work: Work) -> bool:
     """Whether the site has any hook at all."""
-    return bool(work.connection.scalar(_ANY))
+    kinds = ("logging_basehook",) if _are_split(work) else ("logging_webhook", "logging_emailhook")
+    active = " OR ".join(f"EXISTS (SELECT FROM {table} WHERE is_active)" for table in kinds)
+    return bool(work.connection.scalar(text(f"SELECT {active} OR EXISTS (SELECT FROM logging_systemnotification)")))
+
+
+def _are_split(work: Work) -> bool:
+    return work.schema.has("logging_basehook")
+
+
+def _hooks(work: Work, model: str) -> str:
+    return _SPLIT.format(model=model) if _are_split(work) else f"logging_{model}"
 
 
 def queue(work: Work, events: Sequence[int]) -> None:
@@ -97,7 +102,7 @@ def _system_notifications(work: Work) -> Iterator[SystemNotification]:
     for row in work.connection.execute(_SYSTEM_NOTIFICATIONS):
         try:
             roles = json.loads(row.roles or "[]")
-            types = sorted({*row.event_types, *expand(row.event_groups)})
+            types = sorted({*row.event_types, *expand(work.schema, row.event_groups)})
         except (TypeError, ValueError):
             work.outcome.warn(f"system notification {row.name}", "its roles or events are no lists; nobody is told")
         else:
@@ -130,7 +135,7 @@ def _hook_mails(work: Work, events: Sequence[int], notifications: list[SystemNot
 
 
 def _fired(work: Work, events: Sequence[int], notifications: list[SystemNotification], model: str, columns: str) -> Any:
-    statement = text(_FIRED.format(table=f"logging_{model}", columns=columns))
+    statement = text(_FIRED.format(hooks=_hooks(work, model), columns=columns))
     hook_type = work.content_types.get("logging", model)
     added = sorted({kind for n in notifications if n.hook_type == hook_type for kind in n.types})
     return work.connection.execute(statement, _parameters(work, events) | {"added_types": json.dumps(added)})

@@ -34,8 +34,13 @@ def holders(work: Work, app_label: str, model: str, roles: tuple[str, ...] | Non
         held.c.is_active, held.c.content_type_id == work.content_types(app_label, model)
     )
     if roles is not None:
-        found = found.join(role, role.c.id == held.c.role_id).where(role.c.name.in_(roles))
+        found = found.join(role, role.c.id == held.c.role_id).where(is_built_in(role, *roles))
     return found.distinct()
+
+
+def is_built_in(role: Any, *names: str) -> ColumnElement[bool]:
+    """Whether a role is one of Waldur's own; on newer sites a copy may have the same name (spec newer_billing 5.4)."""
+    return and_(role.c.name.in_(names), role.c.is_system_role)
 
 
 def is_mailable(user: Any) -> ColumnElement[bool]:

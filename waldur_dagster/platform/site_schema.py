@@ -133,6 +133,11 @@ class SiteSchema:
             *(Column(c.name, _type(declared, c), primary_key=c.is_key) for c in self.tables[declared.name].values()),
         )
 
+    def fitting(self, declared: Table, values: Mapping[str, Any]) -> dict[str, Any]:
+        """``values`` without those of columns that only other versions of Waldur have."""
+        lacking = {c.name for c in declared.columns if is_optional(c) and not self.has_column(c)}
+        return {name: value for name, value in values.items() if name not in lacking}
+
     def demanded(self, name: str) -> list[SiteColumn]:
         """The columns that an insert into a table must name."""
         return [c for c in self.tables.get(name, {}).values() if c.demanded]

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, DateTime, Integer, String, Table, Uuid
 
-from waldur_dagster.schema.base import metadata
+from waldur_dagster.schema.base import NEWER, metadata
 
 role = Table(
     "permissions_role",
@@ -37,4 +37,6 @@ userrole = Table(
     Column("created_by_id", Integer),
     Column("role_id", Integer),
     Column("user_id", Integer),
+    Column("modified", DateTime(timezone=True), info=NEWER),
+    Column("revoke_reason", String, info=NEWER),
 )

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, String, Table, Text, Uuid
 
-from waldur_dagster.schema.base import OLDER, metadata
+from waldur_dagster.schema.base import NEWER, OLDER, metadata
 
 customer = Table(
     "structure_customer",
@@ -28,6 +28,7 @@ customer = Table(
     Column("blocked", Boolean),
     Column("sponsor_number", Integer),
     Column("archived", Boolean),
+    Column("grace_period_days", Integer, info=NEWER),
     Column("organization_group_id", Integer, info=OLDER),
     Column("slug", String),
 )
@@ -45,6 +46,7 @@ project = Table(
     Column("end_date_requested_by_id", Integer),
     Column("slug", String),
     Column("start_date", Date),
+    Column("grace_period_days", Integer, info=NEWER),
 )
 
 organizationgroup = Table(

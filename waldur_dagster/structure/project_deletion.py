@@ -85,7 +85,7 @@ def _end_roles(work: Work, doomed: Table) -> None:
         .join(doomed, doomed.c.project_id == held.c.object_id)
         .where(held.c.content_type_id == on_project, held.c.is_active)
     )
-    revoke_roles(work, roles.subquery("of_projects"))
+    revoke_roles(work, roles.subquery("of_projects"), reason="Project has been removed.")
 
 
 def _delete_estimates(work: Work, doomed: Table) -> None:

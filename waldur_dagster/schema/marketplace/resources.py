@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.schema.base import OLDER, metadata
+from waldur_dagster.schema.base import NEWER, OLDER, metadata
 
 resource = Table(
     "marketplace_resource",
@@ -34,6 +34,11 @@ resource = Table(
     Column("error_traceback", Text),
     Column("restrict_member_access", Boolean),
     Column("paused", Boolean),
+    Column("effective_id", String),
+    Column("slug", String),
+    Column("last_sync", DateTime(timezone=True), info=NEWER),
+    Column("usage_limit_restriction", String, info=NEWER),
+    Column("paused_by_grace_period", Boolean, info=NEWER),
 )
 
 order = Table(
@@ -64,6 +69,12 @@ order = Table(
     Column("consumer_reviewed_by_id", Integer),
     Column("created_by_id", Integer),
     Column("project_id", Integer),
+    Column("completed_at", DateTime(timezone=True), info=NEWER),
+    Column("slug", String, info=NEWER),
+    Column("output_updated_at", DateTime(timezone=True), info=NEWER),
+    Column("error_updated_at", DateTime(timezone=True), info=NEWER),
+    Column("start_date", Date, info=NEWER),
+    Column("placed_automatically", Boolean, info=NEWER),
 )
 
 resourceaccessendpoint = Table(
@@ -101,6 +112,7 @@ robotaccount = Table(
     Column("type", String),
     Column("username", String),
     Column("resource_id", Integer),
+    Column("state", Integer, info=NEWER),
 )
 
 robotaccount_users = Table(

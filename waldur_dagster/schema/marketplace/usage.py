@@ -2,7 +2,7 @@
 
 from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, Integer, Numeric, String, Table, Uuid
 
-from waldur_dagster.schema.base import OLDER, metadata
+from waldur_dagster.schema.base import NEWER, OLDER, metadata
 
 categorycomponentusage = Table(
     "marketplace_categorycomponentusage",
@@ -43,6 +43,7 @@ componentusage = Table(
     Column("plan_period_id", Integer),
     Column("resource_id", Integer),
     Column("recurring", Boolean, info=OLDER),
+    Column("missing_usage_policy", String, info=NEWER),
     Column("backend_id", String),
     Column("modified_by_id", Integer),
 )
