@@ -158,7 +158,11 @@ class EntryOptions(Section):
 
 
 class Deployment(Section):
-    """All of the file. ``waldur`` holds the settings of Waldur's Django configuration under Waldur's own names."""
+    """All of the file. ``waldur`` holds the settings of Waldur's Django configuration under Waldur's own names.
+
+    ``event_contexts``: whether the contexts of events have the fields that the site's own Waldur writes, or only those
+    of October 2024, for receivers of web hooks that refuse what they do not know.
+    """
 
     name: str = "waldur"
     database: Database
@@ -169,6 +173,7 @@ class Deployment(Section):
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
     script_containers: ScriptContainers = ScriptContainers()
+    event_contexts: Literal["site", "2024"] = "site"
     interruptible_offerings: tuple[str, ...] = INTERRUPTIBLE
     reports: Path = Path("reports")
     media: Path | None = None

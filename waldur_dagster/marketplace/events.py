@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Integer, Subquery, Text, cast, literal, select
+from sqlalchemy import Column, ColumnElement, FromClause, Integer, Subquery, Text, cast, literal, select
 
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState, shown
 from waldur_dagster.platform.contexts import (
@@ -139,7 +139,7 @@ def _resource_context(work: Work, backend: Subquery) -> ColumnElement[Any]:
         resource_backend_uuid=python_text(hex_of(backend.c.uuid)),
         resource_backend_type=python_text(backend.c.type),
     )
-    if work.schema.has_column(resource.c.last_sync):
+    if _has_newer_fields(work, resource.c.last_sync):
         newer = json_object(
             resource_backend_id=resource.c.backend_id,
             resource_effective_id=resource.c.effective_id,
@@ -155,6 +155,11 @@ def _resource_context(work: Work, backend: Subquery) -> ColumnElement[Any]:
     )
 
 
+def _has_newer_fields(work: Work, sign: Column[Any]) -> bool:
+    """Whether contexts have what newer versions of Waldur have added to them (spec newer 0.5)."""
+    return work.deployment.event_contexts == "site" and work.schema.has_column(sign)
+
+
 def _order_context(work: Work) -> ColumnElement[Any]:
     own = json_object(
         order_uuid=hex_of(order.c.uuid),
@@ -168,7 +173,7 @@ def _order_context(work: Work) -> ColumnElement[Any]:
         order_consumer_reviewed_at=python_time(order.c.consumer_reviewed_at),
         order_provider_reviewed_at=python_time(order.c.provider_reviewed_at),
     )
-    if work.schema.has_column(order.c.completed_at):
+    if _has_newer_fields(work, order.c.completed_at):
         newer = json_object(
             order_output_updated_at=python_time(order.c.output_updated_at),
             order_error_updated_at=python_time(order.c.error_updated_at),
