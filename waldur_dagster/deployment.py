@@ -6,6 +6,7 @@ string, ``{ env = "NAME" }`` takes the value of an environment variable instead.
 
 from __future__ import annotations
 
+import base64
 import difflib
 import os
 import re
@@ -79,11 +80,35 @@ class MailServer(Section):
 
 
 class Celery(Section):
-    """Waldur's own Celery: the broker, for work that is handed over to its workers, and the store of their results."""
+    """Waldur's own Celery: the broker, for work that is handed over to its workers, and the store of their results.
+
+    ``queue`` takes all tasks, where the queues that Waldur's own settings name were given other names.
+    """
 
     broker_url: SecretStr | None = None
-    queue: str = "tasks"
+    queue: str | None = None
     result_store_url: SecretStr | None = None
+
+
+class Encryption(Section):
+    """Keys of the secrets that Waldur keeps encrypted in its database.
+
+    ``keys`` are Waldur's FIELD_ENCRYPTION_KEY and FIELD_ENCRYPTION_KEY_FALLBACKS (several may stand in one text, with
+    commas between them): the first encrypts, all of them open. ``secret_key`` is Waldur's SECRET_KEY, of which the
+    last key is made.
+    """
+
+    keys: tuple[SecretStr, ...] = ()
+    secret_key: SecretStr | None = None
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        keys = [key.strip() for text in value for key in text.get_secret_value().split(",") if key.strip()]
+        for number, key in enumerate(keys, 1):
+            if not _is_fernet_key(key):
+                raise ValueError(f"number {number} is no key: 32 bytes in URL-safe base64, 44 characters, are wanted")
+        return tuple(SecretStr(key) for key in keys)
 
 
 class Alerts(Section):
@@ -169,6 +194,7 @@ class Deployment(Section):
     time_zone: str | None = None
     mail: MailServer = MailServer()
     celery: Celery | None = None
+    encryption: Encryption = Encryption()
     alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
@@ -179,7 +205,7 @@ class Deployment(Section):
     media: Path | None = None
     families: dict[str, EntryOptions] = {}
     entries: dict[str, EntryOptions] = {}
-    waldur: dict[str, Any] = {}
+    waldur: Annotated[dict[str, Any], Field(repr=False)] = {}  # passwords are among them
 
     @field_validator("time_zone")
     @classmethod
@@ -272,6 +298,13 @@ def _with_environment(value: Any, source: str, path: tuple[str, ...]) -> Any:
     if isinstance(value, list):
         return [_with_environment(item, source, (*path, str(n))) for n, item in enumerate(value)]
     return value
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except ValueError:
+        return False
 
 
 def _zone(name: str) -> ZoneInfo:

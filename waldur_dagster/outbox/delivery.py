@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import Message, parse, payload_of
 from waldur_dagster.outbox.senders import DeliveredInPart, NotDelivered, Senders
 from waldur_dagster.outbox.tables import DELIVERED, DROPPED, GIVEN_UP, WAITING, message
+from waldur_dagster.site import current_settings
 
 FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS = timedelta(minutes=1), timedelta(hours=6), 20
 
@@ -41,7 +43,8 @@ def deliver(
         due = due.where(message.c.entry == entry)
     if run_id is not None:
         due = due.where(message.c.run_id == run_id)
-    with Senders(deployment) as senders, engine.connect() as connection:
+    settings = partial(current_settings, engine, deployment)
+    with Senders(deployment, settings) as senders, engine.connect() as connection:
         last: int | None = 0
         while last is not None:
             last = _deliver_next(connection, senders, due, last, done)

@@ -7,7 +7,7 @@ import hashlib
 import json
 import smtplib
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -20,6 +20,7 @@ from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaFailed
 from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
 from waldur_dagster.deployment import Deployment, MailServer, WaldurApi
 from waldur_dagster.outbox.messages import AccountRequest, ApiCall, Handover, InvitationCall, Mail, Message, WebCall
+from waldur_dagster.settings import BadSetting, Settings
 
 WEB_HOOK_TIMEOUT = 20.0
 # SMTP's answer to a mail that is larger than the server takes (RFC 1870).
@@ -45,8 +46,10 @@ class DeliveredInPart(Exception):
 class Senders:
     """Open connections of one round of deliveries; a context manager."""
 
-    def __init__(self, deployment: Deployment):
+    def __init__(self, deployment: Deployment, settings: Callable[[], Settings] | None = None):
+        """``settings`` gives those that hold on the site; without it, those of the deployment file do."""
         self._deployment = deployment
+        self._settings = settings or (lambda: deployment.settings)
         self._mail = MailFolder(deployment.mail) if deployment.mail.directory else SmtpServer(deployment.mail)
         self._web_hooks = WebHooks()
         self._broker: Celery | None = None
@@ -74,17 +77,17 @@ class Senders:
     def _invite(self, message: InvitationCall) -> None:
         try:
             if self._hook is None:
-                self._hook = InvitationHook.of(self._deployment.settings)
+                self._hook = InvitationHook.of(self._settings())
             self._hook.invite(message.fields)
         except InvitationNotSent as problem:
             raise NotDelivered(str(problem), final=problem.final) from None
 
     def _make_account(self, message: AccountRequest) -> None:
-        if self._freeipa is None:
-            self._freeipa = FreeIpa.of(self._deployment.settings)
         try:
+            if self._freeipa is None:
+                self._freeipa = FreeIpa.of(self._settings())
             self._freeipa.add_user(message.username, message.facts | {"userpassword": message.password})
-        except FreeIpaFailed as problem:
+        except (FreeIpaFailed, BadSetting) as problem:
             raise NotDelivered(str(problem)) from None
 
     def _hand_over(self, message: Handover) -> None:
