@@ -89,6 +89,13 @@ class Celery(Section):
     queue: str | None = None
     result_store_url: SecretStr | None = None
 
+    @field_validator("broker_url")
+    @classmethod
+    def _is_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "://" not in value.get_secret_value():
+            raise ValueError("is no URL; write amqp://user:password@host:5672/name or redis://host:6379/0")
+        return value
+
 
 class Encryption(Section):
     """Keys of the secrets that Waldur keeps encrypted in its database.

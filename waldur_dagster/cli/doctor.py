@@ -1,5 +1,6 @@
 """``waldur-dagster doctor``: whether the site can run the entries of this deployment."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -8,9 +9,11 @@ from rich.table import Table
 
 from waldur_dagster.availability import NEEDS, missing_parts, superseded
 from waldur_dagster.catalog import CATALOG
+from waldur_dagster.clients.broker import Broker, NotGiven
 from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
+from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
 from waldur_dagster.definitions import implemented_entries
-from waldur_dagster.deployment import Deployment, load_deployment
+from waldur_dagster.deployment import Celery, Deployment, load_deployment
 from waldur_dagster.platform.constance import Constance
 from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.settings import BadSetting, Settings
@@ -94,6 +97,27 @@ def _script_engine(settings: Settings) -> str:
         return str(problem)
 
 
+def _broker(celery: Celery | None) -> tuple[str, str]:
+    if celery is None or celery.broker_url is None:
+        return "none", "hand-overs wait"
+    with Broker(celery.broker_url, celery.queue) as broker:
+        try:
+            return broker.described(), ""
+        except NotGiven as problem:
+            return "configured", f"hand-overs wait: {problem}"
+
+
+def _results(celery: Celery | None) -> tuple[str, str]:
+    if celery is None or celery.result_store_url is None:
+        return "none", ""
+    try:
+        with closing(open_store(celery.result_store_url)) as store:
+            store.states(["a task that nobody knows"])
+    except ResultStoreUnusable as problem:
+        return "configured", str(problem)
+    return "configured", ""
+
+
 def _shown(settings: Settings, name: str, *, only_if: str | None = None) -> str:
     """A setting that is no secret, or why it cannot be used; "none" where the switch ``only_if`` is off."""
     try:
@@ -121,12 +145,8 @@ def _surroundings(deployment: Deployment, settings: Settings) -> Table:
             home,
             "" if home.endswith("/") else "must end with a slash, links are made by adding to it",
         ),
-        (
-            "Celery broker",
-            "configured" if deployment.has_broker else "none",
-            "" if deployment.has_broker else "hand-overs wait",
-        ),
-        ("Celery results", "configured" if deployment.celery and deployment.celery.result_store_url else "none", ""),
+        ("Celery broker", *_broker(deployment.celery)),
+        ("Celery results", *_results(deployment.celery)),
         ("encryption", f"{keys} keys" if keys else "no keys", ""),
         ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
         ("FreeIPA", _shown(settings, "WALDUR_FREEIPA.HOSTNAME", only_if="WALDUR_FREEIPA.ENABLED"), ""),

@@ -14,8 +14,8 @@ from email.utils import format_datetime
 from typing import Self
 
 import httpx
-from celery import Celery
 
+from waldur_dagster.clients.broker import Broker, NotGiven
 from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaFailed
 from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
 from waldur_dagster.deployment import Deployment, MailServer, WaldurApi
@@ -52,7 +52,7 @@ class Senders:
         self._settings = settings or (lambda: deployment.settings)
         self._mail = MailFolder(deployment.mail) if deployment.mail.directory else SmtpServer(deployment.mail)
         self._web_hooks = WebHooks()
-        self._broker: Celery | None = None
+        self._broker: Broker | None = None
         self._hook: InvitationHook | None = None
         self._freeipa: FreeIpa | None = None
 
@@ -95,14 +95,11 @@ class Senders:
         if options is None or options.broker_url is None:
             raise NotDelivered("no Celery broker is configured ([celery] broker_url); it waits until there is one")
         if self._broker is None:
-            self._broker = Celery(broker=options.broker_url.get_secret_value(), set_as_current=False)
-            self._broker.conf.broker_connection_timeout = 5
+            self._broker = Broker(options.broker_url, options.queue)
         try:
-            self._broker.send_task(
-                message.task, args=message.args, kwargs=message.kwargs, queue=options.queue, retry=False
-            )
-        except Exception as error:  # kombu's transports raise what their libraries raise
-            raise NotDelivered(f"Celery's broker: {type(error).__name__}") from None
+            self._broker.give(message.task, message.args, message.kwargs, key=message.key)
+        except NotGiven as problem:
+            raise NotDelivered(str(problem)) from None
 
     def __enter__(self) -> Self:
         return self
