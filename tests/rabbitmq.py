@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
@@ -35,6 +36,7 @@ class RabbitMq:
     _mapper_port: int = field(default_factory=free_port)
     _node: str = field(default_factory=lambda: f"test{secrets.token_hex(4)}@localhost")
     _cookie: str = field(default_factory=lambda: secrets.token_hex(16))
+    _queues: set[str] = field(default_factory=set)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -95,23 +97,31 @@ class RabbitMq:
         """Whether the server is there and does nothing."""
         os.killpg(self._processes[-1].pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
-    def declare(self, name: str, *, quorum: bool = False, **arguments: object) -> None:
+    def declare(self, name: str, *, quorum: bool = False, arguments: dict[str, object] | None = None) -> None:
         """A queue as Waldur's workers make it: of 2024, or a quorum queue with a topic exchange."""
+        self._queues.add(name)
         exchange = Exchange(name, type="topic" if quorum else "direct", durable=True)
-        options = {**arguments, **({"x-queue-type": "quorum"} if quorum else {})}
+        options = (arguments or {}) | ({"x-queue-type": "quorum"} if quorum else {})
         with Connection(self.url) as connection:
             Queue(name, exchange, routing_key=name, queue_arguments=options)(connection.default_channel).declare()
 
     def delete(self, name: str) -> None:
+        self._queues.discard(name)
         with Connection(self.url) as connection:
             connection.default_channel.queue_delete(name)
 
+    def clear(self) -> None:
+        """Delete the queues that were declared."""
+        for name in tuple(self._queues):
+            self.delete(name)
+
     def taken(self, name: str) -> list[str]:
-        """The tasks that lie in a queue, by their names; they are taken out."""
+        """The first argument of each task that lies in a queue; the tasks are taken out."""
         found = []
         with Connection(self.url) as connection:
             while (message := connection.default_channel.basic_get(name, no_ack=True)) is not None:
-                found.append(message.headers["task"])
+                (first, *_), _, _ = json.loads(message.body)
+                found.append(first)
         return found
 
     def queues(self, *names: str) -> list[str]:

@@ -108,7 +108,7 @@ class Broker:
             raise self._not_given(error, name) from None
 
     def described(self) -> str:
-        """Where tasks go, for people: the broker's address, its queue, and whether anybody reads it. Raises NotGiven."""
+        """Where tasks go, for people: address and queue, and whether anybody reads it. Raises NotGiven."""
         name = self.ready("")
         read = "" if not self._is_rabbitmq or self._consumers[name] else ", which no worker reads at present"
         return f"{self._address}, queue {name}{read}"
@@ -214,6 +214,8 @@ class Broker:
 
     def _words(self, error: BaseException) -> str:
         """What happened, in the library's words, without the password of the URL."""
+        if isinstance(error, TimeoutError):
+            return "no answer in time"
         said = str(getattr(error, "reply_text", None) or error) or type(error).__name__
         for part in self._parts:
             if part.password:
