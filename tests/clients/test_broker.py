@@ -108,7 +108,7 @@ def test_a_full_queue_refuses_a_task_and_not_the_broker(server: RabbitMq) -> Non
 
 
 def test_a_broker_that_is_killed_between_two_tasks_keeps_the_first(server: RabbitMq) -> None:
-    server.declare("tasks-durable", quorum=True)
+    server.declare("tasks")
     with broker(server) as to:
         give(to, "first")
         server.kill()
@@ -118,10 +118,10 @@ def test_a_broker_that_is_killed_between_two_tasks_keeps_the_first(server: Rabbi
     with broker(server) as to:
         assert "cannot be reached" in refused(BrokerUnreachable, to)
     server.start()
-    assert server.taken("tasks-durable") == ["first"]
+    assert server.taken("tasks") == ["first"]
     with broker(server) as to:
         give(to, "second")
-    assert server.taken("tasks-durable") == ["second"]
+    assert server.taken("tasks") == ["second"]
 
 
 def until_refused(port: int) -> None:
