@@ -77,6 +77,7 @@ class Broker:
         name = self._queue_of(lane_of(task))
         if self._is_rabbitmq and name not in self._consumers and not self._finds(name):
             raise BrokerUnusable(f"{self} has no queue {name}; Waldur's workers make it when they start")
+        self._open_channel()
         return name
 
     def give(self, task: str, args: Sequence[Any], kwargs: Mapping[str, Any], *, key: str) -> None:
@@ -93,17 +94,16 @@ class Broker:
             queue = Queue(name, Exchange(name), routing_key=name, no_declare=True)
             options = {"mandatory": True, "confirm_timeout": ANSWER_TIMEOUT}
         try:
-            with Producer(self._open_channel(), auto_declare=False) as producer:
-                self._app.send_task(
-                    task,
-                    args=list(args),
-                    kwargs=dict(kwargs),
-                    task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
-                    queue=queue,
-                    producer=producer,
-                    retry=False,
-                    **options,
-                )
+            self._app.send_task(
+                task,
+                args=list(args),
+                kwargs=dict(kwargs),
+                task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
+                queue=queue,
+                producer=Producer(self._channel, auto_declare=False),
+                retry=False,
+                **options,
+            )
         except Exception as error:  # each transport raises what its library raises
             raise self._not_given(error, name) from None
 
@@ -187,13 +187,16 @@ class Broker:
         except NotFound:
             self._drop_channel()
             return False
-        except Exception as error:
+        except NotGiven:
+            raise
+        except Exception as error:  # the transport raises what its library raises
             self._gone = BrokerUnreachable(f"{self} does not answer: {self._words(_cause(error))}")
             raise self._gone from None
         return True
 
     def _not_given(self, error: Exception, name: str) -> NotGiven:
-        from amqp.exceptions import AccessRefused, ChannelError, MessageNacked  # noqa: PLC0415
+        from amqp.exceptions import AccessRefused, AMQPError, ChannelError, MessageNacked  # noqa: PLC0415
+        from kombu.exceptions import OperationalError  # noqa: PLC0415
 
         self._drop_channel()
         cause = _cause(error)
@@ -207,6 +210,8 @@ class Broker:
                 return TaskRefused(f"{self} refuses the task: {words}")
             self._consumers.pop(name, None)
             return BrokerUnusable(f"{self} has no queue {name} any more")
+        if not isinstance(error, OperationalError | OSError | AMQPError):  # it could not even be written
+            return TaskRefused(f"the task cannot be sent as it is: {type(error).__name__}")
         slow = isinstance(cause, TimeoutError)
         did = f"did not confirm within {ANSWER_TIMEOUT:g} seconds" if slow else f"was lost: {words}"
         self._gone = BrokerUnreachable(f"{self} {did}")
@@ -224,7 +229,11 @@ class Broker:
 
     def _open_channel(self) -> Any:
         if self._channel is None:
-            self._channel = self._connection.channel()
+            try:
+                self._channel = self._connection.channel()
+            except Exception as error:  # the transport raises what its library raises
+                self._gone = BrokerUnreachable(f"{self} was lost: {self._words(_cause(error))}")
+                raise self._gone from None
         return self._channel
 
     def _drop_channel(self) -> None:
