@@ -31,7 +31,7 @@ def send_monthly_report(work: Work, month: Month) -> int:
     if not options["ENABLE"]:
         return 0
     title = f"Financial report for {month.month:02}-{month.year}"
-    context = {
+    facts = {
         "contracts": _contracts(work),
         "invoices": _invoices(work, month),
         "month": month.month,
@@ -39,9 +39,7 @@ def send_monthly_report(work: Work, month: Month) -> int:
     }
     document = Attachment(
         filename=f"{month.month:02}_{month.year}_invoice_report.html",
-        content=work.templates.render(
-            "invoices/monthly_invoicing_reports.html", tables | {"month": month.month, "year": month.year}
-        ),
+        content=work.templates.render("invoices/monthly_invoicing_reports.html", facts),
         media_type="text/html",
     )
     key = f"monthly invoicing report {month}"

@@ -130,14 +130,7 @@ def _hook_mails(work: Work, events: Sequence[int], notifications: list[SystemNot
             yield _mail(work, f"emailhook {row.id} event {row.event_id}", row.email, row)
     told = json.dumps([{"types": notification.types, "roles": notification.roles} for notification in notifications])
     for row in work.connection.execute(_NOTIFIED, _parameters(work, events) | {"notifications": told}):
-        yield _mail(
-            work,
-            f"system notification {row.email} event {row.event_id}",
-            row.email,
-            row.event_type,
-            row.message,
-            row.created,
-        )
+        yield _mail(work, f"system notification {row.email} event {row.event_id}", row.email, row)
 
 
 def _fired(work: Work, events: Sequence[int], notifications: list[SystemNotification], model: str, columns: str) -> Any:

@@ -25,7 +25,7 @@ class _Version:
 
     engine: TextEngine
     template: Template
-    meter: Meter
+    meter: Meter | None = None
 
 
 class Templates:
@@ -71,7 +71,7 @@ class Templates:
                     self._refuse(name, error if isinstance(error, TemplateSyntaxError) else None, type(error).__name__)
         built_in = TextEngine(defaultdict(list), self._miss)
         (origin,) = built_in.versions(name)
-        return [*found, _Version(built_in, built_in.compiled(origin), Meter())]
+        return [*found, _Version(built_in, built_in.compiled(origin))]
 
     def _refuse(self, name: str, reason: Exception | None, kind: str) -> None:
         """Only reasons that are ours, or found in the text itself, are told: others show the facts of a mail."""

@@ -19,7 +19,7 @@ from django.templatetags.i18n import BlockTranslateNode
 
 from waldur_dagster.platform.own_texts import LONGEST
 from waldur_dagster.platform.template_objects import View
-from waldur_dagster.platform.text_meter import Meter, metered, size_of
+from waldur_dagster.platform.text_meter import MISSED, Meter, metered, size_of
 
 BUILT_IN = Path(__file__).parents[1] / "templates"
 LIBRARIES = {
@@ -32,7 +32,7 @@ LIBRARIES = {
 # What shows the program's inside, or makes text out of nothing.
 REFUSED_TAGS = ("csrf_token", "debug", "lorem", "querystring", "url")
 REFUSED_FILTERS = ("pprint",)
-LONGEST_TAG = 20_000
+LONGEST_TAG, MOST_TAGS = 20_000, 20_000
 
 # Django wants its settings before its date filters and template tags work; nothing else of Django is used.
 if not django.conf.settings.configured:
@@ -54,11 +54,17 @@ class TextEngine(Engine):
     def compiled(self, origin: Origin) -> Template:
         return self.template_loaders[0].compiled(origin)
 
-    def filled(self, template: Template, facts: Mapping[str, Any] | View, meter: Meter) -> str:
-        """Fill a text; one for HTML escapes what it prints. Raises whatever Django's tags and filters raise."""
+    def filled(self, template: Template, facts: Mapping[str, Any] | View, meter: Meter | None) -> str:
+        """Fill a text; one for HTML escapes what it prints. Raises whatever Django's tags and filters raise.
+
+        Without a meter nothing is counted: that is for texts that no operator has a part in.
+        """
+        escape = template.name.endswith(".html")
+        if meter is None:
+            return str(template.render(Context(facts, escape)))
         self._meter = meter
         meter.next_mail()
-        return str(template.render(MeteredContext(facts, template.name.endswith(".html"), meter)))
+        return str(template.render(MeteredContext(facts, escape, meter)))
 
 
 class OwnOrigin(Origin):
@@ -115,7 +121,10 @@ class CountingParser(Parser):
     """Compiles a text into nodes that count their steps and characters, and notice names that are not there."""
 
     def __init__(self, tokens: list[Any], engine: TextEngine, origin: Origin):
-        if any(len(token.contents) > LONGEST_TAG for token in tokens if token.token_type is not TokenType.TEXT):
+        tags = [token for token in tokens if token.token_type is not TokenType.TEXT]
+        if len(tags) > MOST_TAGS:
+            raise TemplateSyntaxError(f"it has more than {MOST_TAGS:,} tags")
+        if any(len(tag.contents) > LONGEST_TAG for tag in tags):
             raise TemplateSyntaxError(f"it has a tag of more than {LONGEST_TAG:,} characters")
         super().__init__(tokens, engine.template_libraries, engine.template_builtins, origin)
         self._engine = engine
@@ -161,6 +170,7 @@ class CountingParser(Parser):
             for name in names:
                 if name not in context:
                     engine._tell(text, name)
+                engine._meter.value(context.get(name))
             made = render(context)
             if not has_children:  # what children make is counted by them
                 engine._meter.wrote(len(made))
@@ -189,6 +199,7 @@ class NoticingVariable(Variable):
         except VariableDoesNotExist as missing:
             if missing.params[1] is not None and not isinstance(missing.params[1], MappingProxyType):
                 self._engine._tell(self._text, self.var)
+            self._engine._meter.step(MISSED)
             raise
         self._engine._meter.step(size_of(value))
         return value
@@ -202,7 +213,7 @@ class MeteredContext(Context):
         super().__init__(facts, autoescape)
 
     def __setitem__(self, key: str, value: Any) -> None:
-        self._meter.step()
+        self._meter.value(value)
         super().__setitem__(key, value)
 
     def push(self, *dicts: Any, **facts: Any) -> Any:

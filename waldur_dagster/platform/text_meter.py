@@ -14,6 +14,8 @@ MOST_CHARACTERS, CHARACTERS_A_MAIL = 64 * 2**20, 2 * 2**20
 # Characters of a value that went through a filter, and of one for filters that take long over it.
 LONGEST_VALUE, LONGEST_MARKUP = 2_000_000, 50_000
 WIDEST = 1_000
+# What a look-up that finds nothing is worth, as the size of a value: it takes twenty times as long.
+MISSED = 2_000
 
 PADDING = frozenset({"center", "ljust", "rjust"})
 MARKUP = frozenset(
@@ -41,6 +43,12 @@ class Meter:
         self._steps -= 1 + size // 100
         if self._steps < 0:
             raise TooMuch("it takes too many steps: loops in loops, or too many of them")
+
+    def value(self, value: Any) -> None:
+        """Count a value that a text keeps under a name."""
+        self.step(size_of(value))
+        if size_of(value) > LONGEST_VALUE:
+            raise TooMuch("it keeps a value that is too long")
 
     def wrote(self, characters: int) -> None:
         self._characters -= characters
