@@ -8,8 +8,8 @@ from functools import wraps
 from typing import Any
 
 # A purse of steps and of characters for each text, and what each mail adds to it again: one mail may be large, as an
-# invoice of 100,000 items is, but not every one of ten thousand. A step takes about a microsecond.
-MOST_STEPS, STEPS_A_MAIL = 5_000_000, 50_000
+# invoice of 100,000 items is, but not every one of ten thousand. A step takes a microsecond or two.
+MOST_STEPS, STEPS_A_MAIL = 3_000_000, 30_000
 MOST_CHARACTERS, CHARACTERS_A_MAIL = 64 * 2**20, 2 * 2**20
 # Characters of a value that went through a filter, and of one for filters that take long over it.
 LONGEST_VALUE, LONGEST_MARKUP = 2_000_000, 50_000
@@ -46,8 +46,9 @@ class Meter:
 
     def value(self, value: Any) -> None:
         """Count a value that a text keeps under a name."""
-        self.step(size_of(value))
-        if size_of(value) > LONGEST_VALUE:
+        size = size_of(value)
+        self.step(size)
+        if size > LONGEST_VALUE:
             raise TooMuch("it keeps a value that is too long")
 
     def wrote(self, characters: int) -> None:
