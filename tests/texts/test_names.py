@@ -90,3 +90,15 @@ def test_a_copy_of_the_built_in_text_makes_the_same_mail(
 
 def _without_uuids(text: str) -> str:
     return re.sub(r"[0-9a-f]{32}|Password: ?\S+", "…", text)
+
+
+def test_the_page_for_operators_has_every_text_and_name() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "notification-texts.md").read_text()
+    rows = {cells[1].strip(" `*"): cells[-2] for line in page.splitlines() if len(cells := line.split("|")) > 3}
+    for text, names in NAMES.items():
+        objects = " ".join(rows[found] for found in re.findall(r"\*\*(\w+)\*\*", rows[text]))
+        for name in names:
+            first = re.split(r"[\[.|]", name)[0]
+            assert f"`{first}" in rows[text] + objects or f"**{first}**" in rows[text], (text, name)
+            last = name.partition("|")[0].removesuffix(".hex").split(".")[-1]
+            assert f"`{last}`" in page or f"**{last}**" in page or f".{last}`" in page or "issuer_details" in name, name
