@@ -63,7 +63,7 @@ class Place:
     def __init__(self, scene: Scene, folder: Path):
         self.scene, self.folder = scene, folder
         for key, value in {"SITE_NAME": "Ours", "SITE_EMAIL": "help@x.org", "SITE_PHONE": "557"}.items():
-            scene.add(constance.config, key=key, value=f'{{"__type__": "default", "__value__": "{value}"}}')
+            self.set(key, value)
         self.customer = scene.customer("Org", **CUSTOMER)
         self.owner = scene.owner(self.customer, "owner@x.org", first_name="Ada", last_name="L")
         scene.add(permissions.rolepermission, role_id=scene.one(permissions.role).id, permission="ORDER.APPROVE")
@@ -73,6 +73,11 @@ class Place:
         self.resource = scene.resource(self.project, self.offering, self.plan, "vm", end_date=TOMORROW, created=NOON)
         self.manager = scene.user("manager@x.org", first_name="Grace", last_name="H")
         scene.role(self.manager, "PROJECT.MANAGER", "project", self.project)
+
+    def set(self, key: str, value: str) -> None:
+        """A setting that administrators keep in the database."""
+        kept = constance.config if self.scene.schema.has("constance_config") else constance.constance
+        self.scene.add(kept, key=key, value=f'{{"__type__": "default", "__value__": "{value}"}}')
 
     def run(self, job: Callable[[Work], Any], **waldur: Any) -> Outcome:
         with self.scene.site(waldur=HOME | waldur) as site:
@@ -141,7 +146,7 @@ def place_order(place: Place, resource: int, offering: int, **values: Any) -> in
 def _invoice(place: Place) -> Outcome:
     scene = place.scene
     (place.folder / "logo.png").write_bytes(b"picture")
-    scene.add(constance.config, key="SITE_LOGO", value='{"__type__": "default", "__value__": "logo.png"}')
+    place.set("SITE_LOGO", "logo.png")
     april = scene.invoice(place.customer, 2025, 4, "created", tax_percent=20, invoice_date=date(2025, 4, 1))
     scene.item(april, 10, project_name="Alpha")
     waldur = {"WALDUR_INVOICES.SEND_CUSTOMER_INVOICES": True, "WALDUR_INVOICES.ISSUER_DETAILS": ISSUER}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy import column, insert, inspect, table, text
+import pytest
+from sqlalchemy import column, insert, table
 
 from tests.scene import Scene
 from waldur_dagster.schema import django
 
-FORMS = ("2024", "8")
-NEW = "core_notificationtemplate"
+FORMS = ("2024", pytest.param("8", marks=pytest.mark.generation("8")))
+NOW = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def keep(scene: Scene, form: str, texts: dict[str, str]) -> None:
@@ -20,21 +21,8 @@ def keep(scene: Scene, form: str, texts: dict[str, str]) -> None:
         for name, content in texts.items():
             scene.add(django.template, name=name, content=content)
         return
-    now = datetime(2025, 1, 1, tzinfo=UTC)
+    names = ("path", "name", "content", "uuid", "created", "modified")
+    target = table("core_notificationtemplate", *map(column, names))
+    rows = [(name, name, content, uuid.uuid4(), NOW, NOW) for name, content in texts.items()]
     with scene.engine.begin() as connection:
-        connection.execute(
-            text(f"CREATE TABLE IF NOT EXISTS {NEW} (id serial PRIMARY KEY, path varchar(150) NOT NULL)")
-        )
-        connection.execute(text(f"ALTER TABLE {NEW} ADD COLUMN IF NOT EXISTS content text NOT NULL DEFAULT ''"))
-        known = {found["name"] for found in inspect(connection).get_columns(NEW)}
-        target = table(NEW, *map(column, sorted(known)))
-        for name, content in texts.items():
-            row = {
-                "path": name,
-                "content": content,
-                "name": name,
-                "uuid": uuid.uuid4(),
-                "created": now,
-                "modified": now,
-            }
-            connection.execute(insert(target).values({key: value for key, value in row.items() if key in known}))
+        connection.execute(insert(target), [dict(zip(names, row, strict=True)) for row in rows])

@@ -275,6 +275,8 @@ def test_a_refused_text_of_either_storage_is_told_and_the_others_are_used(
 
 def test_where_texts_are_kept_with_notifications_the_older_table_is_not_read(scene: Scene) -> None:
     scene.add(django.template, name=NAME, content="Old")
+    with scene.engine.begin() as connection:  # as the upgrade of a site of 2024 does
+        connection.exec_driver_sql("ALTER TABLE core_notificationtemplate ADD COLUMN content text NOT NULL DEFAULT ''")
     keep(scene, "8", {NAME: "", "invoices/report_body.txt": "New"})
     with scene.site() as site, site.work("e", NOW) as work:
         assert BUILT_IN_WORDS in work.templates.render(NAME, FACTS)

@@ -20,15 +20,15 @@ from waldur_dagster.outbox import Attachment, put
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.roles import OWNER, recipients
-from waldur_dagster.platform.template_objects import Identifier, View, read_only
+from waldur_dagster.platform.template_objects import CUSTOMER, Identifier, Objects, View, read_only
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
 NOTIFICATION = "invoices.notification"
 INVOICE_FACTS = ("year", "month", "state", "invoice_date", "tax_percent", "reference_number", "payment_url")
 CUSTOMER_FACTS = (
-    *("uuid", "name", "abbreviation", "native_name", "address", "country", "postal", "email", "phone_number"),
-    *("bank_name", "bank_account", "contact_details", "vat_code", "registration_code", "agreement_number", "homepage"),
+    *("uuid", "name", "abbreviation", "address", "country", "postal", "email", "phone_number"),
+    *("bank_name", "bank_account", "contact_details", "vat_code", "registration_code", "agreement_number"),
 )
 ITEM_FACTS = (
     *("uuid", "name", "project_name", "project_uuid", "start", "end", "quantity", "unit_price", "unit"),
@@ -50,7 +50,7 @@ def _letters(work: Work, month: Month) -> Iterator[Letter]:
     owners: dict[int, list[str]] = defaultdict(list)
     for row in work.connection.execute(recipients(work, "structure", "customer", (OWNER,))):
         owners[row.scope_id].append(row.email)
-    logo = _logo(work)
+    logo, customers = _logo(work), Objects(work, CUSTOMER, owners)
     file_name = f"{work.constance['SITE_NAME'].replace(' ', '_')}_{month.year}_{month.month}.html"
     lines = work.connection.execute(_query(month), execution_options={"stream_results": True})
     for _, group in groupby(lines, key=attrgetter("invoice_id")):
@@ -60,7 +60,7 @@ def _letters(work: Work, month: Month) -> Iterator[Letter]:
             continue
         document = Attachment(
             filename=file_name,
-            content=work.templates.render("invoices/invoice.html", _document(work, rows) | logo),
+            content=work.templates.render("invoices/invoice.html", _document(work, rows, customers) | logo),
             media_type="text/html",
         )
         link = f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}invoice/{invoice.invoice_uuid.hex}"
@@ -100,9 +100,10 @@ def _query(month: Month) -> Select[tuple]:
     )
 
 
-def _document(work: Work, rows: list[Any]) -> dict[str, Any]:
+def _document(work: Work, rows: list[Any], customers: Objects) -> dict[str, Any]:
     """What the invoice's HTML document shows, under Waldur's names; items that cost nothing are left out."""
-    invoice, customer = rows[0], View(_facts(rows[0], "customer", CUSTOMER_FACTS))
+    invoice = rows[0]
+    customer = customers.view(invoice.customer_id, **_facts(invoice, "customer", CUSTOMER_FACTS))
     tax_rate = invoice.tax_percent / 100
     items, price = [], Decimal(0)
     for row in rows:

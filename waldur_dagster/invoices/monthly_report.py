@@ -13,13 +13,17 @@ from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.outbox import Attachment, put
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.template_objects import View, read_only
+from waldur_dagster.platform.template_objects import CUSTOMER, Kind, Objects, View, read_only
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
 ALARM_DAYS = 60
 customer = structure.customer
-CUSTOMER_NAMES = ("uuid", "name", "abbreviation", "email", "registration_code", "agreement_number")
+PROFILE = Kind(
+    "invoices_paymentprofile",
+    ("uuid", "name", "payment_type", "attributes"),
+    {"organization": ("organization_id", CUSTOMER)},
+)
 
 
 def send_monthly_report(work: Work, month: Month) -> int:
@@ -51,7 +55,8 @@ def _contracts(work: Work) -> list[View]:
     paid = select(func.coalesce(func.sum(payment.c.sum), 0)).where(payment.c.profile_id == profile.c.id)
     found = work.connection.execute(
         select(
-            *(profile.c[name] for name in ("uuid", "name", "payment_type", "attributes")),
+            profile.c.id,
+            profile.c.attributes,
             customer.c.name.label("organization_name"),
             customer.c.abbreviation,
             paid.scalar_subquery().label("payments"),
@@ -59,24 +64,18 @@ def _contracts(work: Work) -> list[View]:
         .join(customer, customer.c.id == profile.c.organization_id)
         .where(profile.c.payment_type == FIXED_PRICE, profile.c.is_active)
         .order_by(customer.c.abbreviation, customer.c.name)
-    )
-    return [_contract(work, row) for row in found]
+    ).all()
+    profiles = Objects(work, PROFILE, (row.id for row in found))
+    return [_contract(work, row, profiles) for row in found]
 
 
-def _contract(work: Work, row: Any) -> View:
+def _contract(work: Work, row: Any, profiles: Objects) -> View:
     name = row.abbreviation or row.organization_name
     attributes = contract_attributes(work, row.attributes, name)
     end = contract_end(work, attributes, name)
     days_left = (end - work.today).days if end else None
     agreed = attributes.get("contract_sum")
     amount = _amount(work, agreed, name)
-    profile = {
-        "uuid": read_only(row.uuid),
-        "name": row.name,
-        "payment_type": row.payment_type,
-        "attributes": read_only(attributes),
-        "organization": View({"name": row.organization_name, "abbreviation": row.abbreviation}),
-    }
     return View(
         {
             "name": name,
@@ -87,7 +86,7 @@ def _contract(work: Work, row: Any) -> View:
             "payments_sum": row.payments,
             # A text is never equal to what was paid, as the platform has it.
             "payments_alarm": bool(agreed) and (isinstance(agreed, str) or amount != row.payments),
-            "profile": View(profile),
+            "profile": profiles.view(row.id),
         }
     )
 
@@ -114,7 +113,9 @@ def _invoices(work: Work, month: Month) -> list[View]:
     found = work.connection.execute(
         select(
             *(invoice.c[name] for name in ("id", "uuid", "year", "month", "state", "invoice_date", "tax_percent")),
-            *(customer.c[name].label(f"customer_{name}") for name in CUSTOMER_NAMES),
+            customer.c.id.label("customer_id"),
+            customer.c.name.label("customer_name"),
+            customer.c.abbreviation.label("customer_abbreviation"),
             price.label("price"),
             with_tax(price, invoice.c.tax_percent).label("total"),
         )
@@ -126,11 +127,12 @@ def _invoices(work: Work, month: Month) -> list[View]:
         .where(invoice.c.year == month.year, invoice.c.month == month.month, ~has_contract)
         .group_by(invoice.c.id, customer.c.id)
         .order_by(customer.c.abbreviation, customer.c.name)
-    )
-    return [_invoice(row) for row in found]
+    ).all()
+    customers = Objects(work, CUSTOMER, (row.customer_id for row in found))
+    return [_invoice(row, customers) for row in found]
 
 
-def _invoice(row: Any) -> View:
-    facts = {name: read_only(value) for name, value in row._asdict().items() if not name.startswith("customer_")}
-    owner = View({name: read_only(row._mapping[f"customer_{name}"]) for name in CUSTOMER_NAMES})
-    return View(facts | {"number": invoice_number(row.id), "tax": row.total - row.price, "customer": owner})
+def _invoice(row: Any, customers: Objects) -> View:
+    shown = {name: read_only(value) for name, value in row._asdict().items() if not name.startswith("customer_")}
+    owner = customers.view(row.customer_id, name=row.customer_name, abbreviation=row.customer_abbreviation)
+    return View(shown | {"number": invoice_number(row.id), "tax": row.total - row.price, "customer": owner})

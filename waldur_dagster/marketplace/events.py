@@ -101,7 +101,7 @@ def log_order_events(
 def resource_facts(work: Work, ids: Collection[int]) -> dict[int, Facts]:
     """What an event about each of some resources would say of it, by the resource's id; all have the same keys."""
     backend = backends(work)
-    found = select(resource.c.id, _resource_context(backend)).select_from(_resources(resource, backend))
+    found = select(resource.c.id, _resource_context(work, backend)).select_from(_resources(resource, backend))
     return {
         number: read_only({"plan_uuid": "", "plan_name": "", "resource_plan": ""} | context)
         for number, context in work.connection.execute(found.where(resource.c.id == func.any(sorted(ids))))
