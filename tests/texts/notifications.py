@@ -6,12 +6,15 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Text, literal, select
 
 from tests.freeipa_server import freeipa_server
-from tests.scene import Scene, bill
+from tests.scene import Scene
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
+from waldur_dagster.invoices.accounting_report import send_accounting_report
+from waldur_dagster.invoices.customer_mails import send_customer_invoices
 from waldur_dagster.invoices.monthly_report import send_monthly_report
 from waldur_dagster.invoices.upcoming_ends import remind_of_upcoming_ends
 from waldur_dagster.marketplace.ending_notices import tell_of_ending_projects, tell_of_ending_resources
@@ -23,8 +26,9 @@ from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object
 from waldur_dagster.platform.month import Month
-from waldur_dagster.policies import evaluate_policies
-from waldur_dagster.schema import constance, core, invoices, logging, marketplace, permissions, policy, users
+from waldur_dagster.policies.classes import PROJECT_COST, Action, Policy
+from waldur_dagster.policies.notifications import notify_team
+from waldur_dagster.schema import constance, core, invoices, logging, marketplace, permissions, users
 from waldur_dagster.users.invitation_delivery import note_deliveries, release_project_invitations
 from waldur_dagster.users.invitation_expiry import cancel_expired_invitations, remind_of_pending_invitations
 from waldur_dagster.work import Work
@@ -32,6 +36,7 @@ from waldur_dagster.work import Work
 NOON = datetime(2025, 3, 10, 12, tzinfo=UTC)
 TOMORROW = NOON.date() + timedelta(days=1)
 HOME = {"WALDUR_CORE.HOMEPORT_URL": "https://home.example/"}
+REPORTING = {"WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True, "EMAIL": "books@x.org"}}}
 ISSUER = {
     "company": "Issuer",
     "address": "Street 1",
@@ -80,7 +85,7 @@ class Place:
         self.scene.add(kept, key=key, value=f'{{"__type__": "default", "__value__": "{value}"}}')
 
     def run(self, job: Callable[[Work], Any], **waldur: Any) -> Outcome:
-        with self.scene.site(waldur=HOME | waldur) as site:
+        with self.scene.site(waldur=HOME | waldur, media=str(self.folder)) as site:
             with site.work("entry", NOON) as work:
                 job(work)
             return site.outcome
@@ -150,14 +155,11 @@ def _invoice(place: Place) -> Outcome:
     april = scene.invoice(place.customer, 2025, 4, "created", tax_percent=20, invoice_date=date(2025, 4, 1))
     scene.item(april, 10, project_name="Alpha")
     waldur = {"WALDUR_INVOICES.SEND_CUSTOMER_INVOICES": True, "WALDUR_INVOICES.ISSUER_DETAILS": ISSUER}
-    with scene.site(waldur=HOME | waldur, media=str(place.folder)) as site:
-        return bill(site, "2025-04-01T00:00:00+00:00")
+    return place.run(lambda work: send_customer_invoices(work, Month(2025, 4, work.zone)), **waldur)
 
 
 def _accounting(place: Place) -> Outcome:
-    reporting = {"WALDUR_INVOICES": {"INVOICE_REPORTING": {"ENABLE": True, "EMAIL": "books@x.org"}}}
-    with place.scene.site(waldur=reporting) as site:
-        return bill(site, "2025-04-01T00:00:00+00:00")
+    return place.run(lambda work: send_accounting_report(work, Month(2025, 4, work.zone)), **REPORTING)
 
 
 def _contract(place: Place) -> None:
@@ -172,8 +174,7 @@ def _monthly(place: Place) -> Outcome:
     other = place.scene.customer("Other", abbreviation="OTH")
     march = place.scene.invoice(other, 2025, 3, tax_percent=20, invoice_date=date(2025, 3, 1))
     place.scene.item(march, 10)
-    reporting = {"INVOICE_REPORTING": {"ENABLE": True, "EMAIL": "books@x.org"}}
-    return place.run(lambda work: send_monthly_report(work, Month.of(NOON, work.zone)), WALDUR_INVOICES=reporting)
+    return place.run(lambda work: send_monthly_report(work, Month.of(NOON, work.zone)), **REPORTING)
 
 
 def _upcoming_end(place: Place) -> Outcome:
@@ -198,16 +199,18 @@ def _change(key: str, *names: str) -> Callable[[Place], Outcome]:
 
 
 def _policy(place: Place) -> Outcome:
-    invoice = place.scene.invoice(place.customer, 2025, 3)
-    place.scene.item(invoice, 50, resource_id=place.resource, project_id=place.project)
-    facts = {"actions": "notify_project_team", "limit_cost": 10, "scope_id": place.project, "period": 2}
-    place.scene.add(policy.projectestimatedcostpolicy, **facts)
-    return place.run(evaluate_policies)
+    fired = Policy(PROJECT_COST, 1, uuid4(), place.project, (Action.NOTIFY_TEAM,), "10", True)
+    return place.run(lambda work: notify_team(work, fired))
 
 
 def _event(place: Place) -> Outcome:
-    hook = {"event_types": ["invoice_created"], "event_groups": [], "is_active": True, "email": "hook@x.org"}
-    place.scene.add(logging.emailhook, user_id=place.scene.user("s@x.org", is_staff=True), **hook)
+    scene = place.scene
+    hook: dict[str, Any] = {"event_types": ["invoice_created"], "event_groups": [], "is_active": True}
+    hook["user_id"] = scene.user("s@x.org", is_staff=True)
+    if scene.schema.has("logging_basehook"):
+        scene.add(logging.emailhook, basehook_ptr_id=scene.add(logging.basehook, **hook), email="hook@x.org")
+    else:
+        scene.add(logging.emailhook, email="hook@x.org", **hook)
     row = select(
         literal("invoice_created").label("event_type"),
         literal("It happened").label("message"),
