@@ -58,6 +58,7 @@ CUSTOMER = {
     "bank_account": "EE3",
     "email": "org@x.org",
     "vat_code": "EE4",
+    "homepage": "https://org.example",
     "default_tax_percent": 20,
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -69,7 +68,7 @@ class Templates:
                     found.append(_Version(engine, engine.compiled(origin), Meter()))
                 except Exception as error:  # deep nesting and wrong paths are no TemplateSyntaxError
                     self._refuse(name, error if isinstance(error, TemplateSyntaxError) else None, type(error).__name__)
-        built_in = TextEngine(defaultdict(list), self._miss)
+        built_in = TextEngine({}, self._miss)
         (origin,) = built_in.versions(name)
         return [*found, _Version(built_in, built_in.compiled(origin))]
 
