@@ -39,11 +39,12 @@ class Outcome:
         self.failures.append(Finding(item, problem))
 
     def add(self, other: Outcome) -> None:
-        """Take in what another unit of work of the same run did."""
+        """Take in what another unit of work of the same run did; what it found as well is told once."""
         for table, kinds in other.rows.items():
             self.rows[table].update(kinds)
         self.figures.update(other.figures)
-        self.warnings += other.warnings
+        told = set(self.warnings)
+        self.warnings += [warning for warning in other.warnings if warning not in told]
         self.failures += other.failures
 
     def summary(self) -> str:

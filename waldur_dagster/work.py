@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, CursorResult, Delete, Executable, Select, Table, TableClause, Update
@@ -20,6 +20,9 @@ from waldur_dagster.platform.content_types import ContentTypes
 from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.settings import Settings
+
+if TYPE_CHECKING:
+    from waldur_dagster.platform.templates import Templates
 
 _KINDS = ((AnyInsert, "inserted"), (Update, "updated"), (Delete, "deleted"))
 
@@ -81,6 +84,13 @@ class Work:
     @cached_property
     def content_types(self) -> ContentTypes:
         return ContentTypes(self.connection)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Texts of mails and documents, those of the site's operators first."""
+        from waldur_dagster.platform.templates import Templates  # noqa: PLC0415  Django is heavy, and texts build on this
+
+        return Templates(self)
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement; a change of rows is counted under its table."""

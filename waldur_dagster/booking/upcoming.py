@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.booking.schedules import BOOKING, UnreadableSchedule, slot_starts
 from waldur_dagster.marketplace.states import OrderType, ResourceState
+from waldur_dagster.marketplace.text_objects import RESOURCE
 from waldur_dagster.outbox import put
+from waldur_dagster.platform.contexts import full_name
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.roles import wants_mail
+from waldur_dagster.platform.template_objects import USER, Objects, person_names
 from waldur_dagster.schema import core, marketplace
 from waldur_dagster.work import Work
 
@@ -41,12 +45,11 @@ def _letters(work: Work) -> Iterator[Letter]:
     )
     found = work.connection.execute(
         select(
-            resource.c.uuid,
-            resource.c.name,
-            resource.c.attributes,
+            *(resource.c[name] for name in ("id", "uuid", "name", "attributes")),
             first_order.c.created_by_id.label("user_id"),
             user.c.uuid.label("user_uuid"),
             user.c.email,
+            full_name(user).label("user_name"),
             wants_mail(user).label("wants_mail"),
         )
         .join(offering, offering.c.id == resource.c.offering_id)
@@ -55,7 +58,9 @@ def _letters(work: Work) -> Iterator[Letter]:
         .where(offering.c.type == BOOKING, resource.c.state == ResourceState.OK)
         .order_by(resource.c.created, resource.c.id)
     ).all()
-    bookings: dict[tuple[str, str], list[str]] = defaultdict(list)
+    resources = Objects(work, RESOURCE, (row.id for row in found))
+    people = Objects(work, USER, (row.user_id for row in found))
+    bookings: dict[int, list[Any]] = defaultdict(list)
     for row in found:
         label = f"booking {row.name} ({row.uuid.hex})"
         try:
@@ -68,6 +73,10 @@ def _letters(work: Work) -> Iterator[Letter]:
         if row.user_id is None:
             work.outcome.warn(label, "has no create order, so nobody is reminded of it")
         elif row.wants_mail:
-            bookings[row.user_uuid.hex, row.email].append(row.name)
-    for (user_uuid, email), names in bookings.items():
-        yield Letter(f"upcoming bookings {user_uuid} {tomorrow}", email, {"resources": names})
+            bookings[row.user_id].append(row)
+    for user_id, rows in bookings.items():
+        facts = {
+            "user": people.view(user_id, **person_names(rows[0].user_name)),
+            "resources": tuple(resources.view(row.id, uuid=row.uuid, name=row.name) for row in rows),
+        }
+        yield Letter(f"upcoming bookings {rows[0].user_uuid.hex} {tomorrow}", rows[0].email, facts)

@@ -32,7 +32,7 @@ def send_accounting_report(work: Work, billed: Month) -> int:
     if not options["ENABLE"]:
         return 0
     month = billed.previous
-    title = f"accounting report for {month.month}/{month.year}"
+    shown = {"month": month.month, "year": month.year}
     report = AttachmentWriter()
     write_accounting_report(work, month, report)
     if report.size > COMMON_LIMIT:
@@ -43,8 +43,8 @@ def send_accounting_report(work: Work, billed: Month) -> int:
         work,
         f"accounting report {month}",
         options["EMAIL"],
-        f"Waldur {title}",
-        f"Attached is an {title}.",
+        work.templates.render("invoices/report_subject.txt", shown).strip(),
+        work.templates.render("invoices/report_body.txt", shown).strip(),
         attachments=[attachment],
     )
     return put(work, [mail])

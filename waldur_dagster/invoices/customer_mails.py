@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import mimetypes
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from itertools import groupby
@@ -20,14 +20,19 @@ from waldur_dagster.outbox import Attachment, put
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.roles import OWNER, recipients
-from waldur_dagster.platform.templates import Templates
+from waldur_dagster.platform.template_objects import CUSTOMER, Identifier, Objects, View, read_only
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
 NOTIFICATION = "invoices.notification"
+INVOICE_FACTS = ("year", "month", "state", "invoice_date", "tax_percent", "reference_number", "payment_url")
 CUSTOMER_FACTS = (
-    *("name", "address", "country", "postal", "email", "phone_number", "bank_name", "bank_account"),
-    *("contact_details", "vat_code"),
+    *("uuid", "name", "abbreviation", "address", "country", "postal", "email", "phone_number"),
+    *("bank_name", "bank_account", "contact_details", "vat_code", "registration_code", "agreement_number"),
+)
+ITEM_FACTS = (
+    *("uuid", "name", "project_name", "project_uuid", "start", "end", "quantity", "unit_price", "unit"),
+    *("measured_unit", "article_code", "details"),
 )
 
 
@@ -45,7 +50,7 @@ def _letters(work: Work, month: Month) -> Iterator[Letter]:
     owners: dict[int, list[str]] = defaultdict(list)
     for row in work.connection.execute(recipients(work, "structure", "customer", (OWNER,))):
         owners[row.scope_id].append(row.email)
-    templates, logo = Templates(work), _logo(work)
+    logo, customers = _logo(work), Objects(work, CUSTOMER, owners)
     file_name = f"{work.constance['SITE_NAME'].replace(' ', '_')}_{month.year}_{month.month}.html"
     lines = work.connection.execute(_query(month), execution_options={"stream_results": True})
     for _, group in groupby(lines, key=attrgetter("invoice_id")):
@@ -55,11 +60,11 @@ def _letters(work: Work, month: Month) -> Iterator[Letter]:
             continue
         document = Attachment(
             filename=file_name,
-            content=templates.render("invoices/invoice.html", _document(work, rows) | {"logo": logo}),
+            content=work.templates.render("invoices/invoice.html", _document(work, rows, customers) | logo),
             media_type="text/html",
         )
         link = f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}invoice/{invoice.invoice_uuid.hex}"
-        facts = {"customer": invoice.name, "month": month.month, "year": month.year, "link": link}
+        facts = {"customer": invoice.customer_name, "month": month.month, "year": month.year, "link": link}
         for email in sorted(owners[invoice.customer_id]):
             yield Letter(f"invoice {month} {invoice.invoice_uuid.hex} {email}", email, facts, [document])
 
@@ -79,11 +84,11 @@ def _query(month: Month) -> Select[tuple]:
         select(
             invoice.c.id.label("invoice_id"),
             invoice.c.uuid.label("invoice_uuid"),
-            *(invoice.c[name] for name in ("customer_id", "year", "month", "invoice_date", "tax_percent")),
-            *(customer.c[name] for name in CUSTOMER_FACTS),
+            invoice.c.customer_id,
+            *(invoice.c[name] for name in INVOICE_FACTS),
+            *(customer.c[name].label(f"customer_{name}") for name in CUSTOMER_FACTS),
             item.c.id.label("item_id"),
-            item.c.name.label("item_name"),
-            *(item.c[name] for name in ("project_name", "start", "end", "quantity", "unit_price")),
+            *(item.c[name].label(f"item_{name}") for name in ITEM_FACTS),
         )
         .select_from(
             invoice.join(customer, customer.c.id == invoice.c.customer_id).outerjoin(
@@ -95,38 +100,51 @@ def _query(month: Month) -> Select[tuple]:
     )
 
 
-def _document(work: Work, rows: list[Any]) -> dict[str, Any]:
-    """What the invoice's HTML document shows."""
+def _document(work: Work, rows: list[Any], customers: Objects) -> dict[str, Any]:
+    """What the invoice's HTML document shows, under Waldur's names; items that cost nothing are left out."""
     invoice = rows[0]
+    customer = customers.view(invoice.customer_id, **_facts(invoice, "customer", CUSTOMER_FACTS))
     tax_rate = invoice.tax_percent / 100
-    items = [
-        {"row": row, "total": price + price * tax_rate}
-        for row in rows
-        if row.item_id is not None and (price := price_of(row.unit_price, row.quantity)) != 0
-    ]
-    subtotal = sum((price_of(row.unit_price, row.quantity) for row in rows if row.item_id is not None), Decimal(0))
+    items, price = [], Decimal(0)
+    for row in rows:
+        if row.item_id is not None and (cost := price_of(row.item_unit_price, row.item_quantity)) != 0:
+            facts = _facts(row, "item", ITEM_FACTS)
+            items.append(View(facts | {"price": cost, "tax": cost * tax_rate, "total": cost + cost * tax_rate}))
+            price += cost
     interval = timedelta(days=work.settings["WALDUR_INVOICES.PAYMENT_INTERVAL"])
-    return {
+    shown = {
+        "uuid": Identifier(invoice.invoice_uuid.hex),
         "number": invoice_number(invoice.invoice_id),
-        "invoice": invoice,
+        "customer": customer,
         "due_date": invoice.invoice_date + interval if invoice.invoice_date else None,
-        "issuer": work.settings["WALDUR_INVOICES.ISSUER_DETAILS"],
+        "price": price,
+        "tax": price * tax_rate,
+        "total": price + price * tax_rate,
+        "_text": f"{invoice.customer_name} | {invoice.year}-{invoice.month}",
+    }
+    return {
+        "invoice": View({name: getattr(invoice, name) for name in INVOICE_FACTS} | shown),
+        "customer": customer,
+        "items": tuple(items),
+        "issuer_details": read_only(work.settings["WALDUR_INVOICES.ISSUER_DETAILS"]),
         "currency": work.constance["CURRENCY_NAME"],
-        "projects": [(name, list(lines)) for name, lines in groupby(items, key=lambda i: i["row"].project_name)],
-        "subtotal": subtotal,
-        "tax": subtotal * tax_rate,
-        "total": subtotal + subtotal * tax_rate,
     }
 
 
-def _logo(work: Work) -> str:
-    """The site's logo as a data URL; '' when there is none, or when this machine does not have Waldur's media files."""
+def _facts(row: Any, prefix: str, names: Sequence[str]) -> dict[str, Any]:
+    return {name: read_only(getattr(row, f"{prefix}_{name}")) for name in names}
+
+
+def _logo(work: Work) -> dict[str, str]:
+    """The site's logo in base64, and its media type; empty when there is none, or when this machine does not have
+    Waldur's media files."""
+    nothing = {"deployment_logo": "", "deployment_logo_type": ""}
     name, media = work.constance["SITE_LOGO"], work.deployment.media
     if not name or media is None:
-        return ""
+        return nothing
     try:
         content = base64.b64encode((media / name).read_bytes()).decode()
     except OSError as error:
         work.outcome.warn(f"SITE_LOGO {name}", f"cannot be read: {error.strerror}; invoices are sent without it")
-        return ""
-    return f"data:{mimetypes.guess_type(name)[0] or 'image/png'};base64,{content}"
+        return nothing
+    return {"deployment_logo": content, "deployment_logo_type": mimetypes.guess_type(name)[0] or "image/png"}

@@ -45,8 +45,8 @@ def _letters(work: Work) -> Iterator[Letter]:
         if end is None or (days := (end - work.today).days) not in DAYS_BEFORE:
             continue
         facts = {
-            "organization": row.name,
-            "end": f"{end:%B} {end.day}, {end.year}",
+            "organization_name": row.name,
+            "end": end,
             "contract_number": attributes.get("contract_number", ""),
         }
         for email in sorted(owners[row.customer_id]):

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Select, select, union
 
 from waldur_dagster.marketplace.states import ResourceState
+from waldur_dagster.marketplace.text_objects import RESOURCE
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.contexts import full_name
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.roles import OWNER, holders, is_mailable
+from waldur_dagster.platform.template_objects import PROJECT, USER, Objects, person_names
 from waldur_dagster.schema import core, marketplace, structure
 from waldur_dagster.work import Work
 
@@ -74,16 +76,21 @@ def _days(work: Work) -> list[date]:
 
 
 def _letters(work: Work, found: Select[Any], kind: str, path: str) -> Iterator[Letter]:
-    home = work.settings["WALDUR_CORE.HOMEPORT_URL"]
-    for row in work.connection.execute(found):
+    rows = work.connection.execute(found).all()
+    things = Objects(work, PROJECT if kind == "project" else RESOURCE, (row.id for row in rows))
+    people = Objects(work, USER, (row.user_id for row in rows))
+    for row in rows:
         days = (row.end_date - work.today).days
-        yield Letter(
-            key=f"{kind} {row.uuid.hex} ends {row.end_date} in {days} user {row.user_id}",
-            to=row.email,
-            context={
-                f"{kind}_name": row.name,
-                f"{kind}_url": f"{home}{path}/{row.uuid.hex}/",
-                "user": row.user_name,
-                "delta": days,
-            },
-        )
+        url = f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}{path}/{row.uuid.hex}/"
+        thing = things.view(row.id, uuid=row.uuid, name=row.name, end_date=row.end_date, url=url)
+        facts = {
+            kind: thing,
+            f"{kind}_url": url,
+            "user": people.view(row.user_id, **person_names(row.user_name)),
+            "delta": days,
+            "end_date": row.end_date,
+        }
+        if kind == "project":  # Waldur of today tells several in one mail
+            facts |= {"projects": (thing,), "count_projects": 1}
+        key = f"{kind} {row.uuid.hex} ends {row.end_date} in {days} user {row.user_id}"
+        yield Letter(key, row.email, facts)

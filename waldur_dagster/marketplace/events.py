@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, Integer, Subquery, Text, cast, literal, select
+from sqlalchemy import Column, ColumnElement, FromClause, Integer, Subquery, Text, cast, func, literal, select
 
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState, shown
 from waldur_dagster.platform.contexts import (
@@ -21,6 +22,7 @@ from waldur_dagster.platform.contexts import (
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged
 from waldur_dagster.platform.plugin_resources import backends
+from waldur_dagster.platform.template_objects import Facts, read_only
 from waldur_dagster.schema import core, marketplace, structure
 from waldur_dagster.work import Work
 
@@ -114,6 +116,16 @@ def log_order_events(
         json_list(own_feed, *_resource_feeds(work)).label("feeds"),
     ).select_from(source)
     return log_events(work, events.order_by(*_order_of(chosen, order.c.created, order.c.id)))
+
+
+def resource_facts(work: Work, ids: Collection[int]) -> dict[int, Facts]:
+    """What an event about each of some resources would say of it, by the resource's id; all have the same keys."""
+    backend = backends(work)
+    found = select(resource.c.id, _resource_context(work, backend)).select_from(_resources(resource, backend))
+    return {
+        number: read_only({"plan_uuid": "", "plan_name": "", "resource_plan": ""} | context)
+        for number, context in work.connection.execute(found.where(resource.c.id == func.any(sorted(ids))))
+    }
 
 
 def _text(value: str | ColumnElement[str]) -> ColumnElement[str]:

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import FromClause, Select, select, true, union
 
 from waldur_dagster.marketplace.rights import APPROVE
+from waldur_dagster.marketplace.text_objects import OFFERING, ORDER, RESOURCE
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.contexts import full_name
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.roles import is_mailable, wants_mail
+from waldur_dagster.platform.template_objects import USER, Objects, person_names
 from waldur_dagster.schema import core, marketplace, permissions, structure
 from waldur_dagster.work import Work
 
@@ -34,14 +36,38 @@ def _letters(work: Work, chosen: FromClause) -> Iterator[Letter]:
     approvers: dict[int, set[str]] = defaultdict(set)
     for row in work.connection.execute(_approvers(work, chosen)):
         approvers[row.order_id].add(row.email)
+    found = work.connection.execute(_orders(chosen)).all()
+    orders = Objects(work, ORDER, (row.id for row in found))
+    resources = Objects(work, RESOURCE, (row.resource_id for row in found))
+    offerings = Objects(work, OFFERING, (row.offering_id for row in found))
+    authors = Objects(work, USER, (row.author_id for row in found))
+    for row in found:
+        shown = orders.view(
+            row.id,
+            name=row.resource,
+            uuid=row.uuid,
+            resource=resources.view(row.resource_id, name=row.resource),
+            offering=offerings.view(row.offering_id, name=row.offering),
+            created_by=authors.view(row.author_id, **person_names(row.author)),
+        )
+        facts = {
+            "order": shown,
+            "order_url": f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}providers/{row.provider_uuid.hex}/orders/",
+            "site_name": work.constance["SITE_NAME"],
+        }
+        for email in sorted(approvers[row.id]):
+            yield Letter(f"pending provider order {row.uuid.hex} {email}", email, facts)
+
+
+def _orders(chosen: FromClause) -> Select[Any]:
     provider, author = structure.customer.alias("provider"), core.user.alias("author")
-    found = work.connection.execute(
+    return (
         select(
-            order.c.id,
-            order.c.uuid,
+            *(order.c[name] for name in ("id", "uuid", "resource_id", "offering_id")),
             resource.c.name.label("resource"),
             offering.c.name.label("offering"),
             provider.c.uuid.label("provider_uuid"),
+            author.c.id.label("author_id"),
             full_name(author).label("author"),
         )
         .select_from(chosen.join(order, order.c.id == chosen.c.order_id))
@@ -50,17 +76,7 @@ def _letters(work: Work, chosen: FromClause) -> Iterator[Letter]:
         .join(provider, provider.c.id == offering.c.customer_id)
         .outerjoin(author, author.c.id == order.c.created_by_id)
         .order_by(order.c.id)
-    ).all()
-    for row in found:
-        link = f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}providers/{row.provider_uuid.hex}/orders/"
-        facts = {
-            "order": row,
-            "author": row.author,
-            "site_name": work.constance["SITE_NAME"],
-            "order_url": link,
-        }
-        for email in sorted(approvers[row.id]):
-            yield Letter(f"pending provider order {row.uuid.hex} {email}", email, facts)
+    )
 
 
 def _approvers(work: Work, chosen: FromClause) -> Select[Any]:

@@ -9,10 +9,12 @@ from typing import Any
 from sqlalchemy import Select, exists, or_, select
 
 from waldur_dagster.marketplace.states import ResourceState
+from waldur_dagster.marketplace.text_objects import RESOURCE
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.roles import OWNER, holders, is_mailable
+from waldur_dagster.platform.template_objects import Objects, View
 from waldur_dagster.schema import core, invoices, marketplace, structure
 from waldur_dagster.work import Work
 
@@ -34,11 +36,15 @@ def tell_of_stale_resources(work: Work) -> int:
 
 def _letters(work: Work) -> Iterator[Letter]:
     home, month = work.settings["WALDUR_CORE.HOMEPORT_URL"], Month.of(work.as_of, work.zone)
-    stale: dict[str, list[dict[str, str]]] = defaultdict(list)
-    for row in work.connection.execute(_stale(work, month)):
-        stale[row.email].append({"name": row.name, "url": f"{home}resource-details/{row.uuid.hex}/"})
-    for email, resources in stale.items():
-        yield Letter(key=f"stale resources {month} {email}", to=email, context={"resources": resources})
+    rows = work.connection.execute(_stale(work, month)).all()
+    resources = Objects(work, RESOURCE, (row.id for row in rows))
+    stale: dict[str, list[View]] = defaultdict(list)
+    for row in rows:
+        url = f"{home}resource-details/{row.uuid.hex}/"
+        resource = resources.view(row.id, uuid=row.uuid, name=row.name)
+        stale[row.email].append(View({"resource": resource, "resource_url": url}))
+    for email, told in stale.items():
+        yield Letter(key=f"stale resources {month} {email}", to=email, context={"resources": tuple(told)})
 
 
 def _stale(work: Work, month: Month) -> Select[Any]:

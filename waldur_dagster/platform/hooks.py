@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from waldur_dagster.outbox import Mail, WebCall, put
 from waldur_dagster.platform.event_groups import expand
 from waldur_dagster.platform.mail import plain_mail
+from waldur_dagster.platform.template_objects import View
 from waldur_dagster.work import Work
 
 # What both kinds of hooks have is in a table of its own on newer sites (spec newer_billing 5.1).
@@ -128,10 +127,10 @@ def _web_calls(work: Work, events: Sequence[int], notifications: list[SystemNoti
 def _hook_mails(work: Work, events: Sequence[int], notifications: list[SystemNotification]) -> Iterator[Mail]:
     for row in _fired(work, events, notifications, "emailhook", "hook.id, hook.email"):
         if row.email:
-            yield _mail(work, f"emailhook {row.id} event {row.event_id}", row.email, row.message, row.created)
+            yield _mail(work, f"emailhook {row.id} event {row.event_id}", row.email, row)
     told = json.dumps([{"types": notification.types, "roles": notification.roles} for notification in notifications])
     for row in work.connection.execute(_NOTIFIED, _parameters(work, events) | {"notifications": told}):
-        yield _mail(work, f"system notification {row.email} event {row.event_id}", row.email, row.message, row.created)
+        yield _mail(work, f"system notification {row.email} event {row.event_id}", row.email, row)
 
 
 def _fired(work: Work, events: Sequence[int], notifications: list[SystemNotification], model: str, columns: str) -> Any:
@@ -149,8 +148,8 @@ def _parameters(work: Work, events: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _mail(work: Work, key: str, to: str, message: str, created: datetime) -> Mail:
-    when = created.astimezone(work.zone).strftime("%b %d %H:%M %Z")
-    listed = f"<ul><li>{html.escape(message)}<div>{html.escape(when)}</div></li></ul>"
-    mail = plain_mail(work, key, to, work.settings["WALDUR_CORE.NOTIFICATION_SUBJECT"], message, html=listed)
+def _mail(work: Work, key: str, to: str, row: Row[Any]) -> Mail:
+    event = View({"message": row.message, "created": row.created, "event_type": row.event_type})
+    listed = work.templates.render("logging/email.html", {"events": (event,)})
+    mail = plain_mail(work, key, to, work.settings["WALDUR_CORE.NOTIFICATION_SUBJECT"], row.message, html=listed)
     return mail.model_copy(update={"from_address": work.settings["EMAIL_HOOK_FROM_EMAIL"] or mail.from_address})

@@ -9,21 +9,22 @@ from typing import Any
 from sqlalchemy import select
 
 from waldur_dagster.outbox import Attachment, Mail
-from waldur_dagster.platform.templates import Templates
+from waldur_dagster.platform.template_objects import View
 from waldur_dagster.schema import core
 from waldur_dagster.work import Work
 
 
 @dataclass(frozen=True)
 class Letter:
-    """One notification for one address. ``key`` names it for the outbox, ``context`` fills the templates.
+    """One notification for one address. ``key`` names it for the outbox, ``context`` has what the texts show, under
+    Waldur's names.
 
     The text of a confidential one is not kept in the outbox once it is delivered.
     """
 
     key: str
     to: str
-    context: Mapping[str, Any]
+    context: Mapping[str, Any] | View
     attachments: Sequence[Attachment] = ()
     confidential: bool = False
 
@@ -39,7 +40,7 @@ def notification_mails(work: Work, notification: str, letters: Iterable[Letter])
     """The mails of a notification, one for each letter; none when the site has it switched off."""
     if not is_enabled(work, notification):
         return
-    templates, footer = Templates(work), Footer(work)
+    templates, footer = work.templates, Footer(work)
     name = notification.replace(".", "/", 1)
     for letter in letters:
         body, html = footer.under(

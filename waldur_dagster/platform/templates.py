@@ -1,88 +1,85 @@
-"""Texts of mails, in Django's template language; operators keep their own in the site's database (spec core 1.8)."""
+"""Texts of mails and documents, in Django's template language; operators may have written their own (spec core 1.8)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-import django.conf
-from django.template import Context, Engine, Template, TemplateSyntaxError
+from django.template import Template, TemplateSyntaxError
 from django.utils import timezone
-from sqlalchemy import Connection, exists, select
+from sqlalchemy.exc import SQLAlchemyError
 
-from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.schema import django as tables
+from waldur_dagster.platform.own_texts import own_texts
+from waldur_dagster.platform.template_objects import View
+from waldur_dagster.platform.text_engine import TextEngine
+from waldur_dagster.platform.text_meter import Meter, TooMuch
 from waldur_dagster.work import Work
 
-BUILT_IN = Path(__file__).parents[1] / "templates"
 
-# Django wants its settings before its date filters and template tags work; nothing else of Django is used.
-if not django.conf.settings.configured:
-    django.conf.settings.configure(USE_TZ=True, USE_I18N=False, LANGUAGE_CODE="en")
+@dataclass
+class _Version:
+    """One version of a text, and the engine that finds what it includes."""
 
-_ENGINE = Engine(
-    dirs=[str(BUILT_IN)],
-    libraries={
-        "humanize": "django.contrib.humanize.templatetags.humanize",
-        "i18n": "django.templatetags.i18n",
-        "l10n": "django.templatetags.l10n",
-        "tz": "django.templatetags.tz",
-    },
-)
+    engine: TextEngine
+    template: Template
+    meter: Meter | None = None
 
 
 class Templates:
-    """The site's templates by name, e.g. ``invoices/notification_subject.txt``.
+    """The site's texts by name, e.g. ``invoices/notification_subject.txt``.
 
-    A version in the database for this site wins, then one for no site, then the built-in one. A version that Django
-    cannot read or fill is reported once, and the next one is used.
+    A version of the site wins, then the built-in one. A version that cannot be read or filled, or would take too long,
+    is told once, and the next one is used: a mail always has a text. A name that a text uses and that is not there is
+    told once, too; nothing is shown for it. ``facts`` have the names that Waldur gives (docs/notification-texts.md).
     """
 
     def __init__(self, work: Work):
         self._work = work
-        self._own = _site_versions(work.connection, work.schema, work.settings["SITE_ID"])
-        self._read: dict[str, list[Template]] = {}
+        self._own = own_texts(work)
+        self._versions: dict[str, list[_Version]] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._names: Mapping[str, Any] | View = {}
 
-    def render(self, name: str, context: Mapping[str, Any]) -> str:
-        """HTML templates escape what they print, others do not; times are shown in the site's zone."""
-        if name not in self._read:
-            self._read[name] = list(self._load(name))
-        versions = self._read[name]
+    def render(self, name: str, facts: Mapping[str, Any] | View) -> str:
+        """HTML texts escape what they print, others do not; times are shown in the site's zone."""
+        if name not in self._versions:
+            self._versions[name] = self._load(name)
+        versions, self._names = self._versions[name], facts
         with timezone.override(self._work.zone):
             while len(versions) > 1:
                 try:
-                    return self._filled(versions[0], name, context)
+                    return versions[0].engine.filled(versions[0].template, facts, versions[0].meter)
+                except SQLAlchemyError:  # of facts that are fetched when a text asks for them
+                    raise
                 except Exception as error:  # filters and tags raise what they like
-                    self._refuse(name, error)
+                    self._refuse(name, error if isinstance(error, TooMuch) else None, type(error).__name__)
                     del versions[0]
-            return self._filled(versions[0], name, context)
+            return versions[0].engine.filled(versions[0].template, facts, versions[0].meter)
 
-    def _filled(self, template: Template, name: str, context: Mapping[str, Any]) -> str:
-        return str(template.render(Context(dict(context), autoescape=name.endswith(".html"))))
+    def _load(self, name: str) -> list[_Version]:
+        """The versions that can be read, best first. The last one is built in, with all that it includes."""
+        found = []
+        if self._own:
+            engine = TextEngine(self._own, self._miss)
+            for origin in engine.versions(name):
+                try:
+                    found.append(_Version(engine, engine.compiled(origin), Meter()))
+                except Exception as error:  # deep nesting and wrong paths are no TemplateSyntaxError
+                    self._refuse(name, error if isinstance(error, TemplateSyntaxError) else None, type(error).__name__)
+        built_in = TextEngine({}, self._miss)
+        (origin,) = built_in.versions(name)
+        return [*found, _Version(built_in, built_in.compiled(origin))]
 
-    def _load(self, name: str) -> Iterator[Template]:
-        """The site's own versions that can be read, best first; the built-in one is the last."""
-        for content in self._own.get(name, ()):
-            try:
-                yield _ENGINE.from_string(content)
-            except TemplateSyntaxError as error:
-                self._refuse(name, error)
-        yield _ENGINE.get_template(name)
+    def _refuse(self, name: str, reason: Exception | None, kind: str) -> None:
+        """Only reasons that are ours, or found in the text itself, are told: others show the facts of a mail."""
+        self._work.outcome.warn(f"template {name}", f"the site's own version cannot be used: {reason or kind}")
 
-    def _refuse(self, name: str, error: Exception) -> None:
-        self._work.outcome.warn(f"template {name}", f"the site's own version cannot be used: {error}")
-
-
-def _site_versions(connection: Connection, schema: SiteSchema, site_id: int) -> dict[str, list[str]]:
-    if not (schema.has("django_template") and schema.has("django_template_sites")):
-        return {}
-    template, sites = tables.template, tables.template_sites
-    of_site = exists().where(sites.c.template_id == template.c.id, sites.c.site_id == site_id)
-    of_any = exists().where(sites.c.template_id == template.c.id)
-    found: dict[str, list[str]] = {}
-    for name, content in connection.execute(
-        select(template.c.name, template.c.content).where(of_site | ~of_any).order_by(of_site.desc(), template.c.id)
-    ):
-        found.setdefault(name, []).append(content)
-    return found
+    def _miss(self, text: str, name: str) -> None:
+        if (text, name) in self._told:
+            return
+        self._told.add((text, name))
+        close = get_close_matches(name.partition(".")[0], [str(key) for key in self._names], 1)
+        hint = f"; is {close[0]} meant?" if close and close[0] != name.partition(".")[0] else ""
+        self._work.outcome.warn(f"template {text}", f"there is no name {name} here, nothing is shown for it{hint}")

@@ -18,7 +18,7 @@ from waldur_dagster.platform.mail import Letter, is_enabled, notification_mails
 from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import structure
 from waldur_dagster.schema.users import invitation
-from waldur_dagster.users.invitation_facts import invitation_facts, invitation_link, lifetime, mail_context
+from waldur_dagster.users.invitation_facts import InvitationTexts, invitation_facts, invitation_link, lifetime
 from waldur_dagster.users.invited_accounts import add_profiles, request_accounts
 from waldur_dagster.work import Work
 
@@ -99,9 +99,10 @@ def _deliver(work: Work, rows: Sequence[Row[Any]]) -> None:
 
 
 def _letters(work: Work, rows: Sequence[Row[Any]]) -> Iterator[Letter]:
+    texts = InvitationTexts(work, rows)
     for row in rows:
         sender = row.author_full_name or row.author_username
-        yield Letter(f"{KEY}{row.uuid.hex}", row.email, mail_context(work, row, sender))
+        yield Letter(f"{KEY}{row.uuid.hex}", row.email, texts.facts(row, sender))
 
 
 def _calls(work: Work, rows: Sequence[Row[Any]]) -> Iterator[InvitationCall]:

@@ -11,7 +11,7 @@ from waldur_dagster.outbox import put
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema.users import invitation
-from waldur_dagster.users.invitation_facts import expiry_text, invitation_facts, lifetime, mail_context
+from waldur_dagster.users.invitation_facts import InvitationTexts, invitation_facts, lifetime
 from waldur_dagster.work import Work
 
 EXPIRED, CREATED = "users.invitation_expired", "users.invitation_created"
@@ -34,10 +34,11 @@ def cancel_expired_invitations(work: Work) -> None:
     told = select(facts).where(facts.c.author_is_told, ~facts.c.scope_is_removed).order_by(facts.c.id)
 
     def letters() -> Iterator[Letter]:
-        for row in work.connection.execute(told):
+        rows = work.connection.execute(told).all()
+        texts = InvitationTexts(work, rows)
+        for row in rows:
             key = f"invitation expired {row.uuid.hex} {row.created.isoformat()}"
-            shown = {"email": row.email, "invitation_expiry_date": expiry_text(work, row)}
-            yield Letter(key, row.author_email, shown | {"name": row.scope_name, "type": row.scope_kind})
+            yield Letter(key, row.author_email, texts.facts(row, row.author_email))
 
     put(work, notification_mails(work, EXPIRED, letters()))
 
@@ -56,12 +57,14 @@ def remind_of_pending_invitations(work: Work) -> None:
     )
 
     def letters() -> Iterator[Letter]:
-        for row in work.connection.execute(due):
+        rows = work.connection.execute(due).all()
+        texts = InvitationTexts(work, rows)
+        for row in rows:
             if row.scope_name is None:
                 work.outcome.warn(f"invitation {row.uuid.hex}", "is to something that is gone; no reminder is sent")
                 continue
             sender = row.author_full_name or row.author_email or row.author_username
             key = f"invitation reminder {row.uuid.hex} {row.created.isoformat()}"
-            yield Letter(key, row.email, mail_context(work, row, sender) | {"reminder": True})
+            yield Letter(key, row.email, texts.facts(row, sender, reminder=True))
 
     put(work, notification_mails(work, CREATED, letters()))

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import Row, Select, case, func, select
 
 from waldur_dagster.platform.contexts import full_name
 from waldur_dagster.platform.roles import is_mailable
 from waldur_dagster.platform.scopes import scopes
+from waldur_dagster.platform.template_objects import CUSTOMER, USER, Kind, Objects
 from waldur_dagster.schema import core, permissions
 from waldur_dagster.schema.users import invitation
 from waldur_dagster.work import Work
 
-DATE_FORMAT = "%d.%m.%Y %H:%M"
+INVITATION = Kind(
+    "users_invitation",
+    (
+        *("uuid", "email", "created", "modified", "state", "full_name", "native_name", "organization", "job_title"),
+        *("civil_number", "tax_number", "phone_number", "extra_invitation_text"),
+    ),
+    {
+        "created_by": ("created_by_id", USER),
+        "approved_by": ("approved_by_id", USER),
+        "customer": ("customer_id", CUSTOMER),
+        "role": ("role_id", Kind("permissions_role", ("uuid", "name", "description"))),
+    },
+)
 
 
 def lifetime(work: Work) -> timedelta:
@@ -50,23 +65,36 @@ def invitation_facts(work: Work) -> Select[Any]:
     )
 
 
-def mail_context(work: Work, row: Row[Any], sender: str) -> dict[str, Any]:
-    """The facts that the templates of an invitation show."""
-    return {
-        "sender": sender,
-        "name": row.scope_name,
-        "type": row.scope_kind,
-        "role": row.role_description,
-        "link": invitation_link(work, row),
-        "invitation_expiry_date": expiry_text(work, row),
-        "extra_invitation_text": row.extra_invitation_text,
-    }
+class InvitationTexts:
+    """What the texts about some invitations show, under Waldur's names."""
+
+    def __init__(self, work: Work, rows: Sequence[Row[Any]]):
+        self._work, self._home = work, work.settings["WALDUR_CORE.HOMEPORT_URL"]
+        self._invitations = Objects(work, INVITATION, (row.id for row in rows))
+
+    def facts(self, row: Row[Any], sender: str, *, reminder: bool = False) -> dict[str, Any]:
+        """Those of one invitation; the scope's are None when there is none."""
+        shown = self._invitations.view(
+            row.id,
+            uuid=row.uuid,
+            name=row.email,
+            email=row.email,
+            created=row.created,
+            get_expiration_time=row.created + lifetime(self._work),
+        )
+        return {
+            "sender": sender,
+            "name": row.scope_name,
+            "type": row.scope_kind,
+            "role": row.role_description,
+            "link": invitation_link(self._work, row),
+            "scope_link": f"{self._home}{row.scope_page}/{row.scope_uuid.hex}/" if row.scope_uuid else "",
+            "site_host": urlsplit(self._home).hostname or "",
+            "invitation": shown,
+            "extra_invitation_text": row.extra_invitation_text,
+            "reminder": reminder,
+        }
 
 
 def invitation_link(work: Work, row: Row[Any]) -> str:
     return f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}invitation/{row.uuid.hex}/"
-
-
-def expiry_text(work: Work, row: Row[Any]) -> str:
-    """When the invitation expires, in the site's time zone."""
-    return f"{(row.created + lifetime(work)).astimezone(work.zone):{DATE_FORMAT}}"

@@ -26,7 +26,7 @@ from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.schema import core, freeipa
 from waldur_dagster.schema.users import invitation
 from waldur_dagster.users.accounts import Guest, create_accounts, username_of
-from waldur_dagster.users.invitation_facts import invitation_facts, mail_context
+from waldur_dagster.users.invitation_facts import InvitationTexts, invitation_facts
 from waldur_dagster.work import Work
 
 APPROVED = "users.invitation_approved"
@@ -226,7 +226,8 @@ def _insert_profiles(work: Work, made: Sequence[Row[Any]]) -> None:
 
 
 def _letters(work: Work, made: Sequence[Row[Any]]) -> Iterator[Letter]:
+    texts = InvitationTexts(work, made)
     for row in made:
         credentials = {name: row.payload[name] for name in ("username", "password")}
-        shown = mail_context(work, row, row.author_full_name or row.author_username) | credentials
+        shown = texts.facts(row, row.author_full_name or row.author_username) | credentials
         yield Letter(f"invitation approved {row.uuid.hex}", row.email, shown, confidential=True)
