@@ -29,6 +29,7 @@ from sqlalchemy import (
 from waldur_dagster.marketplace.approval import OfferingFacts
 from waldur_dagster.marketplace.order_columns import approves_waiting
 from waldur_dagster.marketplace.states import OrderState, OrderType
+from waldur_dagster.platform.organization_groups import in_group
 from waldur_dagster.platform.plugin_resources import existing
 from waldur_dagster.schema import core, marketplace, openstack, structure
 from waldur_dagster.structure.project_ends import is_over
@@ -106,7 +107,7 @@ def read_candidates(work: Work, chosen: FromClause) -> list[Candidate]:
             offering.c.billable,
             offering.c.plugin_options,
             offering.c.secret_options,
-            _in_organization_groups().label("in_organization_groups"),
+            _in_organization_groups(work).label("in_organization_groups"),
             project.c.id.label("project_id"),
             project.c.start_date,
             func.coalesce(is_over(work), false()).label("project_over"),
@@ -211,12 +212,12 @@ def _has_order(*conditions: Any) -> Any:
     return exists().where(order.c.resource_id == resource.c.id, *conditions)
 
 
-def _in_organization_groups() -> Any:
+def _in_organization_groups(work: Work) -> Any:
     """Whether the offering is for everybody, or for a group that the customer belongs to."""
     allowed = marketplace.offering_organization_groups
     limited = exists().where(allowed.c.offering_id == offering.c.id)
     included = exists().where(
-        allowed.c.offering_id == offering.c.id, allowed.c.organizationgroup_id == customer.c.organization_group_id
+        allowed.c.offering_id == offering.c.id, in_group(work.schema, customer, allowed.c.organizationgroup_id)
     )
     return ~limited | included
 

@@ -13,8 +13,10 @@ from waldur_dagster.schema import logging
 from waldur_dagster.work import Work
 
 
-def log_events(work: Work, source: Select[Any]) -> int:
+def log_events(work: Work, source: Select[Any], *, hooked: bool = True) -> int:
     """Write the events that ``source`` selects, with their feeds, in one statement, and queue the hooks they fire.
+
+    Not ``hooked``: Waldur serves no hooks for these events, nor does this.
 
     ``source`` has the columns event_type, message, context (jsonb) and feeds (jsonb, [[content type id, object id],
     ...]) in the order in which the events are to be numbered. Returns the number of events.
@@ -40,7 +42,7 @@ def log_events(work: Work, source: Select[Any]) -> int:
     feeds = work.insert_from(logging.feed, feed_rows).returning(logging.feed.c.id).cte("feeds")
     counted = select(
         func.array(select(events.c.id).scalar_subquery()).label("ids")
-        if hooks.any_configured(work)
+        if hooked and hooks.any_configured(work)
         else literal(None).label("ids"),
         select(func.count()).select_from(events).scalar_subquery().label("events"),
         select(func.count()).select_from(feeds).scalar_subquery().label("feeds"),

@@ -31,6 +31,17 @@ customer = Table(
     Column("grace_period_days", Integer, info=NEWER),
     Column("organization_group_id", Integer, info=OLDER),
     Column("slug", String),
+    Column("grace_period_days", Integer, info=NEWER),
+)
+
+# Newer versions: an organization may be in several groups.
+customer_organization_groups = Table(
+    "structure_customer_organization_groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("customer_id", Integer),
+    Column("organizationgroup_id", Integer),
+    info=NEWER,
 )
 
 project = Table(
