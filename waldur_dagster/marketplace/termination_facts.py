@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
-    case,
     cast,
     exists,
     false,
@@ -27,11 +26,11 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.marketplace.approval import OfferingFacts
-from waldur_dagster.marketplace.order_columns import approves_waiting
+from waldur_dagster.marketplace.order_columns import approves_waiting, placed_for
 from waldur_dagster.marketplace.states import OrderState, OrderType
 from waldur_dagster.platform.organization_groups import in_group
 from waldur_dagster.platform.plugin_resources import existing
-from waldur_dagster.schema import core, marketplace, openstack, structure
+from waldur_dagster.schema import marketplace, openstack, structure
 from waldur_dagster.structure.project_ends import is_over
 from waldur_dagster.work import Work
 
@@ -182,7 +181,7 @@ def _facts_of_newer_sites(work: Work) -> list[ColumnElement[Any]]:
     if not approves_waiting(work):
         empty: list[ColumnElement[Any]] = [null().label(name) for name in names]
         return [*empty, false().label("may_review_scripts")]
-    waiting, placed, author = order.alias("waiting_order"), order.alias("placed"), core.user.alias("placed_for")
+    waiting = order.alias("waiting_order")
     is_waiting = (
         waiting.c.resource_id == resource.c.id,
         waiting.c.state == OrderState.PENDING_CONSUMER,
@@ -191,16 +190,8 @@ def _facts_of_newer_sites(work: Work) -> list[ColumnElement[Any]]:
     oldest_waiting = [
         select(c).where(*is_waiting).order_by(waiting.c.id).limit(1) for c in (waiting.c.id, waiting.c.start_date)
     ]
-    oldest_placed = (
-        select(case((author.c.is_active, author.c.id)))
-        .join_from(placed, author, author.c.id == placed.c.created_by_id)
-        .where(placed.c.resource_id == resource.c.id, placed.c.type == OrderType.CREATE, placed.c.placed_automatically)
-        .order_by(placed.c.created, placed.c.id)
-        .limit(1)
-    )
-    found = [
-        query.scalar_subquery().label(name) for query, name in zip((*oldest_waiting, oldest_placed), names, strict=True)
-    ]
+    values = (*(query.scalar_subquery() for query in oldest_waiting), placed_for(work))
+    found = [value.label(name) for value, name in zip(values, names, strict=True)]
     return [*found, true().label("may_review_scripts")]
 
 

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, case, cast, func, literal, literal_column, null, select
+from sqlalchemy import ColumnElement, Integer, case, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.marketplace.order_columns import placed_for
 from waldur_dagster.marketplace.orders import hand_over, insert_orders
 from waldur_dagster.marketplace.states import OrderState, OrderType
 from waldur_dagster.platform.site_schema import SiteSchema
@@ -18,7 +19,7 @@ from waldur_dagster.policies.events import PolicyEvent, log_policy_events
 from waldur_dagster.policies.flags import FLAGS, STAYING, resources_of
 from waldur_dagster.policies.notifications import notify_external, notify_owners, notify_team, scope_feeds
 from waldur_dagster.policies.rules import watches_credit
-from waldur_dagster.schema import core, marketplace
+from waldur_dagster.schema import marketplace
 from waldur_dagster.users.system_robot import system_robot
 from waldur_dagster.work import Work
 
@@ -39,8 +40,8 @@ def terminate_resources(work: Work, policy: Policy) -> None:
     if not names:
         return
     robot = system_robot(work)
-    author = _automatic_author(work.schema)
-    automatically = {"placed_automatically": author.is_not(None)} if _knows_automatic_orders(work.schema) else {}
+    author = placed_for(work)
+    automatically = work.schema.fitting(order, {"placed_automatically": author.is_not(None)})
     orders = concerned.with_only_columns(
         resource.c.id.label("resource_id"),
         resource.c.offering_id,
@@ -53,7 +54,7 @@ def terminate_resources(work: Work, policy: Policy) -> None:
         *(value.label(name) for name, value in automatically.items()),
     )
     made = insert_orders(work, orders)
-    hand_over(work, select(made.c.order_id, literal(robot).label("created_by_id")).subquery("ordered"))
+    hand_over(work, select(made.c.order_id, literal(robot, Integer).label("acting_id")).subquery("ordered"))
     feeds = scope_feeds(work, policy)
     of_resources = work.content_types("marketplace", "resource")
     log_policy_events(
@@ -75,30 +76,6 @@ def _attributes(schema: SiteSchema) -> ColumnElement[Any]:
     if watches_credit(schema):
         return _NOTHING
     return case((offering.c.type == INSTANCE, literal({"action": "force_destroy"}, JSONB)), else_=_NOTHING)
-
-
-def _knows_automatic_orders(schema: SiteSchema) -> bool:
-    return schema.has_column(order.c.placed_automatically)
-
-
-def _automatic_author(schema: SiteSchema) -> ColumnElement[Any]:
-    """Who has ordered a resource through an order that was placed automatically, as long as he is active."""
-    if not _knows_automatic_orders(schema):
-        return cast(null(), Integer)
-    created, author = order.alias("created"), core.user.alias("author")
-    return (
-        select(author.c.id)
-        .join_from(created, author, author.c.id == created.c.created_by_id)
-        .where(
-            created.c.resource_id == resource.c.id,
-            created.c.type == OrderType.CREATE,
-            created.c.placed_automatically,
-            author.c.is_active,
-        )
-        .order_by(created.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )
 
 
 def _raise(work: Work, policy: Policy, action: Action) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     ColumnElement,
     FromClause,
     Integer,
@@ -21,7 +20,6 @@ from sqlalchemy import (
     any_,
     case,
     cast,
-    column,
     exists,
     false,
     func,
@@ -31,10 +29,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
-from sqlalchemy.sql.expression import TableClause, table
 
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.platform.contexts import NOTHING, acting_robot
+from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.platform.site_schema import SiteSchema
@@ -52,12 +50,10 @@ from waldur_dagster.policies.flags import (
     wanted,
 )
 from waldur_dagster.schema import invoices, structure
-from waldur_dagster.structure.grace_time import in_grace_time
+from waldur_dagster.structure.project_ends import has_grace, is_in_grace
 from waldur_dagster.work import Work
 
 ATTRIBUTION = "_policy_attribution"
-# Not in every newer version: a pause that the project's grace time has set, or that outlasts its policy because of it.
-BY_GRACE = "paused_by_grace_period"
 customer = structure.customer
 
 
@@ -75,7 +71,7 @@ def raise_flags(work: Work, policies: Sequence[Policy], action: Action) -> None:
         json_object(**{flag.column: notes.c.note}),
     )
     changed = (
-        update(_resource(work.schema))
+        update(resource)
         .values(
             {
                 flag.column: True,
@@ -131,11 +127,11 @@ def recover(work: Work, policies: Sequence[Policy]) -> None:
 def _lower(work: Work, policies: Sequence[Policy], action: Action, chosen: FromClause) -> None:
     flag = FLAGS[action]
     values: dict[str, Any] = {flag.column: False, "attributes": _without_note(flag), "modified": work.as_of}
-    if flag is PAUSED and work.schema.has(resource.name, BY_GRACE):
-        values[BY_GRACE] = False
+    if flag is PAUSED:
+        values["paused_by_grace_period"] = False
     changed = (
-        update(_resource(work.schema))
-        .values(values)
+        update(resource)
+        .values(work.schema.fitting(resource, values))
         .where(resource.c.id == chosen.c.resource_id)
         .returning(resource.c.id.label("resource_id"), chosen.c.position.label("policy"))
     )
@@ -143,12 +139,12 @@ def _lower(work: Work, policies: Sequence[Policy], action: Action, chosen: FromC
 
 
 def _leave_to_grace_time(work: Work, chosen: FromClause) -> None:
-    if work.schema.has(resource.name, BY_GRACE):
-        values: dict[str, Any] = {BY_GRACE: True, "attributes": _without_note(PAUSED), "modified": work.as_of}
+    """Where a site tells such pauses from others; elsewhere the note says who has paused."""
+    if work.schema.has_column(resource.c.paused_by_grace_period):
         set_by_policy = _noted(PAUSED, "policy_uuid").is_not(None)
         work.execute(
-            update(_resource(work.schema))
-            .values(values)
+            update(resource)
+            .values(paused_by_grace_period=True, attributes=_without_note(PAUSED), modified=work.as_of)
             .where(resource.c.id == chosen.c.resource_id, resource.c.paused, set_by_policy)
         )
 
@@ -198,17 +194,7 @@ def _others(schema: SiteSchema, flag: Flag) -> ColumnElement[bool]:
 
 
 def _in_grace_time(work: Work) -> ColumnElement[bool]:
-    own, organization = structure.project, structure.customer
-    return exists().where(
-        own.c.id == resource.c.project_id, organization.c.id == own.c.customer_id, in_grace_time(work)
-    )
-
-
-def _resource(schema: SiteSchema) -> Table | TableClause:
-    """Resources, with the column that is not in every newer version."""
-    if not schema.has(resource.name, BY_GRACE):
-        return resource
-    return table(resource.name, *(column(c.name, c.type) for c in resource.c), column(BY_GRACE, Boolean))
+    return exists().where(project.c.id == resource.c.project_id, is_in_grace(work)) if has_grace(work) else false()
 
 
 def _tell(work: Work, flagged: Table, policies: Sequence[Policy], event_type: str) -> None:
@@ -216,7 +202,7 @@ def _tell(work: Work, flagged: Table, policies: Sequence[Policy], event_type: st
     log_resource_events(
         work,
         flagged,
-        event_type="marketplace_resource_update_succeeded",
+        event_type=RESOURCE_CHANGED,
         message=text_from("Resource {name} has been updated.", name=resource.c.name),
     )
     of_policies = given_rows(

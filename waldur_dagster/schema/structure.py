@@ -31,7 +31,6 @@ customer = Table(
     Column("grace_period_days", Integer, info=NEWER),
     Column("organization_group_id", Integer, info=OLDER),
     Column("slug", String),
-    Column("grace_period_days", Integer, info=NEWER),
 )
 
 # Newer versions: an organization may be in several groups.
