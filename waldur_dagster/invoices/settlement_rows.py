@@ -29,7 +29,7 @@ from waldur_dagster.invoices.credit_columns import expected_column
 from waldur_dagster.invoices.credit_events import events_of
 from waldur_dagster.invoices.credits import Change, CustomerCredit, ProjectCredit, Settlement
 from waldur_dagster.invoices.totals import refresh_totals
-from waldur_dagster.platform.contexts import NOTHING, acting_robot, customer_context, invoice_context, project_context
+from waldur_dagster.platform.contexts import NOTHING, customer_context, invoice_context, project_context
 from waldur_dagster.platform.credit_ledger import book
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged
@@ -257,7 +257,6 @@ def _log_settlements(work: Work, given: Subquery) -> None:
                 else_=func.concat(given.c.beginning, func.coalesce(project.c.name, customer.c.name), given.c.rest),
             ).label("message"),
             merged(
-                acting_robot(work.schema),
                 case((given.c.of_item, invoice_context(invoice)), else_=NOTHING),
                 case((project.c.id.is_(None), NOTHING), else_=project_context(project)),
                 customer_context(customer),

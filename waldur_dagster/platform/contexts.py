@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Text, case, cast, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Double, Text, case, cast, func, literal, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.platform.expressions import hex_of, json_object
-from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.schema import core
 
 NONE = "None"
 NOTHING = literal_column("'{}'::jsonb", JSONB)
@@ -102,15 +100,3 @@ def invoice_context(invoice: Any) -> ColumnElement[Any]:
         invoice_year=cast(invoice.c.year, Text),
         invoice_month=cast(invoice.c.month, Text),
     )
-
-
-def acting_robot(schema: SiteSchema) -> ColumnElement[Any]:
-    """The ``user_*`` keys of the system robot, in whose name newer versions do these jobs; else no keys.
-
-    The sign of such a version is that invoice items know their plan component (spec newer_billing 0).
-    """
-    if not schema.has("invoices_invoiceitem", "plan_component_id"):
-        return NOTHING
-    user = core.user.alias("acting_robot")
-    known = select(user_context(user)).where(user.c.username == "system_robot").scalar_subquery()
-    return func.coalesce(known, NOTHING)

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 
 from waldur_dagster.marketplace.events import log_resource_events
-from waldur_dagster.platform.contexts import NOTHING, acting_robot
+from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
@@ -228,18 +228,15 @@ def _tell(work: Work, flagged: Table, policies: Sequence[Policy], event_type: st
         select(
             literal(event_type).label("event_type"),
             text_from(text, name=resource.c.name).label("message"),
-            merged(
-                acting_robot(work.schema),
-                func.jsonb_strip_nulls(
-                    json_object(
-                        policy_uuid=of_policies.c.uuid,
-                        resource_name=resource.c.name,
-                        resource_uuid=hex_of(resource.c.uuid),
-                        limit_cost=of_policies.c.limit_cost,
-                        project_credit_balance=whole(own_credit.c.value),
-                        credit_balance=whole(org_credit.c.value),
-                    )
-                ),
+            func.jsonb_strip_nulls(
+                json_object(
+                    policy_uuid=of_policies.c.uuid,
+                    resource_name=resource.c.name,
+                    resource_uuid=hex_of(resource.c.uuid),
+                    limit_cost=of_policies.c.limit_cost,
+                    project_credit_balance=whole(own_credit.c.value),
+                    credit_balance=whole(org_credit.c.value),
+                )
             ).label("context"),
             merged(
                 feed("marketplace", "resource", resource.c.id),

@@ -31,6 +31,7 @@ from waldur_dagster.policies.rules import has_customer_usage, has_slurm_usage, w
 from waldur_dagster.policies.slurm import slurm_policies
 from waldur_dagster.policies.usage import customer_usage_policies, offering_usage_policies
 from waldur_dagster.schema import marketplace, structure
+from waldur_dagster.users.system_robot import act_as_robot
 from waldur_dagster.work import Work
 
 NOBODY = select(literal(0)).where(false())
@@ -65,6 +66,8 @@ def evaluate_policies(work: Work, affected: Affected | None = None) -> None:
     such difference, and set the flags of policies that have fired before on what has come since.
     """
     newer = watches_credit(work.schema)
+    if newer:
+        act_as_robot(work)
     found = list(_found(work, affected))
     fallen = [policy for policy in found if policy.has_fired and not policy.triggered]
     released = _turn(work, fallen, fired=False, stamped=newer or affected is None)

@@ -1,4 +1,4 @@
-"""Events of policies. Newer versions name their author, and show some of them in the log of the policy's scope."""
+"""Events of policies. Newer versions show some of them in the log of the policy's scope."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Integer, Text, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.platform.contexts import acting_robot
 from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import given_rows, merged
+from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.policies.classes import Policy
 from waldur_dagster.work import Work
 
@@ -48,7 +47,7 @@ def log_policy_events(work: Work, policy: Policy, events: Sequence[PolicyEvent])
         select(
             given.c.event_type,
             given.c.message,
-            merged(acting_robot(work.schema), given.c.context).label("context"),
+            given.c.context,
             given.c.feeds,
         ).order_by(given.c.position),
     )
