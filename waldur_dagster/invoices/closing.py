@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Date, Integer, Table, Text, and_, case, cast, exists, func, literal, or_, select, update
 
+from waldur_dagster.invoices.overdue_credits import zero_overdue_credits
 from waldur_dagster.invoices.paypal import copy_to_paypal
 from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.platform.contexts import customer_context
@@ -23,6 +24,7 @@ def close_invoices(work: Work, month: Month) -> int:
     All invoices of one customer are closed, or, when its credit cannot be settled, none of them: that customer is
     reported and left as it is, the others go on.
     """
+    zero_overdue_credits(work, work.today)
     closing = _lock_old_invoices(work, month)
     unsettled = settle_credits(work, closing)
     work.connection.execute(closing.delete().where(closing.c.customer_id == func.any(unsettled)))

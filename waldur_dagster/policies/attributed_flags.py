@@ -19,7 +19,6 @@ from sqlalchemy import (
     and_,
     any_,
     case,
-    cast,
     exists,
     false,
     func,
@@ -34,7 +33,15 @@ from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
+from waldur_dagster.platform.expressions import (
+    given_rows,
+    hex_of,
+    json_list,
+    json_object,
+    merged,
+    text_from,
+    whole_part,
+)
 from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.policies.classes import SLURM_USAGE, Action, Policy
@@ -217,9 +224,6 @@ def _tell(work: Work, flagged: Table, policies: Sequence[Policy], event_type: st
     ).alias("of_policies")
     org_credit, own_credit = invoices.customercredit, invoices.projectcredit
 
-    def whole(value: ColumnElement[Any]) -> ColumnElement[Any]:
-        return cast(func.trunc(value), BigInteger)
-
     def feed(app_label: str, model: str, scope: ColumnElement[Any]) -> ColumnElement[Any]:
         return json_list(json_list(work.content_types(app_label, model), scope))
 
@@ -234,8 +238,8 @@ def _tell(work: Work, flagged: Table, policies: Sequence[Policy], event_type: st
                     resource_name=resource.c.name,
                     resource_uuid=hex_of(resource.c.uuid),
                     limit_cost=of_policies.c.limit_cost,
-                    project_credit_balance=whole(own_credit.c.value),
-                    credit_balance=whole(org_credit.c.value),
+                    project_credit_balance=whole_part(own_credit.c.value),
+                    credit_balance=whole_part(org_credit.c.value),
                 )
             ).label("context"),
             merged(
