@@ -37,7 +37,8 @@ class Work:
 
     ``as_of`` is the instant that the job works for, aware; no job reads the clock. ``today`` is its date in the site's
     time zone (spec core 1.1). ``present`` is when the run is made: later than ``as_of`` when the past is done
-    again, else the same. Rows changed through ``execute`` are counted in ``outcome`` by table.
+    again, else the same. Rows changed through ``execute`` are counted in ``outcome`` by table. ``actor`` are the
+    keys of a user that all events of this unit of work have in their contexts.
     """
 
     connection: Connection
@@ -49,6 +50,7 @@ class Work:
     dry_run: bool = False
     run_id: str = ""
     outcome: Outcome = field(default_factory=Outcome)
+    actor: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.as_of.tzinfo is None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-from operator import attrgetter
-from typing import Any
+from sqlalchemy import Date, Integer, Table, Text, and_, case, cast, exists, func, literal, or_, select, update
 
-from sqlalchemy import Date, Integer, Select, Table, Text, and_, case, cast, exists, func, literal, or_, select, update
-
-from waldur_dagster.invoices.credit_rows import load_credits, stream_invoices
-from waldur_dagster.invoices.credits import settle
+from waldur_dagster.invoices.overdue_credits import zero_overdue_credits
 from waldur_dagster.invoices.paypal import copy_to_paypal
-from waldur_dagster.invoices.settlement_rows import SettlementWriter
+from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
@@ -29,8 +24,9 @@ def close_invoices(work: Work, month: Month) -> int:
     All invoices of one customer are closed, or, when its credit cannot be settled, none of them: that customer is
     reported and left as it is, the others go on.
     """
+    zero_overdue_credits(work, work.today)
     closing = _lock_old_invoices(work, month)
-    unsettled = _settle_credits(work, closing)
+    unsettled = settle_credits(work, closing)
     work.connection.execute(closing.delete().where(closing.c.customer_id == func.any(unsettled)))
     closed = _set_states(work, closing)
     _log_closing(work, closing)
@@ -60,33 +56,6 @@ def _lock_old_invoices(work: Work, month: Month) -> Table:
         .with_for_update(of=invoice)
     )
     return temporary_table(work, "closing", old)
-
-
-def _settle_credits(work: Work, closing: Table) -> list[int]:
-    """Apply the credits of all customers that have some; returns the ids of those whose credit cannot be settled."""
-    unsettled: list[int] = []
-    credits = load_credits(work, select(closing.c.customer_id), lock=True)
-    with SettlementWriter(work) as writer:
-        for customer_id, group in groupby(stream_invoices(work, _payable(closing)), key=attrgetter("customer_id")):
-            credit, own = credits.get(customer_id), list(group)
-            if credit is None:  # it came into being since the others were locked
-                continue
-            try:
-                made = [settle(invoice, credit, work.today) for invoice in own]
-            except Exception as error:  # whatever one customer's rows hold, the others are billed
-                unsettled.append(customer_id)
-                name = own[0].customer_name
-                work.outcome.fail(f"customer {name}", f"credit not settled, invoices stay open: {error}")
-            else:
-                writer.add(credit, [settlement for settlement in made if settlement])
-        writer.write()
-    return unsettled
-
-
-def _payable(closing: Table) -> Select[Any]:
-    credit = invoices.customercredit
-    with_credit = closing.join(credit, credit.c.customer_id == closing.c.customer_id)
-    return select(closing.c.id).select_from(with_credit).where(credit.c.value != 0)
 
 
 def _set_states(work: Work, closing: Table) -> int:

@@ -1,4 +1,4 @@
-"""Credits in the database: those that are not used up, and the invoices that they pay for."""
+"""Credits in the database, and the invoices that they pay for."""
 
 from __future__ import annotations
 
@@ -9,47 +9,57 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, exists, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.invoices.credit_columns import balance_columns, spills_over
 from waldur_dagster.invoices.credits import CustomerCredit, Item, OpenInvoice, ProjectCredit
+from waldur_dagster.invoices.money import item_price
+from waldur_dagster.platform.expressions import hex_of
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 
 
 def load_credits(work: Work, customers: Select[Any], *, lock: bool) -> dict[int, CustomerCredit]:
-    """The credits of ``customers`` (a SELECT of ids) that are not used up, by customer.
+    """The credits of ``customers`` (a SELECT of ids), by customer.
 
-    ``lock`` holds them for writing until the transaction ends.
+    ``lock`` holds them for writing until the transaction ends, the organizations' before the projects'.
     """
     credit, project_credit, project = invoices.customercredit, invoices.projectcredit, structure.project
     offering = invoices.customercredit_offerings
-    left = and_(credit.c.value != 0, credit.c.customer_id.in_(customers))
-    credits = select(credit).where(left)
+    concerned = credit.c.customer_id.in_(customers)
+    credits = select(*balance_columns(work.schema, credit), credit.c.customer_id).where(concerned)
     found = work.connection.execute(credits.with_for_update(of=credit) if lock else credits).all()
     offerings: dict[int, set[int]] = defaultdict(set)
-    of_credits = select(offering).join(credit, credit.c.id == offering.c.customercredit_id).where(left)
+    of_credits = select(offering).join(credit, credit.c.id == offering.c.customercredit_id).where(concerned)
     for row in work.connection.execute(of_credits):
         offerings[row.customercredit_id].add(row.offering_id)
     projects: dict[int, dict[int, ProjectCredit]] = defaultdict(dict)
     of_projects = (
-        select(project_credit, project.c.customer_id)
+        select(
+            project.c.customer_id,
+            *balance_columns(work.schema, project_credit),
+            project_credit.c.project_id,
+            spills_over(work.schema).label("spills_over"),
+        )
         .join(project, project.c.id == project_credit.c.project_id)
         .join(credit, credit.c.customer_id == project.c.customer_id)
-        .where(left)
+        .where(concerned)
+        .order_by(project_credit.c.id)
     )
     for row in work.connection.execute(of_projects.with_for_update(of=project_credit) if lock else of_projects):
-        projects[row.customer_id][row.project_id] = ProjectCredit(
-            row.id, row.project_id, row.value, row.use_organisation_credit
-        )
+        projects[row.customer_id][row.project_id] = ProjectCredit(*row[1:])
     return {
         row.customer_id: CustomerCredit(
             row.id,
-            row.customer_id,
             row.value,
+            row.expected,
+            row.applied,
+            row.grace,
+            row.logic,
             row.end_date,
-            row.minimal_consumption,
-            row.minimal_consumption_logic,
+            row.customer_id,
             frozenset(offerings[row.id]),
             projects[row.customer_id],
         )
@@ -66,21 +76,20 @@ def stream_invoices(work: Work, chosen: Select[Any]) -> Iterator[OpenInvoice]:
     for _, lines in groupby(rows, key=attrgetter("id")):
         group = list(lines)
         invoice = group[0]
+        items = [Item(*row[-len(fields(Item)) :]) for row in group if row.item_id is not None]
         yield OpenInvoice(
             invoice.id,
             invoice.customer_id,
             invoice.customer_name,
             invoice.tax_percent,
-            [Item(*row[-len(fields(Item)) :]) for row in group if row.item_id is not None],
+            [item for item in items if item.paid_by is None],
+            [item for item in items if item.paid_by is not None],
             previous_month_pending=invoice.previous_month_pending,
         )
 
 
 def _items(work: Work, chosen: Select[Any]) -> Select[Any]:
-    """A row for each item with its invoice; the columns of ``Item`` come last.
-
-    An invoice without items has one row. Compensations of an earlier run are no candidates.
-    """
+    """A row for each item with its invoice; the columns of ``Item`` come last. An invoice without items has one row."""
     invoice, item, resource, customer = invoices.invoice, invoices.invoiceitem, marketplace.resource, structure.customer
     previous, last_month = Month.of(work.as_of, work.zone).previous, invoice.alias("last_month")
     previous_month_pending = exists().where(
@@ -89,6 +98,8 @@ def _items(work: Work, chosen: Select[Any]) -> Select[Any]:
         last_month.c.month == previous.month,
         last_month.c.id.in_(chosen),
     )
+    discounts = _discounts(chosen)
+    own_discount = and_(discounts.c.invoice_id == invoice.c.id, discounts.c.lowered == hex_of(item.c.uuid))
     return (
         select(
             invoice.c.id,
@@ -97,19 +108,42 @@ def _items(work: Work, chosen: Select[Any]) -> Select[Any]:
             invoice.c.tax_percent,
             previous_month_pending.label("previous_month_pending"),
             item.c.id.label("item_id"),
+            item.c.uuid,
             item.c.name,
             item.c.unit_price,
             item.c.quantity,
+            func.coalesce(discounts.c.price, 0).label("discount"),
             item.c.resource_id,
             resource.c.offering_id,
             item.c.project_id,
             resource.c.project_id.label("resource_project_id"),
+            _says(item, "is_compensation").label("is_compensation"),
+            _says(item, "is_discount").label("is_discount"),
+            item.c.credit_id.label("paid_by"),
         )
         .select_from(
             invoice.join(customer, customer.c.id == invoice.c.customer_id)
-            .outerjoin(item, and_(item.c.invoice_id == invoice.c.id, item.c.credit_id.is_(None)))
+            .outerjoin(item, item.c.invoice_id == invoice.c.id)
             .outerjoin(resource, resource.c.id == item.c.resource_id)
+            .outerjoin(discounts, own_discount)
         )
         .where(invoice.c.id.in_(chosen))
         .order_by(customer.c.name, customer.c.id, invoice.c.year, invoice.c.month, invoice.c.id, item.c.id)
     )
+
+
+def _discounts(chosen: Select[Any]) -> Subquery:
+    """(invoice_id, lowered, price): what the discount rows of an invoice take off an item, by its uuid in hex."""
+    item = invoices.invoiceitem.alias("discount_row")
+    lowered = item.c.details.op("->>")("discount_of_item")
+    return (
+        select(item.c.invoice_id, lowered.label("lowered"), func.sum(item_price(item)).label("price"))
+        .where(item.c.invoice_id.in_(chosen), _says(item, "is_discount"))
+        .group_by(item.c.invoice_id, lowered)
+        .subquery("discounts")
+    )
+
+
+def _says(item: Any, flag: str) -> ColumnElement[bool]:
+    """Whether an item's details have the flag."""
+    return func.coalesce(item.c.details.op("@>")(literal({flag: True}, JSONB)), False)

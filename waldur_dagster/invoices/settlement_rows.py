@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
+from uuid import UUID, uuid4
 
-from sqlalchemy import Integer, Subquery, Table, Text, func, literal, literal_column, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Subquery,
+    Table,
+    Text,
+    Uuid,
+    case,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.invoices.credits import CustomerCredit, Settlement
+from waldur_dagster.invoices.compensation import NET, Rules
+from waldur_dagster.invoices.credit_columns import expected_column
+from waldur_dagster.invoices.credit_events import events_of
+from waldur_dagster.invoices.credits import Change, CustomerCredit, ProjectCredit, Settlement
 from waldur_dagster.invoices.totals import refresh_totals
-from waldur_dagster.platform.contexts import customer_context
+from waldur_dagster.platform.contexts import NOTHING, customer_context, invoice_context, project_context
+from waldur_dagster.platform.credit_ledger import book
 from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import hex_of, json_list, merged
+from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged
 from waldur_dagster.platform.temporary import Spool
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
@@ -21,91 +41,180 @@ from waldur_dagster.work import Work
 class SettlementWriter:
     """Takes the settlements of one customer after the other, and stores them all in one statement for each kind."""
 
-    def __init__(self, work: Work):
+    def __init__(self, work: Work, rules: Rules):
         price, balance = invoices.invoiceitem.c.unit_price.type, invoices.customercredit.c.value.type
+        balances = {"id": Integer, "value": balance, "expected": balance}
         self._work = work
+        self._rules = rules
         self._settled = Spool(work, "settled", invoice_id=Integer)
-        self._credits = Spool(work, "credit_balance", id=Integer, value=balance, minimal_consumption=balance)
-        self._projects = Spool(work, "project_balance", id=Integer, value=balance)
+        self._credits = Spool(work, "credit_balance", **balances)
+        self._projects = Spool(work, "project_balance", **balances)
+        self._withdrawn = Spool(work, "withdrawn_item", id=Integer)
         self._compensations = Spool(
             work,
             "compensation",
+            uuid=Uuid,
             invoice_id=Integer,
             credit_id=Integer,
-            resource_id=Integer,
+            item_id=Integer,
             name=Text,
             unit_price=price,
         )
+        self._movements = Spool(
+            work,
+            "credit_movement",
+            credit_id=Integer,
+            project_credit_id=Integer,
+            invoice_id=Integer,
+            transaction_type=Text,
+            amount=balance,
+        )
         self._events = Spool(
-            work, "credit_event", customer_id=Integer, event_type=Text, beginning=Text, rest=Text, context=JSONB
+            work,
+            "credit_event",
+            customer_id=Integer,
+            project_id=Integer,
+            invoice_id=Integer,
+            of_item=Boolean,
+            event_type=Text,
+            beginning=Text,
+            rest=Text,
+            context=JSONB,
         )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for spool in (self._settled, self._credits, self._projects, self._compensations, self._events):
+        for spool in (
+            self._settled,
+            self._credits,
+            self._projects,
+            self._withdrawn,
+            self._compensations,
+            self._movements,
+            self._events,
+        ):
             spool.close()
 
     def add(self, credit: CustomerCredit, settlements: Sequence[Settlement]) -> None:
         """What settling all invoices of one customer has done."""
         if not settlements:
             return
-        self._credits.add(id=credit.id, value=credit.value, minimal_consumption=credit.minimal_consumption)
-        for project in {project.id: project for settlement in settlements for project in settlement.projects}.values():
-            self._projects.add(id=project.id, value=project.value)
+        self._credits.add(id=credit.id, value=credit.value, expected=credit.expected)
+        for project in _changed_projects(settlements):
+            self._projects.add(id=project.id, value=project.value, expected=project.expected)
         for settlement in settlements:
-            self._settled.add(invoice_id=settlement.invoice.id)
-            for compensation in settlement.compensations:
-                self._compensations.add(
-                    invoice_id=settlement.invoice.id,
-                    credit_id=credit.id,
-                    resource_id=compensation.item.resource_id,
-                    name=compensation.name,
-                    unit_price=-compensation.amount,
-                )
-            for event in _events(settlement):
-                self._events.add(customer_id=credit.customer_id, **event)
+            self._add(credit, settlement)
+
+    def _add(self, credit: CustomerCredit, settlement: Settlement) -> None:
+        invoice = settlement.invoice
+        self._settled.add(invoice_id=invoice.id)
+        if settlement.rolled_back:
+            for item in invoice.paid:
+                if item.paid_by == credit.id:
+                    self._withdrawn.add(id=item.id)
+        made: dict[int, UUID] = {}
+        for compensation in settlement.compensations:
+            made[compensation.item.id] = uuid4()
+            self._compensations.add(
+                uuid=made[compensation.item.id],
+                invoice_id=invoice.id,
+                credit_id=credit.id,
+                item_id=compensation.item.id,
+                name=compensation.name,
+                unit_price=-compensation.amount,
+            )
+        for movement in settlement.movements:
+            of_project = isinstance(movement.of, ProjectCredit)
+            self._movements.add(
+                credit_id=None if of_project else movement.of.id,
+                project_credit_id=movement.of.id if of_project else None,
+                invoice_id=invoice.id,
+                transaction_type=movement.kind,
+                amount=movement.amount,
+            )
+        for told in events_of(settlement, self._rules):
+            beginning, _, rest = told.message.partition("{name}")
+            about = {"invoice_item_uuid": made[told.item.item.id].hex} if told.item else {}
+            self._events.add(
+                customer_id=credit.customer_id,
+                project_id=told.project_id,
+                invoice_id=invoice.id,
+                of_item=told.item is not None,
+                event_type=told.event_type,
+                beginning=beginning if rest else "",
+                rest=rest or beginning,
+                context=told.context | about,
+            )
 
     def write(self) -> None:
-        """Store balances, compensation items with the totals that they change, and events."""
+        """Store balances with their ledger, compensation items with the totals that they change, and events."""
         if not self._settled:
             return
         self._work.outcome.figures["credits applied"] += len(self._settled)
-        _update_all(self._work, invoices.customercredit, self._credits, ("value", "minimal_consumption"))
-        _update_all(self._work, invoices.projectcredit, self._projects, ("value",))
+        _update_all(self._work, invoices.projectcredit, self._projects)
+        _update_all(self._work, invoices.customercredit, self._credits)
+        if self._movements:
+            _book(self._work, self._movements.loaded())
+        if self._withdrawn:
+            item = invoices.invoiceitem
+            self._work.execute(delete(item).where(item.c.id.in_(select(self._withdrawn.loaded().c.id))))
         if self._compensations:
-            _insert_compensations(self._work, self._compensations.loaded())
+            _insert_compensations(self._work, self._compensations.loaded(), self._rules)
         refresh_totals(self._work, select(self._settled.loaded().c.invoice_id))
         if self._events:
             _log_settlements(self._work, self._events.loaded())
 
 
-def _update_all(work: Work, target: Table, rows: Spool, names: tuple[str, ...]) -> None:
+def _changed_projects(settlements: Sequence[Settlement]) -> list[ProjectCredit]:
+    """Those whose value or expected consumption a settlement has changed, or might have."""
+    changes: list[Change] = [change for settlement in settlements for change in settlement.expected]
+    touched = [project for settlement in settlements for project in settlement.projects]
+    return list(dict.fromkeys([*touched, *(change.of for change in changes if isinstance(change.of, ProjectCredit))]))
+
+
+def _update_all(work: Work, target: Table, rows: Spool) -> None:
     if rows:
         new = rows.loaded()
-        values = {name: new.c[name] for name in names}
+        expected = expected_column(work.schema, target)
+        values = {"value": new.c.value} | ({} if expected is None else {expected.name: new.c.expected})
         work.execute(update(target).values(**values, modified=work.as_of).where(target.c.id == new.c.id))
 
 
-def _insert_compensations(work: Work, given: Subquery) -> None:
+def _book(work: Work, given: Subquery) -> None:
+    """Movements are of the invoice's month, and refer to the invoice."""
+    invoice = invoices.invoice
+    book(
+        work,
+        select(
+            given,
+            func.make_date(invoice.c.year, invoice.c.month, 1).label("billing_period"),
+            literal(work.content_types("invoices", "invoice"), Integer).label("content_type_id"),
+            given.c.invoice_id.label("object_id"),
+        ).join(invoice, invoice.c.id == given.c.invoice_id),
+    )
+
+
+def _insert_compensations(work: Work, given: Subquery, rules: Rules) -> None:
     """Compensations are items of the invoice's own month, under the project that the resource is in (spec D6)."""
     item, resource, project, invoice = invoices.invoiceitem, marketplace.resource, structure.project, invoices.invoice
+    paid = item.alias("paid")
     first = func.make_timestamptz(invoice.c.year, invoice.c.month, 1, 0, 0, 0, work.zone.key)
     last = func.timezone(
         work.zone.key, func.timezone(work.zone.key, first) + literal_column("interval '1 month'")
     ) - literal_column("interval '1 microsecond'")
     source = (
         select(
-            func.gen_random_uuid().label("uuid"),
+            given.c.uuid,
             given.c.invoice_id,
             given.c.credit_id,
-            given.c.resource_id,
+            paid.c.resource_id,
             resource.c.project_id,
             project.c.name.label("project_name"),
             hex_of(project.c.uuid).label("project_uuid"),
             given.c.name,
-            literal_column("'{}'::jsonb").label("details"),
+            _details(paid, rules).label("details"),
             given.c.unit_price,
             literal("quantity").label("unit"),
             literal(1).label("quantity"),
@@ -116,7 +225,8 @@ def _insert_compensations(work: Work, given: Subquery) -> None:
         )
         .select_from(
             given.join(invoice, invoice.c.id == given.c.invoice_id)
-            .join(resource, resource.c.id == given.c.resource_id)
+            .join(paid, paid.c.id == given.c.item_id)
+            .join(resource, resource.c.id == paid.c.resource_id)
             .join(project, project.c.id == resource.c.project_id)
         )
         .order_by(given.c.position)
@@ -124,45 +234,45 @@ def _insert_compensations(work: Work, given: Subquery) -> None:
     work.execute(work.insert_from(item, source))
 
 
+def _details(paid: Any, rules: Rules) -> ColumnElement[Any]:
+    """Where credits are net of VAT a compensation says what its item says, and which item it is for."""
+    if rules is not NET:
+        return NOTHING
+    return merged(paid.c.details, json_object(is_compensation=True, compensation_of_item=hex_of(paid.c.uuid)))
+
+
 def _log_settlements(work: Work, given: Subquery) -> None:
-    """Every settlement's events in the order of what happened, with the customer's facts."""
-    customer = structure.customer
+    """Every settlement's events in the order of what happened, with the facts of what they are about."""
+    customer, project, invoice = structure.customer, structure.project, invoices.invoice
+
+    def feed(model: str, app: str, scope: ColumnElement[Any]) -> ColumnElement[Any]:
+        return json_list(json_list(work.content_types(app, model), scope))
+
+    of_customer = feed("customer", "structure", customer.c.id)
     source = (
         select(
             given.c.event_type,
-            func.concat(given.c.beginning, customer.c.name, given.c.rest).label("message"),
-            merged(customer_context(customer), given.c.context).label("context"),
-            json_list(json_list(work.content_types("structure", "customer"), customer.c.id)).label("feeds"),
+            case(
+                (given.c.of_item, given.c.rest),
+                else_=func.concat(given.c.beginning, func.coalesce(project.c.name, customer.c.name), given.c.rest),
+            ).label("message"),
+            merged(
+                case((given.c.of_item, invoice_context(invoice)), else_=NOTHING),
+                case((project.c.id.is_(None), NOTHING), else_=project_context(project)),
+                customer_context(customer),
+                given.c.context,
+            ).label("context"),
+            case(
+                (given.c.of_item, merged(feed("invoice", "invoices", invoice.c.id), of_customer)),
+                (project.c.id.is_not(None), merged(of_customer, feed("project", "structure", project.c.id))),
+                else_=of_customer,
+            ).label("feeds"),
         )
-        .select_from(given.join(customer, customer.c.id == given.c.customer_id))
+        .select_from(
+            given.join(customer, customer.c.id == given.c.customer_id)
+            .join(invoice, invoice.c.id == given.c.invoice_id)
+            .outerjoin(project, project.c.id == given.c.project_id)
+        )
         .order_by(given.c.position)
     )
     log_events(work, source)
-
-
-def _events(settlement: Settlement) -> Iterator[dict[str, Any]]:
-    """Type, message around the customer's name, and context of each event (spec invoices 1.10)."""
-    old, new = settlement.value_before, settlement.value_after
-    if old != new:
-        yield {
-            "event_type": "update_of_credit_by_staff",
-            "beginning": "",
-            "rest": f" credit has been updated from {int(old)} to {int(new)}. ",
-            "context": {"old_value": int(old), "new_value": int(new)},
-        }
-    if settlement.tail:
-        consumption, minimum = str(settlement.tail), str(settlement.applied_minimum)
-        yield {
-            "event_type": "reduction_of_credit_due_to_minimal_consumption",
-            "beginning": "Reduction of ",
-            "rest": f" credit by {consumption} due to minimal consumption of {minimum}",
-            "context": {"consumption": consumption, "minimal_consumption": minimum},
-        }
-    for compensation in settlement.compensations:
-        consumption = str(-compensation.amount)
-        yield {
-            "event_type": "reduction_of_credit",
-            "beginning": "Reduction of ",
-            "rest": f" credit by {consumption} due to compensation of invoice item {compensation.name}.",
-            "context": {"consumption": consumption, "invoice_item": compensation.name},
-        }

@@ -8,10 +8,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, DateTime, FromClause, Integer, Text, and_, case, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    FromClause,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+)
 
-from waldur_dagster.marketplace.states import OrderState
-from waldur_dagster.schema import marketplace, structure
+from waldur_dagster.marketplace.states import OrderState, OrderType
+from waldur_dagster.schema import core, marketplace, structure
 from waldur_dagster.work import Work
 
 order = marketplace.order
@@ -73,6 +87,26 @@ def slug_of_new(work: Work, given: FromClause) -> ColumnElement[str]:
     suffix = func.concat("-", mine)
     numbered = func.concat(func.left(base, LONGEST_SLUG - func.length(suffix)), suffix)
     return case((mine == 1, base), else_=numbered)
+
+
+def placed_for(work: Work) -> ColumnElement[Any]:
+    """The active user for whom a resource was ordered automatically; NULL for others, and on older sites.
+
+    For the select list of a statement on marketplace_resource.
+    """
+    resource = marketplace.resource
+    if not work.schema.has_column(order.c.placed_automatically):
+        return cast(null(), Integer)
+    placed, author = order.alias("placed"), core.user.alias("placed_for")
+    return (
+        select(case((author.c.is_active, author.c.id)))
+        .join_from(placed, author, author.c.id == placed.c.created_by_id)
+        .where(placed.c.resource_id == resource.c.id, placed.c.type == OrderType.CREATE, placed.c.placed_automatically)
+        .order_by(placed.c.created, placed.c.id)
+        .limit(1)
+        .correlate(resource)
+        .scalar_subquery()
+    )
 
 
 def _date(work: Work) -> ColumnElement[str]:

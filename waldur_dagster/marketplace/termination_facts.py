@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     Text,
     and_,
-    case,
     cast,
     exists,
     false,
@@ -27,10 +26,11 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.marketplace.approval import OfferingFacts
-from waldur_dagster.marketplace.order_columns import approves_waiting
+from waldur_dagster.marketplace.order_columns import approves_waiting, placed_for
 from waldur_dagster.marketplace.states import OrderState, OrderType
+from waldur_dagster.platform.organization_groups import in_group
 from waldur_dagster.platform.plugin_resources import existing
-from waldur_dagster.schema import core, marketplace, openstack, structure
+from waldur_dagster.schema import marketplace, openstack, structure
 from waldur_dagster.structure.project_ends import is_over
 from waldur_dagster.work import Work
 
@@ -106,7 +106,7 @@ def read_candidates(work: Work, chosen: FromClause) -> list[Candidate]:
             offering.c.billable,
             offering.c.plugin_options,
             offering.c.secret_options,
-            _in_organization_groups().label("in_organization_groups"),
+            _in_organization_groups(work).label("in_organization_groups"),
             project.c.id.label("project_id"),
             project.c.start_date,
             func.coalesce(is_over(work), false()).label("project_over"),
@@ -181,7 +181,7 @@ def _facts_of_newer_sites(work: Work) -> list[ColumnElement[Any]]:
     if not approves_waiting(work):
         empty: list[ColumnElement[Any]] = [null().label(name) for name in names]
         return [*empty, false().label("may_review_scripts")]
-    waiting, placed, author = order.alias("waiting_order"), order.alias("placed"), core.user.alias("placed_for")
+    waiting = order.alias("waiting_order")
     is_waiting = (
         waiting.c.resource_id == resource.c.id,
         waiting.c.state == OrderState.PENDING_CONSUMER,
@@ -190,16 +190,8 @@ def _facts_of_newer_sites(work: Work) -> list[ColumnElement[Any]]:
     oldest_waiting = [
         select(c).where(*is_waiting).order_by(waiting.c.id).limit(1) for c in (waiting.c.id, waiting.c.start_date)
     ]
-    oldest_placed = (
-        select(case((author.c.is_active, author.c.id)))
-        .join_from(placed, author, author.c.id == placed.c.created_by_id)
-        .where(placed.c.resource_id == resource.c.id, placed.c.type == OrderType.CREATE, placed.c.placed_automatically)
-        .order_by(placed.c.created, placed.c.id)
-        .limit(1)
-    )
-    found = [
-        query.scalar_subquery().label(name) for query, name in zip((*oldest_waiting, oldest_placed), names, strict=True)
-    ]
+    values = (*(query.scalar_subquery() for query in oldest_waiting), placed_for(work))
+    found = [value.label(name) for value, name in zip(values, names, strict=True)]
     return [*found, true().label("may_review_scripts")]
 
 
@@ -211,12 +203,12 @@ def _has_order(*conditions: Any) -> Any:
     return exists().where(order.c.resource_id == resource.c.id, *conditions)
 
 
-def _in_organization_groups() -> Any:
+def _in_organization_groups(work: Work) -> Any:
     """Whether the offering is for everybody, or for a group that the customer belongs to."""
     allowed = marketplace.offering_organization_groups
     limited = exists().where(allowed.c.offering_id == offering.c.id)
     included = exists().where(
-        allowed.c.offering_id == offering.c.id, allowed.c.organizationgroup_id == customer.c.organization_group_id
+        allowed.c.offering_id == offering.c.id, in_group(work.schema, customer, allowed.c.organizationgroup_id)
     )
     return ~limited | included
 

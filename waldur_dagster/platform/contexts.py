@@ -91,3 +91,12 @@ def named_context(thing: Any, prefix: str) -> ColumnElement[Any]:
 def optional_context(thing: Any, prefix: str, *, missing: str) -> ColumnElement[Any]:
     """As ``named_context``, of an object that may be absent: then the key ``missing`` says None."""
     return case((thing.c.id.is_(None), json_object(**{missing: NONE})), else_=named_context(thing, prefix))
+
+
+def invoice_context(invoice: Any) -> ColumnElement[Any]:
+    """The keys of an invoice, which only newer versions write; its year and month are texts."""
+    return json_object(
+        invoice_uuid=hex_of(invoice.c.uuid),
+        invoice_year=cast(invoice.c.year, Text),
+        invoice_month=cast(invoice.c.month, Text),
+    )

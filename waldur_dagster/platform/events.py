@@ -9,19 +9,28 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.platform import hooks
 from waldur_dagster.platform.event_names import name_on_site
+from waldur_dagster.platform.expressions import merged
 from waldur_dagster.schema import logging
 from waldur_dagster.work import Work
 
 
-def log_events(work: Work, source: Select[Any]) -> int:
+def log_events(work: Work, source: Select[Any], *, hooked: bool = True) -> int:
     """Write the events that ``source`` selects, with their feeds, in one statement, and queue the hooks they fire.
 
+    Not ``hooked``: Waldur serves no hooks for these events, nor does this.
+
     ``source`` has the columns event_type, message, context (jsonb) and feeds (jsonb, [[content type id, object id],
-    ...]) in the order in which the events are to be numbered. Returns the number of events.
+    ...]) in the order in which the events are to be numbered. Who acts in this unit of work (``work.actor``) is added
+    to the contexts. Returns the number of events.
     """
     ordered = source.subquery("new_event")
+    context = merged(literal(work.actor, JSONB), ordered.c.context) if work.actor else ordered.c.context
     number = func.nextval(func.pg_get_serial_sequence("logging_event", "id"))
-    numbered = select(cast(number, Integer).label("id"), *ordered.c).cte("numbered")
+    numbered = select(
+        cast(number, Integer).label("id"),
+        *(c for c in ordered.c if c.name != "context"),
+        context.label("context"),
+    ).cte("numbered")
     event_rows = select(
         numbered.c.id,
         func.gen_random_uuid().label("uuid"),
@@ -40,7 +49,7 @@ def log_events(work: Work, source: Select[Any]) -> int:
     feeds = work.insert_from(logging.feed, feed_rows).returning(logging.feed.c.id).cte("feeds")
     counted = select(
         func.array(select(events.c.id).scalar_subquery()).label("ids")
-        if hooks.any_configured(work)
+        if hooked and hooks.any_configured(work)
         else literal(None).label("ids"),
         select(func.count()).select_from(events).scalar_subquery().label("events"),
         select(func.count()).select_from(feeds).scalar_subquery().label("feeds"),

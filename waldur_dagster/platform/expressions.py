@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, TableValuedAlias, Text, cast, column, func, literal
+from sqlalchemy import BigInteger, ColumnElement, TableValuedAlias, Text, cast, column, func, literal
 from sqlalchemy.dialects.postgresql import JSONB
 
 
@@ -52,3 +52,8 @@ def given_rows(rows: Sequence[Mapping[str, Any]], **types: Any) -> TableValuedAl
         .table_valued(*columns)
         .render_derived(name="given", with_types=True)
     )
+
+
+def whole_part(amount: ColumnElement[Any]) -> ColumnElement[int]:
+    """An amount of money without its decimals, as events tell it."""
+    return cast(func.trunc(amount), BigInteger)

@@ -114,6 +114,10 @@ class SiteSchema:
         """Whether the site has a column of the declared tables."""
         return self.has(wanted.table.name, wanted.name)
 
+    def own(self, declared: Table, name: str, otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A column of a declared table under its name, or what stands for it where the site has no such column."""
+        return (declared.c[name] if self.has(declared.name, name) else otherwise).label(name)
+
     def missing(self, needed: Table) -> list[str]:
         """What the site lacks of a table: its name, or ``table.column`` for each column.
 

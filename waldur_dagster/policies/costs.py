@@ -1,28 +1,30 @@
-"""Policies on cost: what a project, customer or offering costs in the policy's months, credit taken off."""
+"""Policies on cost: what a project, customer or offering costs in the policy's months, with VAT, and its credit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Numeric, and_, cast, false, func, literal, null, or_, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Numeric, and_, cast, false, func, literal, null, or_, select
 
-from waldur_dagster.invoices.expected_compensation import (
-    Compensations,
-    expected_compensations,
-    open_credits,
-)
+from waldur_dagster.invoices.expected_compensation import Outlook, expected_compensations
 from waldur_dagster.invoices.money import item_price, with_tax
+from waldur_dagster.platform.contexts import NOTHING
+from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies.classes import (
     CUSTOMER_COST,
     PROJECT_COST,
+    RESET,
+    Action,
     Choice,
     Policy,
     PolicyClass,
+    has_action,
     in_period,
 )
+from waldur_dagster.policies.credit_rules import rule_of
+from waldur_dagster.policies.rules import affects_customer, watches_credit
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 
@@ -30,12 +32,18 @@ CANCELED = "canceled"
 invoice, item, customer = invoices.invoice, invoices.invoiceitem, structure.customer
 
 
-def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Policy]:
-    """Policies of one class of cost policies whose state is not what their cost asks for, by id."""
-    policy = kind.table
+def cost_policies(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Policy]:
+    """Policies of one class of cost policies that have to change or go on, by id."""
+    policy, rule = kind.table, rule_of(work.schema)
+    total = with_tax(item_price(item), invoice.c.tax_percent)
+    by_credit = and_(item.c.credit_id.is_not(None), _billed_within(work.today, work.today))
     spent = (
-        select(policy.c.id, func.sum(with_tax(item_price(item), invoice.c.tax_percent)).label("cost"))
-        .select_from(_items(kind))
+        select(
+            policy.c.id,
+            func.sum(total).label("cost"),
+            func.sum(-total).filter(by_credit).label("written"),
+        )
+        .select_from(_items(work.schema, kind))
         .where(
             ~customer.c.blocked,
             ~customer.c.archived,
@@ -47,27 +55,75 @@ def cost_changes(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Poli
         .cte("spent")
     )
     cost = func.coalesce(spent.c.cost, literal(0, Numeric))
-    policies, payer, undecided = _with_credit(kind, cost)
+    policies, payer, undecided = rule.undecided(kind, cost)
     found = work.connection.execute(
         select(
-            *(policy.c[name] for name in ("id", "uuid", "scope_id", "actions", "limit_cost", "has_fired")),
+            *policy_columns(work.schema, kind),
+            policy.c.limit_cost,
             cast(cost, Numeric).label("cost"),
+            func.coalesce(spent.c.written, 0).label("written"),
             payer.label("payer"),
             undecided.label("undecided"),
         )
         .select_from(policies.outerjoin(spent, spent.c.id == policy.c.id))
         .where(
-            or_((cost > policy.c.limit_cost).is_distinct_from(policy.c.has_fired), undecided),
+            or_(
+                (cost > policy.c.limit_cost).is_distinct_from(policy.c.has_fired),
+                undecided,
+                may_go_on(work.schema, kind),
+            ),
             *choice.of(kind),
         )
         .order_by(policy.c.id)
     ).all()
-    compensations = expected_compensations(work, {row.payer for row in found if row.undecided})
+    payers = {row.payer for row in found if row.undecided}
+    outlooks = expected_compensations(work, payers, from_ledger=rule.from_ledger)
     for row in found:
-        triggered = row.cost - _compensation(kind, row, compensations) > row.limit_cost
-        if triggered != row.has_fired:
-            actions = kind.actions(row.actions)
-            yield Policy(kind, row.id, row.uuid, row.scope_id, actions, str(row.limit_cost), triggered)
+        triggered = rule.triggered(kind, row, outlooks.get(row.payer, Outlook()))
+        if triggered or row.has_fired:
+            yield Policy(
+                kind=kind,
+                triggered=triggered,
+                limit=str(row.limit_cost),
+                limit_cost=row.limit_cost,
+                **policy_facts(kind, row),
+            )
+
+
+def policy_columns(schema: SiteSchema, kind: PolicyClass) -> list[ColumnElement[Any]]:
+    """What ``policy_facts`` needs."""
+    policy = kind.table
+    scope = {"Project": structure.project, "Customer": structure.customer, "Offering": marketplace.offering}[kind.scope]
+    named = scope.alias("named")
+    return [
+        *(policy.c[name] for name in ("id", "uuid", "scope_id", "actions", "has_fired")),
+        select(named.c.name).where(named.c.id == policy.c.scope_id).scalar_subquery().label("scope_name"),
+        schema.own(policy, "options", NOTHING),
+        schema.own(policy, "resource_id", cast(null(), Integer)),
+    ]
+
+
+def policy_facts(kind: PolicyClass, row: Any) -> dict[str, Any]:
+    """The fields of a ``Policy`` that every class has."""
+    options = row.options if isinstance(row.options, dict) else {}
+    addresses = str(options.get(Action.NOTIFY_EXTERNAL) or "").split(",")
+    return {
+        "id": row.id,
+        "uuid": row.uuid,
+        "scope_id": row.scope_id,
+        "scope_name": row.scope_name,
+        "actions": kind.actions(row.actions),
+        "has_fired": row.has_fired,
+        "resource_id": row.resource_id,
+        "external": tuple(dict.fromkeys(found for address in addresses if (found := address.strip()))),
+        "facts": {"actions": row.actions},
+    }
+
+
+def may_go_on(schema: SiteSchema, kind: PolicyClass) -> ColumnElement[bool]:
+    """Whether a fired policy is looked at again: newer versions set its flags on what has come since."""
+    policy = kind.table
+    return and_(policy.c.has_fired, has_action(policy, RESET)) if watches_credit(schema) else false()
 
 
 def _billed_within(first: date, last: date) -> ColumnElement[bool]:
@@ -78,11 +134,13 @@ def _billed_within(first: date, last: date) -> ColumnElement[bool]:
     return or_(and_(year == first.year, month >= first.month), and_(year == last.year, month <= last.month))
 
 
-def _items(kind: PolicyClass) -> FromClause:
+def _items(schema: SiteSchema, kind: PolicyClass) -> FromClause:
     """Policies with the items they look at, and the items' invoices and customers."""
     policy, resource = kind.table, marketplace.resource
     if kind is PROJECT_COST:
-        with_item: FromClause = policy.join(item, item.c.project_id == policy.c.scope_id)
+        only = schema.own(policy, "resource_id", cast(null(), Integer))
+        concerned = and_(item.c.project_id == policy.c.scope_id, or_(only.is_(None), item.c.resource_id == only))
+        with_item: FromClause = policy.join(item, concerned)
         joined = with_item.join(invoice, invoice.c.id == item.c.invoice_id)
     elif kind is CUSTOMER_COST:
         joined = policy.join(invoice, invoice.c.customer_id == policy.c.scope_id).join(
@@ -93,40 +151,4 @@ def _items(kind: PolicyClass) -> FromClause:
             item, item.c.resource_id == resource.c.id
         )
         joined = with_item.join(invoice, invoice.c.id == item.c.invoice_id)
-    return joined.join(customer, and_(customer.c.id == invoice.c.customer_id, *in_groups(kind)))
-
-
-def in_groups(kind: PolicyClass) -> list[ColumnElement[bool]]:
-    """Whether the customer is in one of the policy's organization groups, where the class has groups."""
-    if kind.groups is None:
-        return []
-    group, own = kind.groups.c.organizationgroup_id, kind.groups.c[f"{kind.table.name.removeprefix('policy_')}_id"]
-    chosen = select(group).where(own == kind.table.c.id, group == customer.c.organization_group_id)
-    return [chosen.exists()]
-
-
-def _with_credit(
-    kind: PolicyClass, cost: ColumnElement[Decimal]
-) -> tuple[FromClause, ColumnElement[Any], ColumnElement[bool]]:
-    """Policies; the customer who pays for the policy's scope; whether it takes a settlement to tell if a policy fires.
-
-    It takes none where the cost is so far from the limit that no compensation can bring it to the other side. Offerings
-    are paid by many, and no credit is taken off.
-    """
-    policy, project, credit = kind.table, structure.project, open_credits().subquery("open_credit")
-    if kind is PROJECT_COST:
-        policies: FromClause = policy.join(project, project.c.id == policy.c.scope_id)
-        payer: ColumnElement[Any] = project.c.customer_id
-    elif kind is CUSTOMER_COST:
-        policies, payer = policy, policy.c.scope_id
-    else:
-        return policy, null(), false()
-    excess = cost - policy.c.limit_cost
-    undecided = or_(credit.c.unusual, and_(excess > credit.c.least, excess <= credit.c.most))
-    return policies.outerjoin(credit, credit.c.customer_id == payer), payer, func.coalesce(undecided, false())
-
-
-def _compensation(kind: PolicyClass, row: Any, compensations: Compensations) -> Decimal:
-    if kind is CUSTOMER_COST:
-        return compensations.of_customer(row.payer)
-    return compensations.of_project(row.payer, row.scope_id) if kind is PROJECT_COST else Decimal(0)
+    return joined.join(customer, and_(customer.c.id == invoice.c.customer_id, *affects_customer(schema, kind)))

@@ -14,11 +14,24 @@ from sqlalchemy import Integer, Select, any_, false, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from waldur_dagster.platform.isolation import isolated
+from waldur_dagster.policies import attributed_flags, plain_flags
 from waldur_dagster.policies.actions import ACTIONS
-from waldur_dagster.policies.classes import CUSTOMER_COST, OFFERING_COST, OFFERING_USAGE, PROJECT_COST, Choice, Policy
-from waldur_dagster.policies.costs import cost_changes
-from waldur_dagster.policies.flags import lower_flags
-from waldur_dagster.policies.usage import usage_changes
+from waldur_dagster.policies.classes import (
+    CUSTOMER_COST,
+    OFFERING_COST,
+    OFFERING_USAGE,
+    PROJECT_COST,
+    SLURM_USAGE,
+    Choice,
+    Policy,
+)
+from waldur_dagster.policies.costs import cost_policies
+from waldur_dagster.policies.flags import FLAGS
+from waldur_dagster.policies.rules import has_customer_usage, has_slurm_usage, watches_credit
+from waldur_dagster.policies.slurm import slurm_policies
+from waldur_dagster.policies.usage import customer_usage_policies, offering_usage_policies
+from waldur_dagster.schema import marketplace, structure
+from waldur_dagster.users.system_robot import act_as_robot
 from waldur_dagster.work import Work
 
 NOBODY = select(literal(0)).where(false())
@@ -48,33 +61,66 @@ def evaluate_policies(work: Work, affected: Affected | None = None) -> None:
     A policy fires with all its immediate actions or, when one of them fails, not at all: it is reported and the next
     evaluation tries again. A policy of which another run has changed the state meanwhile is left alone.
 
-    After a change of costs or usage Waldur only handles policies that have an immediate action, and leaves
-    ``fired_datetime`` as it is when it releases one; so does this when ``affected`` is given.
+    Up to 2024 a change of costs or usage makes Waldur handle only policies that have an immediate action, and leaves
+    ``fired_datetime`` as it is when it releases one; so does this when ``affected`` is given. Newer versions make no
+    such difference, and set the flags of policies that have fired before on what has come since.
     """
-    changes = list(_changes(work, affected))
-    triggered = [policy for policy in changes if policy.triggered]
-    released = _turn(work, [p for p in changes if not p.triggered], fired=False, stamped=affected is None)
+    newer = watches_credit(work.schema)
+    if newer:
+        act_as_robot(work)
+    found = list(_found(work, affected))
+    fallen = [policy for policy in found if policy.has_fired and not policy.triggered]
+    released = _turn(work, fallen, fired=False, stamped=newer or affected is None)
+    triggered = [policy for policy in found if policy.triggered and not policy.has_fired]
     _turn(work, [policy for policy in triggered if not policy.actions], fired=True)
     for policy in triggered:
         if policy.actions:
             with isolated(work, str(policy)):
                 _fire(work, policy)
     # At the end, when it is known which policies still want the flags.
-    lower_flags(work, released)
+    if newer:
+        _go_on(work, [policy for policy in found if policy.goes_on], released)
+    else:
+        plain_flags.lower_flags(work, released)
 
 
-def _changes(work: Work, affected: Affected | None) -> Iterator[Policy]:
-    """The policies that have to change, class by class; a class that the site does not have has none."""
+def _go_on(work: Work, ongoing: list[Policy], released: list[Policy]) -> None:
+    """Bring the flags to what the policies want now, in statements that do not grow with the policies."""
+    for action in FLAGS:
+        attributed_flags.raise_flags(work, [policy for policy in ongoing if action in policy.actions], action)
+    attributed_flags.lower_flags(work, released)
+    attributed_flags.recover(work, [policy for policy in (*ongoing, *released) if policy.kind is SLURM_USAGE])
+
+
+def _found(work: Work, affected: Affected | None) -> Iterator[Policy]:
+    """The policies that have fired or have reason to, class by class; a class that the site does not have has none.
+
+    Those whose state stays what it is are among them only as far as there may be something to do for them.
+    """
     of = affected or Affected()
-    for kind, scopes in (
-        (PROJECT_COST, of.projects),
-        (CUSTOMER_COST, of.customers),
-        (OFFERING_COST, of.offerings),
-        (OFFERING_USAGE, of.metered_offerings),
-    ):
+
+    def choice(scopes: Select[Any]) -> Choice:
+        return Choice(scopes if affected else None, only_immediate=not watches_credit(work.schema))
+
+    for kind, scopes in ((PROJECT_COST, of.projects), (CUSTOMER_COST, of.customers), (OFFERING_COST, of.offerings)):
         if work.schema.has(kind.table.name):
-            choice = Choice(scopes if affected else None)
-            yield from usage_changes(work, choice) if kind is OFFERING_USAGE else cost_changes(work, kind, choice)
+            yield from cost_policies(work, kind, choice(scopes))
+    if work.schema.has(OFFERING_USAGE.table.name):
+        yield from offering_usage_policies(work, choice(of.metered_offerings))
+    if has_customer_usage(work.schema):
+        yield from customer_usage_policies(work, choice(_customers_of(of.metered_offerings)))
+    if has_slurm_usage(work.schema):
+        yield from slurm_policies(work, choice(of.metered_offerings))
+
+
+def _customers_of(offerings: Select[Any]) -> Select[Any]:
+    """Those who have resources of the offerings."""
+    resource, project = marketplace.resource, structure.project
+    return (
+        select(project.c.customer_id)
+        .join(resource, resource.c.project_id == project.c.id)
+        .where(resource.c.offering_id.in_(offerings))
+    )
 
 
 def _fire(work: Work, policy: Policy) -> None:
@@ -88,7 +134,9 @@ def _turn(work: Work, policies: list[Policy], *, fired: bool, stamped: bool = Tr
     turned: list[Policy] = []
     for kind, group in groupby(policies, key=lambda policy: policy.kind):
         by_id, table = {policy.id: policy for policy in group}, kind.table
-        values = {"has_fired": fired, "modified": work.as_of} | ({"fired_datetime": work.as_of} if stamped else {})
+        values: dict[str, Any] = {"has_fired": fired} | ({"fired_datetime": work.as_of} if stamped else {})
+        if not watches_credit(work.schema):
+            values["modified"] = work.as_of
         changed = work.execute(
             update(table)
             .values(**values)

@@ -1,97 +1,147 @@
-"""Actions that set a flag on resources, and clear it when the policy is released."""
+"""Actions that set a flag on resources, and clear it when the policy is released.
+
+Up to 2024 a flag is just set, with one event for the whole policy. Newer versions ask the offering whether it supports
+the flag, note on each resource which policy has set it, and tell it resource by resource (spec newer_billing 3.5).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, any_, exists, literal, literal_column, or_, select, update
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    and_,
+    exists,
+    false,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.marketplace.states import ResourceState
-from waldur_dagster.policies.classes import CUSTOMER_COST, PROJECT_COST, Action, Policy, PolicyClass, has_action
-from waldur_dagster.policies.events import log_policy_events
+from waldur_dagster.platform.expressions import given_rows
+from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.policies.classes import (
+    CUSTOMER_COST,
+    CUSTOMER_USAGE,
+    PROJECT_COST,
+    Action,
+    Policy,
+    PolicyClass,
+    has_action,
+)
+from waldur_dagster.policies.rules import has_customer_usage, watches_credit
 from waldur_dagster.schema import marketplace, structure
-from waldur_dagster.work import Work
 
 resource, offering, project = marketplace.resource, marketplace.offering, structure.project
-
-# The provider of the offering lets Waldur manage the accounts of a project's members: JSON true, nothing else.
-_own_offering = offering.alias("own_offering")
-_MANAGES_MEMBERS = exists().where(
-    _own_offering.c.id == resource.c.offering_id,
-    _own_offering.c.secret_options.op("->", return_type=JSONB())("service_provider_can_create_offering_user")
-    == literal_column("'true'::jsonb"),
-)
+ALIVE = resource.c.state != ResourceState.TERMINATED
+STAYING = resource.c.state.not_in((ResourceState.TERMINATING, ResourceState.TERMINATED))
 
 
 @dataclass(frozen=True)
 class Flag:
-    """A column of resources; ``concerns`` says which resources it can be set on."""
+    """A column of resources, the states in which it is set, and the option of an offering that supports it."""
 
     column: str
     word: str
-    concerns: ColumnElement[bool]
+    states: ColumnElement[bool]
+    option: str
+    reset: str
 
 
-ALIVE = resource.c.state != ResourceState.TERMINATED
-STAYING = resource.c.state.not_in((ResourceState.TERMINATING, ResourceState.TERMINATED))
-
+DOWNSCALED = Flag("downscaled", "downscaling", STAYING, "supports_downscaling", "reset_downscaling")
+PAUSED = Flag("paused", "pausing", ALIVE, "supports_pausing", "reset_pausing")
+RESTRICTED = Flag(
+    "restrict_member_access",
+    "restriction of members",
+    ALIVE,
+    "service_provider_can_create_offering_user",
+    "reset_member_restriction",
+)
 FLAGS = {
-    Action.DOWNSCALE: Flag("downscaled", "downscaling", STAYING),
-    Action.PAUSE: Flag("paused", "pausing", ALIVE),
-    Action.RESTRICT: Flag("restrict_member_access", "restriction of members", and_(ALIVE, _MANAGES_MEMBERS)),
+    Action.DOWNSCALE: DOWNSCALED,
+    Action.PAUSE: PAUSED,
+    Action.RESTRICT: RESTRICTED,
+    Action.SLURM_DOWNSCALE: DOWNSCALED,
+    Action.SLURM_PAUSE: PAUSED,
 }
 
 
-def resources_of(policies: Sequence[Policy]) -> ColumnElement[bool]:
-    """Whether a resource is in the project of one of the policies, or in any project of its customer."""
+def concerns(schema: SiteSchema, flag: Flag) -> ColumnElement[bool]:
+    """Whether a flag can be set on a resource: JSON true in the right options of its offering, nothing else.
 
-    def scopes(kind: PolicyClass) -> ColumnElement[list[int]]:
-        return literal([policy.scope_id for policy in policies if policy.kind is kind], ARRAY(Integer))
+    Older versions ask only for the restriction of members, and keep that among the offering's secrets.
+    """
+    of_offering = offering.alias("own_offering")
+    if watches_credit(schema):
+        options = of_offering.c.plugin_options
+    elif flag is RESTRICTED:
+        options = of_offering.c.secret_options
+    else:
+        return flag.states
+    allows = options.op("->", return_type=JSONB())(flag.option) == literal_column("'true'::jsonb")
+    return and_(flag.states, exists().where(of_offering.c.id == resource.c.offering_id, allows))
 
-    of_customers = select(project.c.id).where(project.c.customer_id == any_(scopes(CUSTOMER_COST)))
-    return or_(resource.c.project_id == any_(scopes(PROJECT_COST)), resource.c.project_id.in_(of_customers))
 
+def covered(policies: Sequence[Policy], action: Action) -> CompoundSelect[Any]:
+    """(position, resource_id): the resources of each policy, by the policy's place in ``policies``.
 
-def raise_flag(work: Work, policy: Policy, action: Action) -> None:
-    """Set the flag on the policy's resources; the event names them all, also those that have it already."""
-    flag = FLAGS[action]
-    concerned = and_(resources_of([policy]), flag.concerns)
-    names = work.connection.execute(
-        select(resource.c.name, offering.c.name)
-        .join(offering, offering.c.id == resource.c.offering_id)
-        .where(concerned)
-        .order_by(resource.c.id)
+    Those of its project (or the one it is about), of all projects of its customer, or those that it reaches itself.
+    """
+    rows = [
+        {
+            "position": position,
+            "project_id": policy.scope_id if policy.kind is PROJECT_COST else None,
+            "customer_id": policy.scope_id if policy.kind in (CUSTOMER_COST, CUSTOMER_USAGE) else None,
+            "only": policy.resource_id,
+        }
+        for position, policy in enumerate(policies)
+    ]
+    reached = [
+        {"position": position, "resource_id": id}
+        for position, policy in enumerate(policies)
+        for id in policy.reached.get(action, ())
+    ]
+    given = given_rows(rows, position=Integer, project_id=Integer, customer_id=Integer, only=Integer)
+    single = given_rows(reached, position=Integer, resource_id=Integer).alias("single")
+    return union_all(
+        select(given.c.position, resource.c.id.label("resource_id"))
+        .join(resource, resource.c.project_id == given.c.project_id)
+        .where(or_(given.c.only.is_(None), resource.c.id == given.c.only)),
+        select(given.c.position, resource.c.id)
+        .join(project, project.c.customer_id == given.c.customer_id)
+        .join(resource, resource.c.project_id == project.c.id),
+        select(single.c.position, single.c.resource_id),
     )
-    listed = ", ".join(f"{name} ({offering_name})" for name, offering_name in names)
-    work.execute(update(resource).values({flag.column: True}).where(concerned, ~resource.c[flag.column]))
-    log_policy_events(
-        work, policy, [(action, f"A policy has fired: {flag.word} is requested. Resources: {listed}", {})]
-    )
 
 
-def lower_flags(work: Work, released: Sequence[Policy]) -> None:
-    """Clear the flags of policies that were released, except where another policy that has fired wants them."""
-    for action, flag in FLAGS.items():
-        policies = [policy for policy in released if action in policy.actions]
-        if policies:
-            work.execute(
-                update(resource)
-                .values({flag.column: False})
-                .where(resources_of(policies), flag.concerns, resource.c[flag.column], ~_wanted(action))
-            )
+def resources_of(policies: Sequence[Policy], action: Action) -> ColumnElement[bool]:
+    """Whether a resource is one of those of the policies."""
+    of_policies = covered(policies, action).subquery("covered")
+    return resource.c.id.in_(select(of_policies.c.resource_id))
 
 
-def _wanted(action: Action) -> ColumnElement[bool]:
-    """Whether a fired policy of the resource's project, or of the project's customer, has the action."""
+def wanted(schema: SiteSchema, action: Action) -> ColumnElement[bool]:
+    """Whether a fired policy of the resource, of its project or of the project's customer has the action."""
 
     def fired(kind: PolicyClass) -> ColumnElement[bool]:
         return and_(kind.table.c.has_fired, has_action(kind.table, frozenset({action})))
 
-    of_project, of_customer = PROJECT_COST.table, CUSTOMER_COST.table
-    own = exists().where(of_project.c.scope_id == resource.c.project_id, fired(PROJECT_COST))
-    customers = exists().where(
-        project.c.id == resource.c.project_id, of_customer.c.scope_id == project.c.customer_id, fired(CUSTOMER_COST)
+    def of_customer(kind: PolicyClass) -> ColumnElement[bool]:
+        scope = kind.table.c.scope_id
+        return exists().where(project.c.id == resource.c.project_id, scope == project.c.customer_id, fired(kind))
+
+    own = PROJECT_COST.table
+    only = schema.own(own, "resource_id", resource.c.id)
+    narrowed = or_(only.is_(None), only == resource.c.id)
+    return or_(
+        exists().where(own.c.scope_id == resource.c.project_id, narrowed, fired(PROJECT_COST)),
+        of_customer(CUSTOMER_COST),
+        of_customer(CUSTOMER_USAGE) if has_customer_usage(schema) else false(),
     )
-    return or_(own, customers)

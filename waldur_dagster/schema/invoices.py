@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, Date, DateTime, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.schema.base import OLDER, metadata
+from waldur_dagster.schema.base import NEWER, OLDER, metadata
 
 customercredit = Table(
     "invoices_customercredit",
@@ -17,6 +17,9 @@ customercredit = Table(
     Column("end_date", Date),
     Column("minimal_consumption", Numeric(11, 5), info=OLDER),
     Column("minimal_consumption_logic", String),
+    Column("expected_consumption", Numeric(16, 5), info=NEWER),
+    Column("grace_coefficient", Numeric(3, 0), info=NEWER),
+    Column("apply_as_minimal_consumption", Boolean, info=NEWER),
 )
 
 customercredit_offerings = Table(
@@ -103,4 +106,30 @@ projectcredit = Table(
     Column("value", Numeric(16, 5)),
     Column("use_organisation_credit", Boolean, info=OLDER),
     Column("project_id", Integer),
+    Column("end_date", Date, info=NEWER),
+    Column("minimal_consumption_logic", String, info=NEWER),
+    Column("expected_consumption", Numeric(16, 5), info=NEWER),
+    Column("grace_coefficient", Numeric(3, 0), info=NEWER),
+    Column("apply_as_minimal_consumption", Boolean, info=NEWER),
+    Column("mark_unused_credit_as_spent_on_project_termination", Boolean, info=NEWER),
+)
+
+# The ledger: what every change of a credit's value was for.
+credittransaction = Table(
+    "invoices_credittransaction",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("created", DateTime(timezone=True)),
+    Column("amount", Numeric(16, 5)),
+    Column("transaction_type", String),
+    Column("comment", Text),
+    Column("billing_period", Date),
+    Column("credit_id", Integer),
+    Column("project_credit_id", Integer),
+    Column("project_name", String),
+    Column("project_uuid", String),
+    Column("content_type_id", Integer),
+    Column("object_id", Integer),
+    info=NEWER,
 )

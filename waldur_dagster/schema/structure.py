@@ -33,6 +33,16 @@ customer = Table(
     Column("slug", String),
 )
 
+# Newer versions: an organization may be in several groups.
+customer_organization_groups = Table(
+    "structure_customer_organization_groups",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("customer_id", Integer),
+    Column("organizationgroup_id", Integer),
+    info=NEWER,
+)
+
 project = Table(
     "structure_project",
     metadata,

@@ -14,6 +14,7 @@ from waldur_dagster.platform.expressions import json_list, merged, text_from
 from waldur_dagster.platform.quota_usage import add_deltas
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import billing, permissions, structure
+from waldur_dagster.structure.ended_credits import settle_ended_credits
 from waldur_dagster.work import Work
 
 DELETE_REMOTE_PROJECT = "waldur_mastermind.marketplace_remote.tasks.delete_remote_project"
@@ -52,6 +53,7 @@ def soft_delete_projects(work: Work, chosen: FromClause) -> Table:
         "project_update_succeeded",
         "Project {name} has been updated. Is_removed has been changed from 'False' to 'True'.",
     )
+    settle_ended_credits(work, doomed)
     _delete_estimates(work, doomed)
     _count(work, doomed)
     _log(work, doomed, "project_deletion_succeeded", "Project {name} has been deleted.")

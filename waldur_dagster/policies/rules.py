@@ -1,0 +1,51 @@
+"""Which rules of policies hold on a site (spec newer_billing 0)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, false, or_, select
+
+from waldur_dagster.platform.organization_groups import in_group
+from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.policies.classes import CUSTOMER_USAGE, PolicyClass
+from waldur_dagster.schema import policy, structure
+
+customer = structure.customer
+
+
+def watches_credit(schema: SiteSchema) -> bool:
+    """Cost policies wait for the credit to run low, and flags are set and told resource by resource.
+
+    Only the first leaves a sign in the schema, whose age is the nearest to that of the others.
+    """
+    return schema.has_column(policy.projectestimatedcostpolicy.c.use_credit)
+
+
+def has_customer_usage(schema: SiteSchema) -> bool:
+    return schema.has(CUSTOMER_USAGE.table.name) and schema.has(policy.customerusagepolicycomponent.name)
+
+
+def has_slurm_usage(schema: SiteSchema) -> bool:
+    return schema.has(policy.slurmperiodicusagepolicy.name)
+
+
+def is_child(schema: SiteSchema) -> ColumnElement[bool]:
+    """Whether a row of the usage policies is that of a SLURM policy, which is evaluated as such and as nothing else."""
+    child, parent = policy.slurmperiodicusagepolicy, policy.offeringusagepolicy
+    if not has_slurm_usage(schema):
+        return false()
+    return select(child.c.offeringusagepolicy_ptr_id).where(child.c.offeringusagepolicy_ptr_id == parent.c.id).exists()
+
+
+def affects_customer(schema: SiteSchema, kind: PolicyClass) -> list[ColumnElement[bool]]:
+    """Whether a policy on an offering is about a customer: about all of them, or those in the policy's groups.
+
+    For other classes there is no such condition.
+    """
+    if kind.groups is None:
+        return []
+    group, own = kind.groups.c.organizationgroup_id, kind.groups.c[f"{kind.table.name.removeprefix('policy_')}_id"]
+    chosen = select(group).where(own == kind.table.c.id, in_group(schema, customer, group))
+    everybody: Any = schema.own(kind.table, "apply_to_all", false())
+    return [or_(everybody, chosen.exists())]
