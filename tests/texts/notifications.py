@@ -200,7 +200,17 @@ def _change(key: str, *names: str) -> Callable[[Place], Outcome]:
 
 
 def _policy(place: Place) -> Outcome:
-    fired = Policy(PROJECT_COST, 1, uuid4(), place.project, (Action.NOTIFY_TEAM,), "10", True)
+    fired = Policy(
+        PROJECT_COST,
+        1,
+        uuid4(),
+        place.project,
+        "Alpha",
+        (Action.NOTIFY_TEAM,),
+        "10",
+        triggered=True,
+        has_fired=False,
+    )
     return place.run(lambda work: notify_team(work, fired))
 
 

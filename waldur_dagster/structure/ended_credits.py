@@ -58,7 +58,7 @@ def _ended(work: Work, doomed: FromClause) -> Select[Any]:
     spent = work.schema.own(own_credit, SPENT, false())
     due = case((spent, own_credit.c.value), else_=0)
     before = func.sum(due).over(partition_by=credit.c.id, order_by=own_credit.c.id) - due
-    had = func.greatest(credit.c.value - before, 0)
+    had = func.greatest(credit.c.value - before, 0, type_=credit.c.value.type)
     return (
         select(
             own_credit.c.id,
@@ -66,7 +66,7 @@ def _ended(work: Work, doomed: FromClause) -> Select[Any]:
             credit.c.id.label("credit_id"),
             project.c.id.label("project_id"),
             had.label("had"),
-            func.least(due, had).label("taken"),
+            func.least(due, had, type_=credit.c.value.type).label("taken"),
         )
         .join_from(doomed, project, project.c.id == doomed.c.project_id)
         .join(own_credit, own_credit.c.project_id == project.c.id)
