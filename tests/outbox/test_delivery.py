@@ -9,7 +9,7 @@ from sqlalchemy import insert, update
 
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene
-from waldur_dagster.outbox import AttachmentWriter, delivery
+from waldur_dagster.outbox import AttachmentWriter, claims, delivery, operating
 from waldur_dagster.outbox.tables import message
 
 
@@ -43,7 +43,7 @@ def test_mails_wait_while_the_server_is_down_and_go_out_once_it_is_back(outbox_s
     with mail_server() as server:
         _deliver(outbox_scene, server.port)
         assert server.addresses == []
-        assert delivery.retry(outbox_scene.engine) == 2
+        assert operating.retry(outbox_scene.engine) == 2
         _deliver(outbox_scene, server.port)
         assert server.addresses == ["a@x.org", "b@x.org"]
 
@@ -60,7 +60,7 @@ def test_a_message_that_cannot_be_sent_does_not_stop_the_others(outbox_scene: Sc
 def test_a_message_is_given_up_after_many_attempts(outbox_scene: Scene) -> None:
     _mails(outbox_scene, "a@x.org")
     with outbox_scene.engine.begin() as connection:
-        connection.execute(update(message).values(attempts=delivery.MOST_ATTEMPTS - 1))
+        connection.execute(update(message).values(attempts=claims.MOST_ATTEMPTS - 1))
     _deliver(outbox_scene, free_port())
     assert _states(outbox_scene) == {"a@x.org": "given up"}
 
@@ -99,7 +99,7 @@ def test_several_deliverers_at_once_deliver_each_message_once(outbox_scene: Scen
 
 def test_dropped_messages_are_never_sent(outbox_scene: Scene) -> None:
     _mails(outbox_scene, "a@x.org")
-    assert delivery.drop(outbox_scene.engine, ["a@x.org"]) == 1
+    assert operating.drop(outbox_scene.engine, ["a@x.org"]) == 1
     with mail_server() as server:
         _deliver(outbox_scene, server.port)
         assert server.addresses == []

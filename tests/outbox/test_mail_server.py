@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, text, update
 
 from tests.mail_server import CERTIFICATE, mail_server
 from tests.scene import Scene
-from waldur_dagster.outbox import delivery
+from waldur_dagster.outbox import delivery, operating
 from waldur_dagster.outbox.tables import message
 
 
@@ -161,6 +161,6 @@ def test_what_was_given_up_goes_out_when_an_operator_asks_for_it(outbox_scene: S
         _deliver(outbox_scene, server.options)
         assert outbox_scene.one(message).attempts == 1
         server.refused.clear()
-        assert delivery.retry(outbox_scene.engine, ["a@x.org"]) == 1
+        assert operating.retry(outbox_scene.engine, ["a@x.org"]) == 1
         _deliver(outbox_scene, server.options)
         assert server.addresses == ["a@x.org"]

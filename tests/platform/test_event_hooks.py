@@ -10,8 +10,8 @@ import pytest
 from tests.hook_server import hook_server
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene, bill
-from waldur_dagster.outbox import senders
-from waldur_dagster.outbox.delivery import Delivered, deliver, retry
+from waldur_dagster.outbox.delivery import Delivered, deliver
+from waldur_dagster.outbox.operating import retry
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import logging
 

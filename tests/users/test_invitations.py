@@ -15,7 +15,7 @@ from tests.loopback import serving
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene
 from tests.statements import counted
-from waldur_dagster.outbox import delivery
+from waldur_dagster.outbox import delivery, operating
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import core, freeipa, permissions, users
 from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
@@ -103,7 +103,7 @@ def test_an_invitation_that_was_delivered_late_loses_its_error(site: Scene) -> N
     run(site, free_port())
     assert states(site) == [("pending", "Erred")]
     assert "mail server" in site.one(users.invitation).error_message
-    delivery.retry(site.engine)
+    operating.retry(site.engine)
     with mail_server() as server:
         run(site, server.port)
     assert states(site) == [("pending", "OK")]

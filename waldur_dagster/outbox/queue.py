@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from waldur_dagster.outbox import tables
 from waldur_dagster.outbox.messages import Message, payload_of
+from waldur_dagster.outbox.origin import origin
 from waldur_dagster.platform.temporary import Spool
 from waldur_dagster.work import Work
 
@@ -26,8 +27,8 @@ FIGURES = {
 def put(work: Work, messages: Iterable[Message], *, again: bool = False) -> int:
     """Write messages, all in one statement; those whose key is there already are left out.
 
-    With ``again``, one that is there and could not be delivered so far is made due, as a message of this run. Returns
-    how many were written.
+    With ``again``, one that is there and could not be delivered so far is made due, as a message of this run; one that
+    is just being sent is left to whoever sends it, and not waited for. Returns how many were written.
     """
     with Spool(work, "new_message", key=Text, kind=Text, payload=JSONB) as spool:
         for message in messages:
@@ -37,17 +38,27 @@ def put(work: Work, messages: Iterable[Message], *, again: bool = False) -> int:
 
 def _write(work: Work, spool: Spool, *, again: bool) -> int:
     row, message = spool.loaded(), tables.message
-    source = select(row.c.key, row.c.kind, literal(work.entry), literal(work.run_id), row.c.payload)
-    if again:  # an update refuses to meet a key twice
-        source = source.where(row.c.position.in_(select(func.min(row.c.position)).group_by(row.c.key)))
+    owner = literal(origin(work.connection, work.deployment))
+    source = select(row.c.key, row.c.kind, literal(work.entry), literal(work.run_id), row.c.payload, owner)
+    if again:
+        # An update refuses to meet a key twice, and would lock messages that it may not change.
+        first = row.c.position.in_(select(func.min(row.c.position)).group_by(row.c.key))
+        fixed = select(message.c.id).where(message.c.key == row.c.key, message.c.state.not_in(tables.CAN_BE_RETRIED))
+        source = source.where(first, ~fixed.exists())
     statement = insert(message).from_select(
-        ["key", "kind", "entry", "run_id", "payload"], source.order_by(row.c.position), include_defaults=False
+        ["key", "kind", "entry", "run_id", "payload", "origin"], source.order_by(row.c.position), include_defaults=False
     )
     if again:
         statement = statement.on_conflict_do_update(
             index_elements=["key"],
-            set_={"run_id": work.run_id, "state": tables.WAITING, "next_attempt": func.now(), "finished": None},
-            where=message.c.state.in_([tables.WAITING, tables.GIVEN_UP]),
+            set_={
+                "run_id": work.run_id,
+                "origin": owner,
+                "state": tables.WAITING,
+                "next_attempt": func.now(),
+                "finished": None,
+            },
+            where=message.c.state.in_(tables.CAN_BE_RETRIED),
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=["key"])
@@ -71,6 +82,6 @@ def waiting_keys(work: Work, prefix: str) -> list[str]:
     """The keys that begin with ``prefix`` of messages that are still to be sent."""
     message = tables.message
     waiting = select(message.c.key).where(
-        message.c.state == tables.WAITING, message.c.key.startswith(prefix, autoescape=True)
+        message.c.state.in_(tables.UNFINISHED), message.c.key.startswith(prefix, autoescape=True)
     )
     return list(work.connection.scalars(waiting))

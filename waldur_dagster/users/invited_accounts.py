@@ -18,7 +18,7 @@ from sqlalchemy import Integer, Row, Text, Uuid, cast, func, literal, or_, selec
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.outbox import AccountRequest, put
-from waldur_dagster.outbox.tables import DELIVERED, WAITING, message
+from waldur_dagster.outbox.tables import DELIVERED, UNFINISHED, message
 from waldur_dagster.platform.contexts import full_name, user_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
@@ -143,7 +143,7 @@ def _is_taken(known: dict[tuple[str, str], Account], guest: Guest) -> bool:
 
 def _users_asked_for(work: Work) -> set[int]:
     waiting = select(cast(message.c.payload["user_id"].astext, Integer)).where(
-        message.c.kind == "account", message.c.state == WAITING
+        message.c.kind == "account", message.c.state.in_(UNFINISHED)
     )
     return set(work.connection.scalars(waiting))
 

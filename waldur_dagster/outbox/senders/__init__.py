@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.senders.interface import (
     DeliveredInPart,
@@ -27,31 +29,19 @@ __all__ = [
 ]
 
 
+# Module and name of what makes the sender of each kind of message.
+_MAKERS = {
+    "mail": ("mail", "mail_sender"),
+    "webhook": ("web_hook", "WebHook"),
+    "invitation": ("invitations", "Invitations"),
+    "account": ("accounts", "Accounts"),
+    "handover": ("broker", "Broker"),
+    "api_call": ("waldur_api", "WaldurApiCalls"),
+}
+
+
 def sender_for(kind: str, deployment: Deployment) -> Sender:
     """The sender of a kind of message. What a kind needs is imported only where messages of it are sent."""
-    match kind:
-        case "mail":
-            from waldur_dagster.outbox.senders.mail import mail_sender
-
-            return mail_sender(deployment)
-        case "webhook":
-            from waldur_dagster.outbox.senders.web_hook import WebHook
-
-            return WebHook(deployment)
-        case "invitation":
-            from waldur_dagster.outbox.senders.invitations import Invitations
-
-            return Invitations(deployment)
-        case "account":
-            from waldur_dagster.outbox.senders.accounts import Accounts
-
-            return Accounts(deployment)
-        case "handover":
-            from waldur_dagster.outbox.senders.broker import Broker
-
-            return Broker(deployment)
-        case "api_call":
-            from waldur_dagster.outbox.senders.waldur_api import WaldurApiCalls
-
-            return WaldurApiCalls(deployment)
-    raise Refused(f"messages of the kind {kind!r} are unknown")
+    module, name = _MAKERS[kind]
+    sender: Sender = getattr(import_module(f"{__name__}.{module}"), name)(deployment)
+    return sender
