@@ -73,9 +73,9 @@ def free_port() -> int:
 
 @contextmanager
 def mail_server(
-    refused: set[str] | None = None, *, largest: int = 2**25, security: str = "none"
+    refused: set[str] | None = None, *, largest: int = 2**25, security: str = "none", utf8: bool = False
 ) -> Iterator[MailServer]:
-    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it."""
+    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it; ``utf8``: SMTPUTF8."""
     handler = MailServer(refused=refused or set())
     handler.port = free_port()
     encryption: dict[str, Any] = {}
@@ -84,7 +84,14 @@ def mail_server(
         context.load_cert_chain(CERTIFICATE)
         demanded = {"tls_context": context, "require_starttls": True}
         encryption = {"ssl_context": context} if security == "tls" else demanded
-    controller = Controller(handler, hostname="127.0.0.1", port=handler.port, data_size_limit=largest, **encryption)
+    controller = Controller(
+        handler,
+        hostname="127.0.0.1",
+        port=handler.port,
+        data_size_limit=largest,
+        enable_SMTPUTF8=utf8,
+        **encryption,
+    )
     controller.start()
     try:
         yield handler
