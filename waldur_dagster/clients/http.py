@@ -105,11 +105,11 @@ def post(
             ) from None
         except (OSError, httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:  # OSError: see _Backend
             if deadline.expired or isinstance(error, (TimeoutError, httpx.TimeoutException)):
-                raise NotReached(f"no connection within {seconds:g} seconds") from None
+                raise NotReached(f"no connection within {round(seconds, 1):g} seconds") from None
             raise NotReached(f"{type(error).__name__}: {error}") from None
         except httpx.HTTPError as error:
             if deadline.expired or isinstance(error, httpx.TimeoutException):
-                raise NoAnswer(f"no answer within {seconds:g} seconds", slow=True) from None
+                raise NoAnswer(f"no answer within {round(seconds, 1):g} seconds", slow=True) from None
             raise NoAnswer(_lost(error)) from None
 
 

@@ -49,7 +49,8 @@ T = TypeVar("T")
 
 _IS_GONE = text(
     "NOT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted"
-    " AND classid = :space AND objid = claim_lock AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
+    " AND classid = :space AND objid = claim_lock"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))"
 ).bindparams(space=LOCK_SPACE)
 # A claim whose time is over, or whose process is gone.
 IS_OVER = or_(message.c.claimed_until < func.now(), _IS_GONE)

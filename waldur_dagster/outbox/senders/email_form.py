@@ -20,6 +20,7 @@ from waldur_dagster.outbox.messages import Mail
 POLICY = SMTP.clone(cte_type="7bit")
 
 _LOCAL = re.compile(r'[^\s<>()\[\],;:\\"@\x00-\x1f\x7f]+|"[^"\\\x00-\x1f\x7f]*"')
+_NAMED = re.compile(r"[^<>@\r\n]*<[^<>]+>\s*")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f.:IPv]+\]")
 
 
@@ -45,20 +46,19 @@ class Mailbox:
         return not self.local.isascii()
 
     def header(self) -> Address:
-        return Address(self.name, addr_spec=self.address)
+        return Address(self.name, self.local.strip('"'), self.domain)
 
 
 def mailbox(written: str) -> Mailbox:
     """``ann@x.org`` or ``Ann <ann@x.org>``. Raises Malformed."""
-    name, address = parseaddr(written) if "<" in written else ("", written.strip())
+    name, address = parseaddr(written) if _NAMED.fullmatch(written) else ("", written.strip())
     local, _, domain = address.rpartition("@")
     if not domain.isascii():
         try:
             domain = idna.encode(domain, uts46=True).decode()
         except idna.IDNAError:
             domain = ""
-    broken = any(sign in written for sign in "\r\n\0")
-    if broken or not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
+    if not _LOCAL.fullmatch(local) or not _DOMAIN.fullmatch(domain):
         raise Malformed(f"{written!r} is no mail address")
     return Mailbox(name, local, domain)
 
