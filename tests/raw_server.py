@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -59,13 +59,14 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
-def smtp(answers: dict[str, str | Talk]) -> Talk:
+def smtp(answers: Mapping[str, str | Talk]) -> Talk:
     """An SMTP server that consents to everything, except as ``answers`` say for its verbs.
 
     Besides SMTP's own verbs there are CONNECT, for the greeting, and END, for what follows the mail. A talk that raises
     OSError ends the connection.
     """
-    usual: dict[str, str | Talk] = {"CONNECT": "220 here", "DATA": "354 go on", "QUIT": "221 bye"} | answers
+    usual: dict[str, str | Talk] = {"CONNECT": "220 here", "DATA": "354 go on", "QUIT": "221 bye"}
+    usual.update(answers)
 
     def talk(connection: socket.socket) -> None:
         lines = connection.makefile("rb")

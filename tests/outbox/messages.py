@@ -8,6 +8,7 @@ from sqlalchemy import insert, text, update
 
 from tests.mail_server import MailServer
 from tests.scene import Scene
+from waldur_dagster.outbox import Mail
 from waldur_dagster.outbox.delivery import Delivered, deliver
 from waldur_dagster.outbox.tables import message, system
 
@@ -25,6 +26,11 @@ def mails(scene: Scene, *addresses: str, **payload: Any) -> None:
     """A mail to each address, which is its key too."""
     for address in addresses:
         wait(scene, address, LETTER | {"to": [address]} | payload)
+
+
+def letter(address: str) -> Mail:
+    """As a job writes it; the address is its key too."""
+    return Mail(key=address, to=(address,), subject="S", body="B", from_address="site@x.org")
 
 
 def hooks(scene: Scene, *urls: str, **payload: Any) -> None:

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.mail_server import MailServer, mail_server
-from tests.outbox.messages import LETTER, mails, send, states
+from tests.outbox.messages import letter, mails, send, states
 from tests.processes import wait_until
 from tests.scene import BORN, Scene
-from waldur_dagster.outbox import Mail, operating, put
+from waldur_dagster.outbox import operating, put
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.site import make_engine
 
@@ -38,8 +38,7 @@ def test_operators_and_jobs_never_wait_for_a_server(outbox_scene: Scene) -> None
         begun = time.monotonic()
         assert operating.retry(outbox_scene.engine, ["a@x.org"]) == 0
         with outbox_scene.site() as site, site.work("e", BORN) as work:
-            again = Mail(key="a@x.org", **{k: v for k, v in LETTER.items() if k != "kind"}, to=("a@x.org",))
-            assert put(work, [again], again=True) == 0
+            assert put(work, [letter("a@x.org")], again=True) == 0
         assert operating.drop(outbox_scene.engine, ["a@x.org"]) == 1
         assert time.monotonic() - begun < 2
         assert states(outbox_scene) == {"a@x.org": "dropped"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from tests.mail_server import MailServer, mail_server
 from tests.outbox.messages import mails, make_due, send, states
@@ -25,6 +26,10 @@ ADDRESSES = [f"user{number}@x.org" for number in range(5)]
 def _start(scene: Scene, server: MailServer):
     server.pause = 0.5
     return started(CHILD, scene.engine.url.render_as_string(hide_password=False), str(server.port))
+
+
+def _has(server: MailServer, mails: int) -> bool:
+    return len(server.received) == mails
 
 
 def test_a_mail_whose_sender_is_killed_is_told_as_perhaps_delivered_and_the_others_go_out(outbox_scene: Scene) -> None:
@@ -72,7 +77,7 @@ def test_a_mail_whose_sending_kills_every_process_is_tried_three_times_and_left_
     with mail_server() as server:
         for tries in range(1, 4):
             process = _start(outbox_scene, server)
-            wait_until(lambda count=tries: len(server.received) == count)
+            wait_until(partial(_has, server, tries))
             kill(process)
             server.pause = 0
             send(outbox_scene, server)

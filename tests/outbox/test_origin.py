@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import create_engine, text
 
 from tests.mail_server import mail_server
-from tests.outbox.messages import LETTER, mails, send
+from tests.outbox.messages import letter, mails, send
 from tests.scene import BORN, Scene
-from waldur_dagster.outbox import Mail, operating, put
+from waldur_dagster.outbox import operating, put
 from waldur_dagster.outbox.delivery import backlog
 from waldur_dagster.outbox.tables import message
 
 
-def _write(scene: Scene, *keys: str, **document: object) -> None:
+def _write(scene: Scene, *keys: str, **document: Any) -> None:
     """As a job of the deployment does."""
-    text_of = {name: value for name, value in LETTER.items() if name != "kind"}
     with scene.site(**document) as site, site.work("e", BORN) as work:
-        put(work, [Mail(key=key, to=(key,), **text_of) for key in keys])
+        put(work, map(letter, keys))
 
 
 @contextmanager
@@ -79,7 +79,6 @@ def test_messages_from_before_owners_were_written_are_those_of_whoever_migrates(
 
 def test_a_job_that_asks_again_makes_a_message_its_own(outbox_scene: Scene) -> None:
     _write(outbox_scene, "a@x.org", name="production")
-    letter = Mail(key="a@x.org", to=("a@x.org",), subject="S", body="B", from_address="site@x.org")
     with outbox_scene.site(name="test") as site, site.work("e", BORN) as work:
-        assert put(work, [letter], again=True) == 1
+        assert put(work, [letter("a@x.org")], again=True) == 1
     assert outbox_scene.one(message).origin.startswith("test on ")

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import func, insert
 
-from tests.outbox.messages import LETTER
+from tests.outbox.messages import LETTER, letter
 from tests.scene import BORN, Scene
 from waldur_dagster.deployment import Outbox
-from waldur_dagster.outbox import Mail, operating, put
+from waldur_dagster.outbox import operating, put
 from waldur_dagster.outbox.tables import message
 
 OPTIONS = Outbox(keep_days=30, keep_keys_days=400)
@@ -51,7 +51,7 @@ def test_a_run_that_is_made_again_does_not_send_what_was_forgotten(outbox_scene:
     _finished(outbox_scene, "a", "delivered", 200)
     operating.forget(outbox_scene.engine, OPTIONS)
     with outbox_scene.site() as site, site.work("e", BORN) as work:
-        assert put(work, [Mail(key="a", to=("a@x.org",), subject="S", body="B", from_address="s@x.org")]) == 0
+        assert put(work, [letter("a")]) == 0
 
 
 def test_many_are_forgotten_in_batches(outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
