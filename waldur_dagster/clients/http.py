@@ -80,9 +80,9 @@ def post(
     """POST once, on a connection of its own; redirects are answers. Raises CallFailed.
 
     ``seconds``: for the whole exchange, TIMEOUT by default. ``read``: bytes of the answer's body that are wanted;
-    packed answers are not asked for and not unpacked. ``permitted``: networks of addresses that may be called besides public ones, None for every address; a call so
-    guarded goes to its address itself, never by way of a proxy that the environment names. ``request`` is what
-    httpx.Client.build_request takes: json, data, headers.
+    packed answers are not asked for and not unpacked. ``permitted``: networks of addresses that may be called besides
+    public ones, None for every address; a call so guarded goes to its address itself, never by way of a proxy that the
+    environment names. ``request`` is what httpx.Client.build_request takes: json, data, content, headers.
     """
     seconds = TIMEOUT if seconds is None else seconds
     with Deadline(seconds) as deadline, _client(deadline, verify, permitted) as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Text, func, literal, select
+from sqlalchemy import ColumnElement, Text, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from waldur_dagster.outbox import tables
@@ -70,10 +70,17 @@ def _write(work: Work, spool: Spool, *, again: bool) -> int:
     return sum(count for _, count in found)
 
 
+def problem_of_delivery() -> ColumnElement[str | None]:
+    """Why a message is not delivered so far: its last error, else that its outside system is down; NULL for neither."""
+    message, system = tables.message, tables.system
+    resting = select(system.c.reason).where(system.c.name == message.c.system).correlate(message)
+    return func.coalesce(message.c.last_error, resting.scalar_subquery())
+
+
 def deliveries(work: Work, keys: Iterable[str]) -> dict[str, Any]:
-    """What became of messages, by key, so that a later step of a job can act on it: state, attempts, last_error."""
+    """What became of messages, by key, so that a later step of a job can act on it: state, attempts, problem."""
     message = tables.message
-    found = select(message.c.key, message.c.state, message.c.attempts, message.c.last_error)
+    found = select(message.c.key, message.c.state, message.c.attempts, problem_of_delivery().label("problem"))
     rows = work.connection.execute(found.where(message.c.key == func.any(list(keys))))
     return {row.key: row for row in rows}
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import Integer, Row, Text, Uuid, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.outbox import AccountRequest, put
+from waldur_dagster.outbox import AccountRequest, problem_of_delivery, put
 from waldur_dagster.outbox.tables import DELIVERED, UNFINISHED, message
 from waldur_dagster.platform.contexts import full_name, user_context
 from waldur_dagster.platform.events import log_events
@@ -88,10 +88,10 @@ def add_profiles(work: Work) -> None:
     asked = message.c.key == func.concat(literal(KEY, Text), hex_of(invitation.c.uuid))
     open_requests = (invitation.c.execution_state == "Scheduled", message.c.payload.has_key("password"))
     failed = message.c.state != DELIVERED
-    reason = func.coalesce(message.c.last_error, "")
+    reason = problem_of_delivery()
     work.execute(
         update(invitation)
-        .where(asked, *open_requests, failed, message.c.attempts > 0, invitation.c.error_message != reason)
+        .where(asked, *open_requests, failed, invitation.c.error_message != reason)
         .values(error_message=reason, modified=work.as_of)
     )
     made = work.connection.execute(
@@ -126,7 +126,7 @@ def _accounts(work: Work, guests: Sequence[Guest]) -> dict[tuple[str, str], Acco
         .where(
             or_(
                 user.c.civil_number == func.any([g.civil_number for g in guests if g.civil_number]),
-                func.lower(user.c.email) == func.any([guest.person for guest in guests]),
+                func.lower(user.c.email).in_([guest.person for guest in guests]),
                 user.c.username == func.any([username_of(guest.email) for guest in guests]),
             )
         )
