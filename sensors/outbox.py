@@ -22,6 +22,10 @@ LONGEST_RUN = round(2 * LONGEST_ROUND)
 def deliver_outbox(context: dg.OpExecutionContext) -> None:
     """Send every message that is due; what fails waits for its next attempt. Old ones are forgotten."""
     run_site: RunSite = context.resources.site
+    if run_site.dry_run:
+        found = backlog(run_site.site.engine, run_site.deployment)
+        context.log.info(f"{found.due} messages are due; a dry run sends none.")
+        return
     try:
         run_site.site.hold(LOCK)
     except AlreadyRunning:

@@ -69,7 +69,7 @@ class Claimant:
     def transaction(self, do: Callable[[Connection], T]) -> T:
         """Do something in a transaction; done again, on a new connection, when the database was away for a moment."""
         attempts = Retrying(
-            stop=stop_after_attempt(6),
+            stop=stop_after_attempt(10),  # about a minute, in which a server restarts
             wait=wait_exponential(multiplier=0.2, max=20),
             retry=retry_if_exception_type((OperationalError, InterfaceError)),
             reraise=True,
@@ -182,6 +182,7 @@ def set_aside(connection: Connection, name: str, reason: str) -> None:
     )
     hopeless = update(message).where(message.c.state == WAITING, message.c.system.in_(over))
     connection.execute(hopeless.values(**_over(GIVEN_UP, reason)))
+    connection.execute(delete(system).where(system.c.name.in_(over)))  # what comes later has days of its own
 
 
 def set_right(connection: Connection, name: str) -> None:

@@ -88,8 +88,9 @@ def create_accounts(work: Work, guests: Sequence[Guest], registration_method: st
 def _free_usernames(work: Work, wanted: Sequence[str]) -> list[str]:
     """The names; one that is taken with the first number, from 2 on, that makes it free."""
     user = core.user
-    stem = func.unnest(cast(sorted({_stem(name) for name in wanted}), ARRAY(Text))).column_valued("stem")
-    begins = select(user.c.username).select_from(stem.join(user, func.starts_with(user.c.username, stem)))
+    stems = func.unnest(cast(sorted({_stem(name) for name in wanted}), ARRAY(Text))).table_valued("stem")
+    stem = stems.render_derived(name="wanted")
+    begins = select(user.c.username).select_from(stem.join(user, func.starts_with(user.c.username, stem.c.stem)))
     taken = set(work.connection.scalars(begins))
     free: list[str] = []
     for name in wanted:
