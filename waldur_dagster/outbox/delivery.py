@@ -91,8 +91,10 @@ def deliver(
             pool.shutdown(cancel_futures=True, wait=False)
             raise
     with engine.connect() as connection:
-        for reason, count in connection.execute(due.left_alone([key for key, _ in done.failed])):
+        for reason, count in connection.execute(due.left_alone()):
             done.waiting[reason] += count
+        if time.monotonic() > whole.end and (left := connection.scalar(due.left_over())):
+            done.waiting["the time of this round is over"] = left
     return done
 
 
@@ -126,11 +128,14 @@ class _Due:
     def systems(self) -> Any:
         return select(message.c.kind, message.c.system).where(self.now).distinct()
 
-    def left_alone(self, tried: list[str]) -> Any:
+    def left_alone(self) -> Any:
+        """How many still wait, by the reason why their system is left alone; what was tried is not due any more."""
         resting = message.join(system, and_(system.c.name == message.c.system, system.c.next_try > func.now()))
-        untried = message.c.key.not_in(tried)
-        found = select(system.c.reason, func.count()).select_from(resting).where(self.chosen, untried)
+        found = select(system.c.reason, func.count()).select_from(resting).where(self.chosen)
         return found.group_by(system.c.reason)
+
+    def left_over(self) -> Any:
+        return select(func.count()).select_from(message).where(self.now)
 
 
 @dataclass(frozen=True)
@@ -215,9 +220,11 @@ class _Line:
             return self._fail(row, str(problem))
         except Postponed as problem:
             claimant.note_postponed(row, str(problem), problem.rest)
+            self._note_answer()
             return self._fail(row, str(problem))
         except NotDelivered as problem:
             claimant.note_refused(row, str(problem))
+            self._note_answer()
             return self._fail(row, str(problem))
         except Exception as error:  # what cannot be made into a mail or call must not stop the others
             reason = f"cannot be sent as it is: {type(error).__name__}"
@@ -229,6 +236,10 @@ class _Line:
     def _take(self, row: Row[Any], remark: str | None) -> None:
         self._claimant.note_delivered(row, remark)
         self._sent[row.kind] += 1
+        self._note_answer()
+
+    def _note_answer(self) -> None:
+        """The system is there: said once in a round."""
         if not self._answered:
             self._answered = True
             self._claimant.transaction(lambda connection: claims.set_right(connection, self._name))
