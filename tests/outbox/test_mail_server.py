@@ -53,7 +53,7 @@ def test_a_mail_whose_answer_does_not_come_is_perhaps_delivered_and_nobody_else_
         first, *others = outbox_scene.rows(message)
         assert first.last_error.startswith("perhaps delivered: mail server") and first.attempts == 1
         assert {row.attempts for row in others} == {0}
-        for _ in range(20):  # as if every pause were over
+        for _ in range(9):  # as if every pause were over
             make_due(outbox_scene)
             send(outbox_scene, _odd(server, answer_timeout=0.1))
         assert len(server.connections) == 9
@@ -143,7 +143,7 @@ def test_a_slip_of_the_configuration_is_one_finding_and_costs_no_mail_an_attempt
 ) -> None:
     mails(outbox_scene, *ABC)
     with raw_server(smtp(answers)) as server:
-        for _ in range(25):
+        for _ in range(3):
             done = send(outbox_scene, _odd(server, **options))
             assert (done.failed, done.not_delivered, len(list(done.findings()))) == ([], 3, 1)
             make_due(outbox_scene)
@@ -155,7 +155,7 @@ def test_a_slip_of_the_configuration_is_one_finding_and_costs_no_mail_an_attempt
 def test_a_sender_that_the_server_does_not_allow_is_one_finding_and_gives_no_mail_up(outbox_scene: Scene) -> None:
     mails(outbox_scene, *ABC)
     with raw_server(smtp({"MAIL": "550 5.7.1 not you"})) as server:
-        for _ in range(25):
+        for _ in range(3):
             done = send(outbox_scene, _odd(server, timeout=5))
             assert (done.not_delivered, len(list(done.findings()))) == (3, 1)
             make_due(outbox_scene)

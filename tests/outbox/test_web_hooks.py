@@ -85,7 +85,7 @@ def test_an_answer_that_is_none_is_an_unknown_fate_and_does_not_stop_the_others(
     with raw_server(talk) as server, hook_server() as good:
         hooks(outbox_scene, server.url, good.url)
         send(outbox_scene, web_hooks=QUICK)
-        for _ in range(9):
+        for _ in range(4):
             make_due(outbox_scene)
             send(outbox_scene, web_hooks=QUICK)
         assert (len(server.connections), len(good.calls)) == (3, 1)
