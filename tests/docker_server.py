@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,11 +45,15 @@ class Container:
 
 @dataclass
 class DockerServer:
-    """``play`` says how a container's script ends. ``removed`` are the ids that are gone, ``fetched`` the images."""
+    """``play`` says how a container's script ends. ``removed`` are the ids that are gone, ``fetched`` the images.
+
+    ``volumes`` are folders by the names that the engine knows them by.
+    """
 
     play: Callable[[Container], Ended]
     images: set[str] | None = None
     fetchable: bool = True
+    volumes: Mapping[str, Path] = field(default_factory=dict)
     url: str = ""
     containers: dict[str, Container] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
@@ -71,12 +75,20 @@ class DockerServer:
             dict(pair.split("=", 1) for pair in body["Env"] or ()),
             tuple(bind),
             body["HostConfig"],
-            Path(source).read_text(encoding="utf-8"),
+            self._script(source, body["Cmd"][-1]).read_text(encoding="utf-8"),
         )
         id = uuid.uuid4().hex
         with self._lock:
             self.containers[id] = container
         return 201, {"Id": id, "Warnings": []}
+
+    def _script(self, source: str, name: str) -> Path:
+        return self.volumes[source] / name if source in self.volumes else Path(source)
+
+    def volume(self, name: str, **_: Any) -> tuple[int, Any]:
+        if name not in self.volumes:
+            return 404, {"message": f"get {name}: no such volume"}
+        return 200, {"Name": name, "Driver": "local", "Mountpoint": str(self.volumes[name])}
 
     def fetch(self, *, query: dict[str, str], **_: Any) -> tuple[int, Any]:
         image = f"{query['fromImage']}:{query['tag']}"
@@ -125,16 +137,21 @@ class DockerServer:
 
 @contextmanager
 def docker_server(
-    play: Callable[[Container], Ended], *, images: set[str] | None = None, fetchable: bool = True
+    play: Callable[[Container], Ended],
+    *,
+    images: set[str] | None = None,
+    fetchable: bool = True,
+    volumes: Mapping[str, Path] | None = None,
 ) -> Iterator[DockerServer]:
     """``images`` None: the engine has every image."""
-    engine = DockerServer(play, images, fetchable)
+    engine = DockerServer(play, images, fetchable, volumes or {})
     one = r"/v[\d.]+/containers/(\w+)"
     routes: Routes = {
         ("GET", "/version"): engine.version,
         ("POST", r"/v[\d.]+/containers/create"): engine.create,
         ("POST", r"/v[\d.]+/images/create"): engine.fetch,
         ("GET", r"/v[\d.]+/images/(.+)/json"): engine.image,
+        ("GET", r"/v[\d.]+/volumes/(.+)"): engine.volume,
         ("POST", f"{one}/start"): engine.start,
         ("GET", f"{one}/json"): engine.inspect,
         ("GET", f"{one}/logs"): engine.logs,

@@ -8,12 +8,14 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import parse_qs
 
 
 class FreeIpaServer(ThreadingHTTPServer):
-    """``users``: attributes of the users made, by name."""
+    """``users``: attributes of the users made, by name. ``passwords``: what was given to log in."""
 
     users: dict[str, dict[str, Any]]
+    passwords: list[str]
 
     @property
     def hostname(self) -> str:
@@ -26,6 +28,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path == "/ipa/session/login_password":
+            self.server.passwords += parse_qs(body.decode())["password"]
             self._answer("", {"Set-Cookie": "ipa_session=1"})
         else:
             self._answer(json.dumps(self._call(json.loads(body))))
@@ -52,7 +55,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def freeipa_server() -> Iterator[FreeIpaServer]:
     server = FreeIpaServer(("127.0.0.1", 0), _Handler)
-    server.users = {}
+    server.users, server.passwords = {}, []
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, Row, Table, insert, select
 
 from waldur_dagster import schema
+from waldur_dagster.demo.rows import filled
 from waldur_dagster.deployment import Deployment, parse_deployment
 from waldur_dagster.invoices import billing
 from waldur_dagster.outcome import Outcome
@@ -49,8 +50,7 @@ class Scene:
 
     def add(self, table: Table, **values: Any) -> int:
         """Insert a row; columns that must be given and are not are empty, those of other versions are left out."""
-        given = self.schema.fitting(table, values)
-        row = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | given
+        row = values if table.schema else filled(self.schema, table, values, lambda column: _empty(table.name, column))
         whole = self.whole(table)
         with self.engine.begin() as connection:
             return connection.execute(insert(whole).values(row).returning(*whole.primary_key)).scalar_one()

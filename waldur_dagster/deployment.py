@@ -6,6 +6,7 @@ string, ``{ env = "NAME" }`` takes the value of an environment variable instead.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import difflib
 import os
@@ -112,11 +113,42 @@ class Outbox(Section):
 
 
 class Celery(Section):
-    """Waldur's own Celery: the broker, for work that is handed over to its workers, and the store of their results."""
+    """Waldur's own Celery: the broker, for work that is handed over to its workers, and the store of their results.
+
+    ``queue`` takes all tasks, where the queues that Waldur's own settings name were given other names.
+    """
 
     broker_url: SecretStr | None = None
-    queue: str = "tasks"
+    queue: str | None = None
     result_store_url: SecretStr | None = None
+
+    @field_validator("broker_url")
+    @classmethod
+    def _is_url(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and "://" not in value.get_secret_value():
+            raise ValueError("is no URL; write amqp://user:password@host:5672/name or redis://host:6379/0")
+        return value
+
+
+class Encryption(Section):
+    """Keys of the secrets that Waldur keeps encrypted in its database.
+
+    ``keys`` are Waldur's FIELD_ENCRYPTION_KEY and FIELD_ENCRYPTION_KEY_FALLBACKS (several may stand in one text, with
+    commas between them): the first encrypts, all of them open. ``secret_key`` is Waldur's SECRET_KEY, of which the
+    last key is made.
+    """
+
+    keys: tuple[SecretStr, ...] = ()
+    secret_key: SecretStr | None = None
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        keys = [key.strip() for text in value for key in text.get_secret_value().split(",") if key.strip()]
+        for number, key in enumerate(keys, 1):
+            if not _is_fernet_key(key):
+                raise ValueError(f"number {number} is no key: 32 bytes in URL-safe base64, 44 characters, are wanted")
+        return tuple(SecretStr(key) for key in keys)
 
 
 class Alerts(Section):
@@ -204,6 +236,7 @@ class Deployment(Section):
     celery: Celery | None = None
     web_hooks: WebHooks = WebHooks()
     outbox: Outbox = Outbox()
+    encryption: Encryption = Encryption()
     alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
@@ -214,7 +247,7 @@ class Deployment(Section):
     media: Path | None = None
     families: dict[str, EntryOptions] = {}
     entries: dict[str, EntryOptions] = {}
-    waldur: dict[str, Any] = {}
+    waldur: Annotated[dict[str, Any], Field(repr=False)] = {}  # passwords are among them
 
     @field_validator("time_zone")
     @classmethod
@@ -331,6 +364,13 @@ def _named_secrets(value: Any, name: str = "") -> Iterator[str]:
             yield from _named_secrets(item, str(key))
     elif isinstance(value, str) and _SECRET_NAME.search(name):
         yield value
+
+
+def _is_fernet_key(text: str) -> bool:
+    try:
+        return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
+    except ValueError:
+        return False
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -10,10 +10,12 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from waldur_dagster.clients.task_results import ResultStoreUnusable
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.delivery import LONGEST_OF_RUN, Delivered, deliver
 from waldur_dagster.outcome import Finding, Outcome
 from waldur_dagster.platform.month import Month
+from waldur_dagster.settings import BadSetting
 from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable, Transactions
 from waldur_dagster.work import Refused, Work
 
@@ -121,9 +123,9 @@ def _refusals() -> Iterator[None]:
     """What is no use trying again at once becomes a failure that Dagster does not repeat."""
     try:
         yield
-    except (AlreadyRunning, Refused) as problem:
+    except (AlreadyRunning, Refused, BadSetting) as problem:
         raise dg.Failure(str(problem), allow_retries=False) from None
-    except SiteUnreachable as problem:
+    except (SiteUnreachable, ResultStoreUnusable) as problem:
         raise dg.Failure(str(problem)) from None
 
 

@@ -5,7 +5,8 @@ They are not in the database, so the deployment file repeats those that the site
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 # A site that writes one of these writes all of it: the default company's e-mail address is not the site's.
@@ -90,6 +91,7 @@ DEFAULTS: dict[str, Any] = {
         "DOCKER_CLIENT": {"base_url": "unix://var/run/docker.sock"},
         "DOCKER_RUN_OPTIONS": {"mem_limit": "512m"},
         "DOCKER_SCRIPT_DIR": None,
+        "DOCKER_VOLUME_NAME": "",
         "DOCKER_REMOVE_CONTAINER": True,
         "K8S_NAMESPACE": "default",
         "K8S_CONFIG_PATH": "~/.kube/config",
@@ -106,17 +108,42 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-# Settings that newer versions of Waldur keep in the database, by constance's keys.
+def _names(section: str, names: Iterable[str], prefix: str = "") -> dict[str, str]:
+    return {f"{prefix}{name}": f"{section}.{name}" for name in names}
+
+
+# Settings that newer versions of Waldur keep in the database, by constance's keys (spec newer 3).
 IN_DATABASE = {
-    name.rpartition(".")[2]: name
-    for name in (
-        "WALDUR_CORE.HOMEPORT_URL",
-        "WALDUR_MARKETPLACE.ENABLE_STALE_RESOURCE_NOTIFICATIONS",
-        "WALDUR_MARKETPLACE.TELEMETRY_URL",
-        "WALDUR_MARKETPLACE.TELEMETRY_VERSION",
-        *(f"WALDUR_MARKETPLACE_SCRIPT.{name}" for name in DEFAULTS["WALDUR_MARKETPLACE_SCRIPT"]),
-    )
+    **_names("WALDUR_CORE", ["HOMEPORT_URL"]),
+    **_names("WALDUR_MARKETPLACE", DEFAULTS["WALDUR_MARKETPLACE"]),
+    **_names("WALDUR_MARKETPLACE_SCRIPT", DEFAULTS["WALDUR_MARKETPLACE_SCRIPT"]),
+    **_names("WALDUR_FREEIPA", DEFAULTS["WALDUR_FREEIPA"], prefix="FREEIPA_"),
 }
+
+# Defaults that became others when the settings moved there.
+DEFAULTS_IN_DATABASE: dict[str, Any] = {
+    "WALDUR_MARKETPLACE_SCRIPT": {
+        "DOCKER_CLIENT": {"base_url": "unix:///var/run/docker.sock"},
+        "DOCKER_SCRIPT_DIR": "",
+        "DOCKER_VOLUME_NAME": "waldur-docker-compose_waldur_script_launchzone",
+        "DOCKER_IMAGES": {
+            "python": {"image": "python:3.12-alpine", "command": "python"},
+            "shell": {"image": "alpine:3", "command": "sh"},
+            "ansible": {"image": "alpine/ansible:2.18.6", "command": "ansible-playbook"},
+        },
+    },
+}
+
+
+class BadSetting(Exception):
+    """A value that the site keeps in its database cannot be used; the text names the setting, and never the value."""
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Stands for a value that cannot be used: whoever asks for it is told why, and nobody else."""
+
+    reason: str
 
 
 class Settings(Mapping[str, Any]):
@@ -126,17 +153,24 @@ class Settings(Mapping[str, Any]):
     merged key by key with their defaults; those of WHOLE are one value.
     """
 
-    def __init__(self, site: Mapping[str, Any], stored: Mapping[str, Any] | None = None):
-        """``site`` are those of the deployment file; ``stored``, by constance's keys, win over them."""
+    def __init__(self, site: Mapping[str, Any], stored: Mapping[str, Any] | None = None, *, in_database: bool = False):
+        """``site`` are those of the deployment file; ``stored``, by constance's keys, win over them.
+
+        ``in_database`` says that the site's Waldur keeps settings there, with the defaults that it has for them.
+        """
         kept = {IN_DATABASE[key]: value for key, value in (stored or {}).items()}
-        self._values = _merged(DEFAULTS, _merged(nested(site), nested(kept)))
+        defaults = _merged(DEFAULTS, DEFAULTS_IN_DATABASE) if in_database else DEFAULTS
+        self._values = _merged(defaults, _merged(nested(site), nested(kept)))
 
     def __getitem__(self, name: str) -> Any:
+        """Raises BadSetting for a value, or a section with a value, that cannot be used."""
         value: Any = self._values
         for part in name.split("."):
             if not isinstance(value, Mapping) or part not in value:
                 raise KeyError(f"Waldur has no setting {name} that this program knows")
             value = value[part]
+        if bad := _unusable(value):
+            raise BadSetting(bad.reason)
         return value
 
     def __iter__(self) -> Iterator[str]:
@@ -155,6 +189,12 @@ def nested(names: Mapping[str, Any]) -> dict[str, Any]:
         known = result.get(head)
         result[head] = _merged(known, below) if isinstance(known, dict) and isinstance(below, dict) else below
     return result
+
+
+def _unusable(value: Any) -> Unusable | None:
+    if isinstance(value, Mapping):
+        return next((bad for part in value.values() if (bad := _unusable(part))), None)
+    return value if isinstance(value, Unusable) else None
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

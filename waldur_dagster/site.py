@@ -15,7 +15,10 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from waldur_dagster.deployment import Database, Deployment
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.platform.constance import Constance, settings_in_force
+from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.settings import Settings
 from waldur_dagster.work import Work
 
 # The first half of the pair that PostgreSQL's advisory locks take; the second is made of the entry's name.
@@ -62,6 +65,15 @@ def _lift_limits(connection: Any, _: Any) -> None:
     connection.commit()
 
 
+def current_settings(engine: Engine, deployment: Deployment, schema: SiteSchema | None = None) -> Settings:
+    """Waldur's settings that hold now: those of the deployment file, under those that are kept in the database."""
+    schema = schema or SiteSchema(engine)
+    with engine.connect() as connection:
+        return settings_in_force(
+            deployment, Constance(connection, schema, Secrets(connection, schema, deployment.encryption))
+        )
+
+
 class Site:
     """The site that a deployment points at, for the length of one run.
 
@@ -86,6 +98,11 @@ class Site:
     @cached_property
     def schema(self) -> SiteSchema:
         return SiteSchema(self.engine)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Waldur's settings that hold on this site, as they are when they are first asked for."""
+        return current_settings(self.engine, self.deployment, self.schema)
 
     @contextmanager
     def work(self, entry: str, as_of: datetime) -> Iterator[Work]:

@@ -17,6 +17,7 @@ from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.constance import Constance, settings_in_force
 from waldur_dagster.platform.content_types import ContentTypes
+from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.settings import Settings
 
@@ -70,7 +71,12 @@ class Work:
     @cached_property
     def constance(self) -> Constance:
         """Settings that administrators keep in the database (spec core 1.9)."""
-        return Constance(self.connection, self.schema)
+        return Constance(self.connection, self.schema, self.secrets)
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Reads and writes the columns that newer versions of Waldur encrypt (spec newer 4)."""
+        return Secrets(self.connection, self.schema, self.deployment.encryption)
 
     @cached_property
     def content_types(self) -> ContentTypes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from cryptography.fernet import Fernet
 from sqlalchemy import Engine, insert, text
 
 from tests.cli.conftest import ONLY_INVOICES, Terminal
@@ -77,6 +78,32 @@ def test_the_doctor_shows_settings_of_a_newer_waldur_and_where_scripts_run(
     answer = terminal("doctor")
     assert "https://new.example.org/" in answer.out
     assert "the cluster of ~/.kube/config" in answer.out
+
+
+def test_the_doctor_tells_encrypted_values_that_no_key_opens(terminal: Terminal, outbox_scene: Scene) -> None:
+    key, token = Fernet.generate_key().decode(), Fernet(Fernet.generate_key()).encrypt(b"hidden-word").decode()
+    outbox_scene.offering(outbox_scene.customer(), secret_options={"token": token})
+    for name, value in (("FREEIPA_PASSWORD", token), ("FREEIPA_ENABLED", True)):
+        outbox_scene.add(constance.config, key=name, value=json.dumps({"__type__": "default", "__value__": value}))
+    waldur = '[waldur]\n"WALDUR_CORE.INVITATION_CREATE_MISSING_USER" = true'
+    terminal.configure(outbox_scene.engine, f'[encryption]\nkeys = ["{key}"]\n{waldur}')
+    answer = terminal("doctor")
+    assert answer.status == 1
+    (told,) = _lines(answer.out, "Encrypted, and no key")
+    assert "marketplace_offering.secret_options (1 row), setting FREEIPA_PASSWORD" in told
+    (invitations,) = _lines(answer.out, "process-pending-project-invitations")
+    assert "FREEIPA_PASSWORD is encrypted" in invitations
+    assert not any(secret in answer.out + answer.err for secret in (SECRET, token, key))
+
+
+def test_the_doctor_says_why_broker_and_results_cannot_be_used(terminal: Terminal, outbox_scene: Scene) -> None:
+    results = f"db+postgresql+psycopg://u:{SECRET}@127.0.0.1:1/celery_results"
+    celery = f'[celery]\nbroker_url = "amqp://u:{SECRET}@127.0.0.1:1//"\nresult_store_url = "{results}"'
+    terminal.configure(outbox_scene.engine, f"{ONLY_INVOICES}\n{celery}")
+    answer = terminal("doctor")
+    (broker,), (store,) = (_lines(answer.out, name) for name in ("Celery broker", "Celery results"))
+    assert "127.0.0.1:1 cannot be reached" in broker and "does not answer" in store
+    assert answer.status == 0 and SECRET not in answer.out + answer.err
 
 
 def test_the_doctor_shows_no_secret(terminal: Terminal, outbox_scene: Scene) -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.celery_worker import celery_worker
 from tests.loopback import serving
 from tests.processes import wait_until
 from tests.result_store import REDIS_SERVER, redis_store
@@ -351,31 +349,10 @@ def redis_url() -> Iterator[str]:
 def test_a_real_worker_gets_the_order_from_a_real_broker(site_of: Scene, redis_url: str, tmp_path: Path) -> None:
     scene = site_of
     expired(scene)
-    notes = tmp_path / "notes"
-    (tmp_path / "worker_app.py").write_text(
-        textwrap.dedent(
-            f"""
-            from celery import Celery
-
-            app = Celery(broker={redis_url!r})
-            app.conf.task_default_queue = "tasks"
-
-            @app.task(name="waldur_mastermind.marketplace.tasks.process_order")
-            def process_order(serialized_order, serialized_user):
-                with open({str(notes)!r}, "a") as file:
-                    file.write(f"{{serialized_order}} {{serialized_user}}\\n")
-            """
-        )
-    )
-    command = [sys.executable, "-m", "celery", "-A", "worker_app", "worker", "--pool=solo", "--loglevel=ERROR"]
-    worker = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        document = {"celery": {"broker_url": redis_url}}
+    document = {"celery": {"broker_url": redis_url}}
+    with celery_worker(redis_url, tmp_path) as notes:
         run(scene, document=document)
         deliver(scene.engine, scene.deployment(**document))
         wait_until(notes.exists)
         order = scene.one(marketplace.order)
         wait_until(lambda: notes.read_text() == f"marketplace.order:{order.id} core.user:{order.created_by_id}\n")
-    finally:
-        worker.terminate()
-        worker.wait(20)

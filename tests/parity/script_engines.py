@@ -11,7 +11,11 @@ from docker.utils import parse_bytes
 
 from tests.docker_server import Container, Ended, EngineBroken, docker_server
 from tests.kubernetes_server import JobEnd, environment_of, kubernetes_server
+from waldur_dagster.settings import DEFAULTS
 
+# Those of the site on which the cases were recorded, in whatever version they are played: newer ones have others.
+NAME = "WALDUR_MARKETPLACE_SCRIPT.DOCKER_IMAGES"
+IMAGES = {NAME: DEFAULTS["WALDUR_MARKETPLACE_SCRIPT"]["DOCKER_IMAGES"]}
 CHANGES = ("create_config_map", "create_job", "delete_job", "delete_config_map")
 
 
@@ -21,10 +25,10 @@ def script_engines(extra: Any) -> Iterator[dict[str, Any]]:
     facts = [fact for fact in extra if isinstance(fact, dict)] if isinstance(extra, list) else []
     if runs := [fact for fact in facts if "run" in fact]:
         with _docker(runs) as settings:
-            yield settings
+            yield settings | IMAGES
     elif any("create_job" in fact for fact in facts):
         with _kubernetes(facts) as settings:
-            yield settings
+            yield settings | IMAGES
     else:
         yield {}
 

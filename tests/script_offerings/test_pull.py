@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.script_offerings.scenes import (
     usage,
 )
 from tests.statements import counted
+from waldur_dagster.clients.containers.settings import DEFAULT_VOLUME
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import invoices, logging, marketplace
@@ -70,6 +72,23 @@ def test_a_script_is_told_of_its_resource_and_of_the_offering_s_secrets(outbox_s
     assert (container.script, container.command, container.bind) == ("echo", ["sh", "script"], ("/work/script", "ro"))
     host = container.host
     assert (host["Memory"], host["NanoCpus"], host.get("NetworkMode")) == (512 * 2**20, 10**9, "default")
+
+
+def test_scripts_lie_in_a_volume_that_the_engine_knows_by_its_name(outbox_scene: Scene, tmp_path: Path) -> None:
+    job(outbox_scene, state=ERRED)
+    with docker_server(lambda _: Ended(), volumes={"launchzone": tmp_path}) as server:
+        here = {"DOCKER_CLIENT": {"base_url": server.url}, "DOCKER_SCRIPT_DIR": str(tmp_path)}
+        pull_from(outbox_scene, here | {"DOCKER_VOLUME_NAME": "launchzone"})
+        (container,) = server.containers.values()
+        assert container.script == "echo" and container.bind == ("/work", "ro")
+        assert container.command[0] == "sh" and container.command[1].startswith("docker")
+        outcome = pull_from(outbox_scene, here | {"DOCKER_VOLUME_NAME": "typo"})
+        assert "typo: no such volume" in outcome.failures[0].problem
+        outcome = pull_from(outbox_scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": "launchzone"})
+        assert "DOCKER_SCRIPT_DIR must say where the volume" in outcome.failures[0].problem
+        pull_from(outbox_scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": DEFAULT_VOLUME})
+        assert [container.bind[0] for container in server.containers.values()] == ["/work", "/work/script"]
+    assert resource_named(outbox_scene).state == OK
 
 
 def test_an_erred_resource_is_ok_again_when_its_script_succeeds(outbox_scene: Scene) -> None:

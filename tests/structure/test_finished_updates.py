@@ -1,18 +1,23 @@
 """Resources that stay in Updating although their task has ended."""
 
+import traceback
+import uuid
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import redis
-from sqlalchemy import select
+from pydantic import SecretStr
+from sqlalchemy import URL, create_engine, inspect, select, text
+from sqlalchemy.exc import DBAPIError
 
 from tests.result_store import REDIS_SERVER, fill, folder_store, redis_store
 from tests.scene import Scene
 from tests.statements import counted
 from tests.structure.cloud import NOW, Cloud
 from waldur_dagster.availability import missing_parts
-from waldur_dagster.clients.task_results import ResultStoreUnusable
+from waldur_dagster.clients.task_results import ResultStoreUnusable, ResultTable, unusable
+from waldur_dagster.demo import server
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
@@ -68,6 +73,59 @@ def test_redis_is_asked_once_for_all_tasks(cloud: Cloud) -> None:
     assert outcome.rows["openstack_volume"]["updated"] == 20
 
 
+@pytest.fixture
+def results_database(postgresql: URL) -> str:
+    """The URL of an empty database for results, as Waldur's CELERY_RESULT_BACKEND names it; its user may write."""
+    url = server.create_database(postgresql, f"celery_results_{uuid.uuid4().hex[:8]}")
+    return f"db+{url.render_as_string(hide_password=False)}"
+
+
+def tables_of(store: str) -> list[str]:
+    engine = create_engine(store.removeprefix("db+"))
+    names = inspect(engine).get_table_names()
+    engine.dispose()
+    return names
+
+
+def test_a_database_of_results_is_asked_once_and_remembers_an_hour(cloud: Cloud, results_database: str) -> None:
+    fill(results_database, ENDED)
+    updating(cloud, *ENDED)
+    for name, hours in (("new", 0.9), ("older", 1.1)):
+        cloud.volume(UPDATING, task_id=name, name=name, hours=hours)
+    outcome, _ = run(cloud.scene, results_database)
+    states = {row.name: row.state for row in cloud.scene.rows(openstack.volume)}
+    assert [name for name, state in states.items() if state == OK] == ["good", "bad", "stopped"]
+    assert [finding.item.split()[1] for finding in outcome.warnings] == ["bad", "stopped", "older"]
+
+
+def test_nothing_is_made_in_a_database_of_results(cloud: Cloud, results_database: str) -> None:
+    updating(cloud, "good")
+    with pytest.raises(ResultStoreUnusable, match='relation "celery_taskmeta" does not exist'):
+        run(cloud.scene, results_database)
+    assert tables_of(results_database) == []
+    store = ResultTable(results_database)
+    with store._engine.connect() as connection, pytest.raises(DBAPIError, match="read-only transaction"):
+        connection.execute(text("CREATE TABLE ours ()"))
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("db+postgresql+psycopg://u:geheim@127.0.0.1:1/celery_results", "Connection refused"),
+        ("db+postgresql://u:geheim@127.0.0.1:1/celery_results", "Connection refused"),
+        ("redis://:geheim@127.0.0.1:1/0", "does not answer"),
+    ],
+)
+def test_a_store_that_is_down_says_so_in_a_line_without_its_password(cloud: Cloud, address: str, reason: str) -> None:
+    assert unusable(SecretStr(address)) is None  # which asks nobody
+    updating(cloud, "good")
+    with pytest.raises(ResultStoreUnusable, match=reason) as problem:
+        run(cloud.scene, address)
+    said = "".join(traceback.format_exception(problem.value))
+    assert "geheim" not in said and "\n" not in str(problem.value)
+
+
 def test_a_store_that_does_not_answer_stops_the_job_before_it_writes(cloud: Cloud) -> None:
     updating(cloud, "good")
     with pytest.raises(ResultStoreUnusable, match="does not answer") as problem:
@@ -82,6 +140,7 @@ def test_a_store_that_does_not_answer_stops_the_job_before_it_writes(cloud: Clou
         ({}, "no store of Celery's results is configured ([celery] result_store_url)"),
         ({"result_store_url": "rpc://"}, "[celery] result_store_url is rpc://, which tells results only to"),
         ({"result_store_url": "nonsense://secret"}, "[celery] result_store_url names no result store"),
+        ({"result_store_url": "db+nonsense://u:secret@h/d"}, "[celery] result_store_url names no result store"),
     ],
 )
 def test_an_entry_without_a_usable_store_says_what_it_lacks(outbox_scene: Scene, celery: dict, lacking: str) -> None:

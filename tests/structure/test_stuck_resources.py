@@ -1,5 +1,6 @@
 """Resources that are being created for too long."""
 
+import json
 from datetime import date
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
@@ -15,7 +16,7 @@ from waldur_dagster.outbox.delivery import deliver
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.plugin_resources import CREATING, CREATION_SCHEDULED, ERRED
-from waldur_dagster.schema import logging, marketplace, openstack, structure
+from waldur_dagster.schema import constance, logging, marketplace, openstack, structure
 from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
 
 ENTRY = "structure-set-erred-stuck-resources"
@@ -64,6 +65,21 @@ def test_a_resource_goes_straight_to_erred_and_its_expired_project_stays(cloud: 
     assert not cloud.scene.one(structure.project).is_removed
     assert cloud.scene.one(marketplace.resourceplanperiod).end is None
     assert kinds(cloud.scene) == ["marketplace_order_failed", CHANGED, "marketplace_resource_create_failed"]
+
+
+@pytest.mark.parametrize(("in_database", "told"), [(True, []), (False, ["marketplace_resource_create_failed"])])
+def test_news_of_changes_can_be_switched_off_and_in_newer_versions_their_events_too(
+    cloud: Cloud, in_database: bool, told: list[str]
+) -> None:
+    cloud.bought(cloud.volume(CREATING), ResourceState.CREATING)
+    waldur = {} if in_database else {"WALDUR_MARKETPLACE.NOTIFY_ABOUT_RESOURCE_CHANGE": False}
+    if in_database:
+        off = json.dumps({"__type__": "default", "__value__": False})
+        cloud.scene.add(constance.config, key="NOTIFY_ABOUT_RESOURCE_CHANGE", value=off)
+    with cloud.scene.site(waldur=waldur) as site, site.work(ENTRY, NOW) as work:
+        set_stuck_resources_erred(work)
+    assert kinds(cloud.scene) == ["resource_creation_failed", CHANGED, *told]
+    assert cloud.scene.rows(message) == []
 
 
 def test_the_one_who_ordered_is_called_back_without_a_body(cloud: Cloud) -> None:

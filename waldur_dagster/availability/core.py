@@ -17,6 +17,7 @@ from waldur_dagster.schema import (
     users,
     valimo,
 )
+from waldur_dagster.settings import BadSetting
 from waldur_dagster.site import Site
 from waldur_dagster.structure.finished_updates import NO_STORE
 
@@ -62,9 +63,14 @@ def _result_store(site: Site) -> str | None:
 
 def _accounts_for_guests(site: Site) -> str | None:
     """What making accounts for guests needs, on sites that do."""
-    if not site.deployment.settings["WALDUR_CORE.INVITATION_CREATE_MISSING_USER"]:
+    if not site.settings["WALDUR_CORE.INVITATION_CREATE_MISSING_USER"]:
         return None
-    return ", ".join(Needs((freeipa.profile, core.sshpublickey, authtoken.token, *EVENTS)).missing(site)) or None
+    lacking = Needs((freeipa.profile, core.sshpublickey, authtoken.token, *EVENTS)).missing(site)
+    try:
+        _ = site.settings["WALDUR_FREEIPA"]
+    except BadSetting as problem:
+        lacking.append(str(problem))
+    return ", ".join(lacking) or None
 
 
 NEEDS = {

@@ -1,5 +1,6 @@
 """``waldur-dagster doctor``: whether the site can run the entries of this deployment."""
 
+from contextlib import closing
 from typing import Annotated
 
 import typer
@@ -8,11 +9,14 @@ from rich.table import Table
 
 from waldur_dagster.availability import NEEDS, missing_parts, superseded
 from waldur_dagster.catalog import CATALOG
+from waldur_dagster.clients.broker import Broker, NotGiven
 from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
+from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
 from waldur_dagster.definitions import implemented_entries
-from waldur_dagster.deployment import Deployment, load_deployment
-from waldur_dagster.platform.constance import Constance, settings_in_force
-from waldur_dagster.settings import Settings
+from waldur_dagster.deployment import Celery, Deployment, load_deployment
+from waldur_dagster.platform.constance import Constance
+from waldur_dagster.platform.encryption import Secrets
+from waldur_dagster.settings import BadSetting, Settings
 from waldur_dagster.site import Site
 
 
@@ -28,7 +32,7 @@ def doctor(
         lacking = {name: missing_parts(site, name) for name in _registered(deployment) if name not in replaced}
         is_newer = site.schema.has("marketplace_order", "completed_at")
         unfillable = _unfillable(site, list(lacking))
-        settings = _settings(site)
+        settings, locked = site.settings, _locked(site)
     console.print(_entries(lacking, replaced))
     if is_newer:
         _tell_other_schedules(console, [name for name in lacking if CATALOG[name].newest_schedule])
@@ -36,6 +40,11 @@ def doctor(
         console.print(
             f"Columns of a newer Waldur that this program cannot fill: {', '.join(unfillable)}. "
             "Entries that add rows there will fail; a newer version of this program is needed."
+        )
+    if locked:
+        console.print(
+            f"Encrypted, and no key of [encryption] opens it: {', '.join(locked)}. Give Waldur's FIELD_ENCRYPTION_KEY "
+            "as one of keys, or its SECRET_KEY as secret_key; what needs these values does not run until then."
         )
     console.print(_surroundings(deployment, settings))
     if any(lacking.values()):
@@ -74,15 +83,46 @@ def _tell_other_schedules(console: Console, names: list[str]) -> None:
         )
 
 
-def _settings(site: Site) -> Settings:
+def _locked(site: Site) -> list[str]:
+    """Where encrypted secrets are that none of the deployment's keys opens."""
     with site.engine.connect() as connection:
-        return settings_in_force(site.deployment, Constance(connection, site.schema))
+        secrets = Secrets(connection, site.schema, site.deployment.encryption)
+        return [*secrets.locked(), *Constance(connection, site.schema, secrets).locked()]
 
 
 def _script_engine(settings: Settings) -> str:
     try:
         return engine_address(ScriptSettings.read(settings[NAME]))
-    except EngineFailed as problem:
+    except (EngineFailed, BadSetting) as problem:
+        return str(problem)
+
+
+def _broker(celery: Celery | None) -> tuple[str, str]:
+    if celery is None or celery.broker_url is None:
+        return "none", "hand-overs wait"
+    with Broker(celery.broker_url, celery.queue) as broker:
+        try:
+            return broker.described(), ""
+        except NotGiven as problem:
+            return "configured", f"hand-overs wait: {problem}"
+
+
+def _results(celery: Celery | None) -> tuple[str, str]:
+    if celery is None or celery.result_store_url is None:
+        return "none", ""
+    try:
+        with closing(open_store(celery.result_store_url)) as store:
+            store.states(["a task that nobody knows"])
+    except ResultStoreUnusable as problem:
+        return "configured", str(problem)
+    return "configured", ""
+
+
+def _shown(settings: Settings, name: str, *, only_if: str | None = None) -> str:
+    """A setting that is no secret, or why it cannot be used; "none" where the switch ``only_if`` is off."""
+    try:
+        return str(settings[name]) if only_if is None or settings[only_if] else "none"
+    except BadSetting as problem:
         return str(problem)
 
 
@@ -90,7 +130,8 @@ def _surroundings(deployment: Deployment, settings: Settings) -> Table:
     """Settings that jobs rely on, and outside systems; the values of secrets are never shown."""
     mail = deployment.mail
     where = f"folder {mail.directory}" if mail.directory else f"{mail.host}:{mail.port} ({mail.security})"
-    home = settings["WALDUR_CORE.HOMEPORT_URL"]
+    home = _shown(settings, "WALDUR_CORE.HOMEPORT_URL")
+    keys = len(deployment.encryption.keys) + bool(deployment.encryption.secret_key)
     rows = [
         ("time zone", deployment.zone.key, ""),
         ("mail", where, ""),
@@ -104,14 +145,11 @@ def _surroundings(deployment: Deployment, settings: Settings) -> Table:
             home,
             "" if home.endswith("/") else "must end with a slash, links are made by adding to it",
         ),
-        (
-            "Celery broker",
-            "configured" if deployment.has_broker else "none",
-            "" if deployment.has_broker else "hand-overs wait",
-        ),
-        ("Celery results", "configured" if deployment.celery and deployment.celery.result_store_url else "none", ""),
+        ("Celery broker", *_broker(deployment.celery)),
+        ("Celery results", *_results(deployment.celery)),
+        ("encryption", f"{keys} keys" if keys else "no keys", ""),
         ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
-        ("FreeIPA", settings["WALDUR_FREEIPA.HOSTNAME"] if settings["WALDUR_FREEIPA.ENABLED"] else "none", ""),
+        ("FreeIPA", _shown(settings, "WALDUR_FREEIPA.HOSTNAME", only_if="WALDUR_FREEIPA.ENABLED"), ""),
         ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
         ("script containers", _script_engine(settings), ""),
         ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),

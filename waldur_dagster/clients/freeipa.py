@@ -45,7 +45,7 @@ class FreeIpa:
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Self:
-        """The server that the site's settings WALDUR_FREEIPA name."""
+        """The server that the site's settings WALDUR_FREEIPA name. Raises BadSetting."""
         facts = settings["WALDUR_FREEIPA"]
         return cls(facts["HOSTNAME"], facts["USERNAME"], facts["PASSWORD"], verify=facts["VERIFY_SSL"])
 

@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, text
 
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.marketplace.robot_accounts import DELETED
@@ -27,7 +27,7 @@ def add_endings(engine: Engine, now: datetime) -> None:
     """Give a demo site projects that are over or begin, and resources, bookings and orders of each kind to handle."""
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=200))  # noqa: S311  the same every time
-        owner = connection.execute(select(permissions.userrole).order_by(permissions.userrole.c.id).limit(1)).one()
+        owner = rows.first(permissions.userrole)
         customer, author, category = owner.object_id, owner.user_id, rows.add(marketplace.category, title="Rooms")
         for permission in GRANTED:
             rows.add(permissions.rolepermission, role_id=owner.role_id, permission=permission)

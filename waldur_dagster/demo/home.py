@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import URL, create_engine, text
+from sqlalchemy import URL, Engine, create_engine, text
 
 from waldur_dagster.demo import server
 from waldur_dagster.demo.endings import add_endings
@@ -114,16 +114,7 @@ class DemoHome:
                 create_tables(connection, GENERATION)
         migrate(engine)
         if new:
-            now = datetime.now(UTC)
-            build_site(engine, deployment, Month.of(now, deployment.zone))
-            add_ended_roles(engine, now)
-            add_people(engine, now)
-            add_quotas(engine, deployment, now)
-            assert deployment.celery is not None and deployment.celery.result_store_url is not None
-            add_stuck_disks(engine, now, deployment.celery.result_store_url)
-            add_endings(engine, now)
-            add_reminders(engine, now, deployment.zone)
-            add_script_offering(engine, now)
+            fill(engine, deployment, datetime.now(UTC))
             self.complete.touch()
         engine.dispose()
         return deployment, new
@@ -146,6 +137,19 @@ class DemoHome:
             server.start(self.database).stop()
         shutil.rmtree(self.folder)
         return True
+
+
+def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
+    """Put the demo site into the empty tables of any generation, with work for every entry."""
+    build_site(engine, deployment, Month.of(now, deployment.zone))
+    add_ended_roles(engine, now)
+    add_people(engine, now)
+    add_quotas(engine, deployment, now)
+    assert deployment.celery is not None and deployment.celery.result_store_url is not None
+    add_stuck_disks(engine, now, deployment.celery.result_store_url)
+    add_endings(engine, now)
+    add_reminders(engine, now, deployment.zone)
+    add_script_offering(engine, now)
 
 
 def _exists(url: URL) -> bool:

@@ -34,7 +34,7 @@ def add_people(engine: Engine, now: datetime) -> None:
         rows = Rows(connection, Random(SEED), now - timedelta(days=30))  # noqa: S311  the same every time
         for name in NOTIFICATIONS:
             rows.notification(f"users.{name}")
-        project = connection.execute(select(structure.project).order_by(structure.project.c.id).limit(1)).one()
+        project = rows.first(structure.project)
         connection.execute(
             structure.project.update()
             .where(structure.project.c.id == project.id)

@@ -52,7 +52,7 @@ def add_ended_roles(engine: Engine, now: datetime) -> None:
             user = _person(rows, number)
             grant(user, KINDS[number % 3][0], project, yesterday if number < 4 else next_year)
             rows.add(core.sshpublickey, user_id=user, name="laptop", fingerprint_md5=":".join([f"{number:02x}"] * 16))
-        offering = connection.execute(select(marketplace.offering).order_by(marketplace.offering.c.id).limit(1)).one()
+        offering = rows.first(marketplace.offering)
         seller = _person(rows, len(projects))
         grant(seller, "OFFERING.MANAGER", offering.id, yesterday)
         grant(seller, "CUSTOMER.MANAGER", offering.customer_id)

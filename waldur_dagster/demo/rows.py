@@ -3,16 +3,40 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Row, Table, insert, select
 
 from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django
+from waldur_dagster.schema.generations import Generation, facts
 from waldur_dagster.schema.neutral import neutral_value
+
+
+def filled(
+    schema: SiteSchema, table: Table, values: Mapping[str, Any], empty: Callable[[SiteColumn], Any]
+) -> dict[str, Any]:
+    """A row as the site can hold it: demanded columns without a value are ``empty``.
+
+    Values of columns that only other versions of Waldur have are left out. Raises KeyError for a name that no known
+    version has.
+    """
+    here = schema.tables[table.name]
+    for name in values.keys() - here.keys():
+        if not any(name in _columns(generation, table.name) for generation in Generation):
+            raise KeyError(f"no version of Waldur that is known has a column {table.name}.{name}")
+    given = {name: value for name, value in values.items() if name in here}
+    wanted = (c for c in schema.demanded(table.name) if given.get(c.name) is None)
+    return given | {c.name: empty(c) for c in wanted}
+
+
+@cache
+def _columns(generation: Generation, table: str) -> frozenset[str]:
+    return frozenset(column["name"] for column in facts(generation).get(table, {"columns": []})["columns"])
 
 
 class Rows:
@@ -34,6 +58,11 @@ class Rows:
         row = self.filled(table, values)
         return int(self._connection.execute(insert(whole).values(row).returning(*whole.primary_key)).scalar_one())
 
+    def first(self, table: Table) -> Row[Any]:
+        """The row of a table that was made first."""
+        whole = self.whole(table)
+        return self._connection.execute(select(whole).order_by(*whole.primary_key).limit(1)).one()
+
     def whole(self, table: Table) -> Table:
         """The table with all the columns that the site has."""
         if table.name not in self._whole:
@@ -54,9 +83,7 @@ class Rows:
             self.add(table, key=key, enabled=True)
 
     def filled(self, table: Table, values: Mapping[str, Any]) -> dict[str, Any]:
-        given = self.schema.fitting(table, values)
-        demanded = (c for c in self.schema.demanded(table.name) if c.name not in given)
-        return {c.name: self._empty(table, c) for c in demanded} | given
+        return filled(self.schema, table, values, lambda column: self._empty(table, column))
 
     def _empty(self, table: Table, column: SiteColumn) -> Any:
         if column.type == "uuid":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from random import Random
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.schema import marketplace, structure
@@ -22,7 +22,7 @@ def add_script_offering(engine: Engine, now: datetime) -> None:
     """Give a demo site notebooks, one of them erred, whose pull script takes a container engine to run."""
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=90))  # noqa: S311  the same every time
-        project = connection.execute(select(structure.project).order_by(structure.project.c.id).limit(1)).one()
+        project = rows.first(structure.project)
         offering = rows.add(
             marketplace.offering,
             customer_id=project.customer_id,

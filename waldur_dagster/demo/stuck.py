@@ -27,7 +27,7 @@ def add_stuck_disks(engine: Engine, now: datetime, result_store: SecretStr) -> N
         app.backend.store_result(ENDED_TASK, None, "SUCCESS")
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=1))  # noqa: S311  the same every time
-        tenant = connection.execute(select(openstack.tenant).order_by(openstack.tenant.c.id).limit(1)).one()
+        tenant = rows.first(openstack.tenant)
         plugins = [(plugin.app_label, plugin.model) for plugin in PLUGIN_RESOURCES]
         for app_label, model in (*plugins, ("marketplace", "order"), ("marketplace", "resource")):
             rows.content_type(app_label, model)

@@ -30,6 +30,23 @@ plan, order_plan = marketplace.plan, marketplace.plan.alias("order_plan")
 author, consumer, provider = (core.user.alias(n) for n in ("author", "consumer_reviewer", "provider_reviewer"))
 
 
+# What administrators switch off with this setting, where it is kept in the database (spec newer_billing 5.2). In
+# Waldur's configuration it is about mails only.
+NOTIFY = "NOTIFY_ABOUT_RESOURCE_CHANGE"
+OF_CHANGES = tuple(
+    f"marketplace_resource_{what}"
+    for what in (
+        "create_succeeded",
+        "create_failed",
+        "create_canceled",
+        "update_failed",
+        "update_limits_failed",
+        "terminate_succeeded",
+        "terminate_failed",
+    )
+)
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who acts in an event: a column of the chosen rows with the user's id; his keys begin with ``user``."""
@@ -48,7 +65,8 @@ def log_resource_events(
     """An event for each row of ``chosen`` about the resource that its column ``resource_id`` names.
 
     ``event_type`` and ``message`` may be made of columns of ``chosen`` and of marketplace_resource. The log of the
-    resource, of its project and of its customer show the event. Returns the number of events.
+    resource, of its project and of its customer show the event. Those OF_CHANGES are left out where the site has
+    switched them off. Returns the number of events.
     """
     backend = backends(work)
     source = _resources(chosen.join(resource, resource.c.id == chosen.c.resource_id), backend)
@@ -59,6 +77,8 @@ def log_resource_events(
         merged(*parts).label("context"),
         json_list(*_resource_feeds(work)).label("feeds"),
     ).select_from(source)
+    if work.constance.given([NOTIFY]).get(NOTIFY) is False:
+        events = events.where(_text(event_type).not_in(OF_CHANGES))
     return log_events(work, events.order_by(*_order_of(chosen, resource.c.created, resource.c.id)))
 
 

@@ -32,6 +32,7 @@ from waldur_dagster.outbox.senders import (
     sender_for,
 )
 from waldur_dagster.outbox.tables import SENDING, WAITING, message, system
+from waldur_dagster.site import current_settings
 
 # Seconds in which a round begins to send messages: that of the sensor, and that of a run for what it wrote itself. The
 # one that is being sent then is sent to its end, which its sender bounds.
@@ -163,7 +164,8 @@ class _Line:
     def deliver(self) -> tuple[Counter[str], list[tuple[str, str]]]:
         with self._claimant:
             try:
-                sender = sender_for(self._kind, self._deployment)
+                settings = partial(current_settings, self._whole.engine, self._deployment)
+                sender = sender_for(self._kind, self._deployment, settings)
             except Exception as error:  # settings that make no client
                 self._set_aside(in_words(error, self._deployment.secrets))
             else:

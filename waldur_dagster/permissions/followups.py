@@ -90,8 +90,8 @@ def _may_use_tenants(work: Work) -> ColumnElement[bool]:
 
 def _freeipa_groups(work: Work, revoked: Table) -> Iterator[Handover]:
     """One synchronization of all groups, at most once a minute."""
-    settings = work.settings["WALDUR_FREEIPA"]
-    if not (settings["ENABLED"] and settings["GROUP_SYNCHRONIZATION_ENABLED"]):
+    settings = work.settings
+    if not (settings["WALDUR_FREEIPA.ENABLED"] and settings["WALDUR_FREEIPA.GROUP_SYNCHRONIZATION_ENABLED"]):
         return
     if work.connection.scalar(select(exists(select(literal_column("1")).select_from(revoked)))):
         minute = work.as_of.replace(second=0, microsecond=0).isoformat()

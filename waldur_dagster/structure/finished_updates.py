@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Integer, Row, Text, and_, literal, select, tuple_, union_all
 
-from waldur_dagster.clients.task_results import FINISHED, UNKNOWN, ResultStoreUnusable, TaskResults
+from waldur_dagster.clients.task_results import FINISHED, UNKNOWN, ResultStoreUnusable, open_store
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_resources import OK, UPDATING, PluginResource
 from waldur_dagster.platform.plugin_states import no_changes, set_state, typed_tables
 from waldur_dagster.work import Work
 
-# Celery forgets results after a day.
-REMEMBERED = timedelta(days=1)
 SUCCESS = "SUCCESS"
 NO_STORE = "no store of Celery's results is configured ([celery] result_store_url)"
 
@@ -27,18 +26,19 @@ def reset_updating_resources(work: Work) -> int:
     """Set resources whose task is no longer running from Updating to OK; returns how many.
 
     The tasks' states come from the result store of Waldur's Celery workers. A task that failed or was revoked frees
-    its resource too, with a warning; another warning tells of resources whose task has been unknown for a day.
+    its resource too, with a warning; another warning tells of resources whose task is unknown and that changed last
+    before the time that the store remembers: nothing will free them.
     Raises ResultStoreUnusable, before anything is written. Statements: bounded by the number of tables.
     """
     tables = [(plugin, kind) for plugin, kind in typed_tables(work) if "task_id" in plugin.table.c]
     waiting = _waiting(work, tables)
-    states = _states(work, {row.task_id for row in waiting if row.task_id})
+    states, remembered = _states(work, {row.task_id for row in waiting if row.task_id})
     changes = no_changes(work, "freed")
     ended = [row for row in waiting if states.get(row.task_id) in FINISHED]
     freed = sum(_set_ok(work, plugin, kind, ended, changes) for plugin, kind in tables) if ended else 0
     if freed:
         follow_plugins(work, changes)
-    _report(work, waiting, states)
+    _report(work, waiting, states, remembered)
     return freed
 
 
@@ -59,12 +59,13 @@ def _waiting(work: Work, tables: Tables) -> list[Row[Any]]:
     return list(work.connection.execute(union_all(*parts))) if parts else []
 
 
-def _states(work: Work, task_ids: set[str]) -> dict[str, str]:
+def _states(work: Work, task_ids: set[str]) -> tuple[dict[str, str], timedelta]:
+    """The states of the tasks, and how long their store remembers them."""
     celery = work.deployment.celery
     if celery is None or celery.result_store_url is None:
         raise ResultStoreUnusable(NO_STORE)
-    with TaskResults(celery.result_store_url) as store:
-        return store.states(task_ids)
+    with closing(open_store(celery.result_store_url)) as store:
+        return store.states(task_ids), store.remembers
 
 
 def _set_ok(work: Work, plugin: PluginResource, kind: int, ended: Sequence[Row[Any]], changes: Any) -> int:
@@ -78,10 +79,10 @@ def _set_ok(work: Work, plugin: PluginResource, kind: int, ended: Sequence[Row[A
     return set_state(work, plugin, kind, OK, where=and_(table.c.state == UPDATING, same), changes=changes, task_id=None)
 
 
-def _report(work: Work, waiting: Sequence[Row[Any]], states: dict[str, str]) -> None:
+def _report(work: Work, waiting: Sequence[Row[Any]], states: dict[str, str], remembered: timedelta) -> None:
     for row in waiting:
         item, state = f"{row.type} {row.name} ({row.uuid.hex})", states.get(row.task_id, UNKNOWN)
         if state in FINISHED - {SUCCESS}:
             work.outcome.warn(item, f"is OK again although its task ended as {state}; look whether it is as it should")
-        elif state == UNKNOWN and row.modified < work.as_of - REMEMBERED:
+        elif state == UNKNOWN and row.modified < work.as_of - remembered:
             work.outcome.warn(item, f"is updating since {row.modified:%Y-%m-%d %H:%M} by a task that Celery knows not")

@@ -26,19 +26,26 @@ from waldur_dagster.clients.containers.engine import (
     ScriptFailed,
     as_text,
 )
-from waldur_dagster.clients.containers.settings import NAME, ScriptSettings
+from waldur_dagster.clients.containers.settings import DEFAULT_VOLUME, NAME, ScriptSettings
 
 TIMEOUT = 60  # seconds for one answer of the engine; fetching an image may take longer, but says so as it goes
 
 
 class DockerEngine(Engine):
-    """The engine at DOCKER_CLIENT. A script is bound into its container from a file in DOCKER_SCRIPT_DIR."""
+    """The engine at DOCKER_CLIENT. A script is bound into its container from a file in DOCKER_SCRIPT_DIR.
+
+    Where DOCKER_VOLUME_NAME names the engine's volume that this folder is, the container gets the volume: an engine
+    on the host knows no path of a program that itself runs in a container.
+    """
 
     def __init__(self, settings: ScriptSettings, limits: Limits):
         super().__init__(limits)
         self._folder: str | None = settings.DOCKER_SCRIPT_DIR or None
         if self._folder and not Path(self._folder).is_dir():
             raise EngineFailed(f"{NAME}.DOCKER_SCRIPT_DIR: {self._folder} is no folder here")
+        self._volume = settings.DOCKER_VOLUME_NAME if self._folder else ""
+        if settings.DOCKER_VOLUME_NAME not in ("", DEFAULT_VOLUME) and not self._folder:
+            raise EngineFailed(f"{NAME}.DOCKER_SCRIPT_DIR must say where the volume of DOCKER_VOLUME_NAME is here")
         self._removes: bool = settings.DOCKER_REMOVE_CONTAINER
         self._options = self._bounds() | settings.DOCKER_RUN_OPTIONS
         self._missing: dict[str, str] = {}
@@ -53,6 +60,9 @@ class DockerEngine(Engine):
             raise self._unreachable(error) from None
         except (TypeError, ValueError) as error:
             raise EngineFailed(f"{NAME}.DOCKER_CLIENT: {error}") from None
+        if self._volume:
+            with self._failures():  # the engine would make an empty one without a word
+                self._client.volumes.get(self._volume)
 
     @staticmethod
     def address(settings: ScriptSettings) -> str:
@@ -84,7 +94,7 @@ class DockerEngine(Engine):
                 if status:
                     words = as_text(self._output(container, stdout=False), self._limits.output)
                     raise ScriptFailed(
-                        f"Command '{script.command} script' in image '{script.image}' "
+                        f"Command '{script.command} {self._name(file.name)}' in image '{script.image}' "
                         f"returned non-zero exit status {status}: {words}"
                     )
                 return as_text(self._output(container), self._limits.output)
@@ -120,9 +130,9 @@ class DockerEngine(Engine):
 
     def _create(self, script: Script, file: str) -> Container:
         options = self._options | {
-            "command": [script.command, "script"],
+            "command": [script.command, self._name(file)],
             "working_dir": "/work",
-            "volumes": {file: {"bind": "/work/script", "mode": "ro"}},
+            "volumes": {self._volume or file: {"bind": "/work" if self._volume else "/work/script", "mode": "ro"}},
             "environment": dict(script.environment),
         }
         try:
@@ -133,6 +143,10 @@ class DockerEngine(Engine):
                 return self._client.containers.create(script.image, **options)
         except (TypeError, ValueError) as error:
             raise EngineFailed(f"{NAME}.DOCKER_RUN_OPTIONS: {error}") from None
+
+    def _name(self, file: str) -> str:
+        """The script's name in the container."""
+        return Path(file).name if self._volume else "script"
 
     def _fetch(self, image: str) -> None:
         """Fetch an image, once for all scripts that want it."""

@@ -9,8 +9,11 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from waldur_dagster.clients.containers.engine import EngineFailed
+from waldur_dagster.settings import DEFAULTS_IN_DATABASE
 
 NAME = "WALDUR_MARKETPLACE_SCRIPT"
+# The name that newer versions of Waldur have by default, on sites that use no volume too.
+DEFAULT_VOLUME: str = DEFAULTS_IN_DATABASE[NAME]["DOCKER_VOLUME_NAME"]
 
 
 def _from_json(value: Any) -> Any:
@@ -42,6 +45,7 @@ class ScriptSettings(BaseModel):
     DOCKER_CLIENT: Options
     DOCKER_RUN_OPTIONS: Options
     DOCKER_SCRIPT_DIR: str | None
+    DOCKER_VOLUME_NAME: str
     DOCKER_REMOVE_CONTAINER: bool
     DOCKER_IMAGES: Options
     K8S_NAMESPACE: str

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaDown, FreeIpaFailed, FreeIpaMisconfigured
 from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import AccountRequest
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender
+from waldur_dagster.settings import Settings
 
 
 class Accounts(Sender):
     """One session for a round. FreeIPA answers a second request for an account as it does the first, so a lost answer
     is no unknown fate: asking again does no harm."""
 
-    def __init__(self, deployment: Deployment):
+    def __init__(self, deployment: Deployment, settings: Callable[[], Settings]):
         self._secrets = deployment.secrets
-        self._server = FreeIpa.of(deployment.settings)
+        self._server = FreeIpa.of(settings())
         self.longest = 2 * self._server.longest
 
     def ready(self, message: AccountRequest) -> None:

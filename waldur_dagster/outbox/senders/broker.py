@@ -2,39 +2,45 @@
 
 from __future__ import annotations
 
-from celery import Celery
-
+from waldur_dagster.clients.broker import Broker, BrokerUnreachable, BrokerUnusable, NotGiven, Unconfirmed
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import Handover
-from waldur_dagster.outbox.senders.interface import Down, Misconfigured, Sender
-
-CONNECT_TIMEOUT = 5.0  # seconds
+from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender, UnknownFate
 
 
-class Broker(Sender):
+class Handovers(Sender):
     """One connection for all hand-overs of a round."""
 
-    def __init__(self, deployment: Deployment):
-        self._options = deployment.celery
-        self._app: Celery | None = None
+    def __init__(self, deployment: Deployment, _: object = None):
+        options = deployment.celery
+        self._broker = Broker(options.broker_url, options.queue) if options and options.broker_url else None
 
     def ready(self, message: Handover) -> None:
-        options = self._options
-        if options is None or options.broker_url is None:
+        if self._broker is None:
             raise Misconfigured("no Celery broker is configured ([celery] broker_url); it waits until there is one")
-        if self._app is None:
-            self._app = Celery(broker=options.broker_url.get_secret_value(), set_as_current=False)
-            self._app.conf.broker_connection_timeout = CONNECT_TIMEOUT
+        try:
+            self._broker.ready(message.task)
+        except NotGiven as problem:
+            raise _meaning(problem) from None
 
     def send(self, message: Handover) -> None:
-        assert self._app is not None and self._options is not None
+        assert self._broker is not None
         try:
-            self._app.send_task(
-                message.task, args=message.args, kwargs=message.kwargs, queue=self._options.queue, retry=False
-            )
-        except Exception as error:  # kombu's transports raise what their libraries raise
-            raise Down(f"Celery's broker: {type(error).__name__}") from None
+            self._broker.give(message.task, message.args, message.kwargs, key=message.key)
+        except NotGiven as problem:
+            raise _meaning(problem) from None
 
     def close(self) -> None:
-        if self._app is not None:
-            self._app.close()
+        if self._broker is not None:
+            self._broker.close()
+
+
+def _meaning(problem: NotGiven) -> NotDelivered:
+    match problem:
+        case BrokerUnreachable():
+            return Down(str(problem))
+        case BrokerUnusable():
+            return Misconfigured(str(problem))
+        case Unconfirmed(slow=slow):
+            return UnknownFate(str(problem), slow=slow)
+    return Postponed(str(problem))

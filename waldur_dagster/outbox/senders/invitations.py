@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from waldur_dagster.clients.invitation_hook import (
     HookDown,
     HookMisconfigured,
@@ -23,14 +25,15 @@ from waldur_dagster.outbox.senders.interface import (
     UnknownFate,
 )
 from waldur_dagster.outbox.senders.web_hook import ID_HEADER, repetition_id
+from waldur_dagster.settings import Settings
 
 
 class Invitations(Sender):
     """Hands invitations over; the token is fetched before the first one."""
 
-    def __init__(self, deployment: Deployment):
+    def __init__(self, deployment: Deployment, settings: Callable[[], Settings]):
         self._deployment = deployment
-        self._hook = InvitationHook.of(deployment.settings)
+        self._hook = InvitationHook.of(settings())
         self.longest = self._hook.longest
 
     def ready(self, message: InvitationCall) -> None:

@@ -14,7 +14,7 @@ from waldur_dagster.outbox.senders.interface import Down, Misconfigured, Refused
 from waldur_dagster.outbox.senders.smtp import SmtpServer
 
 
-def mail_sender(deployment: Deployment) -> Sender:
+def mail_sender(deployment: Deployment, _: object = None) -> Sender:
     """The one that the deployment names."""
     if deployment.mail.directory is not None:
         return MailFolder(deployment.mail.directory)

@@ -14,7 +14,7 @@ UNAVAILABLE = frozenset({502, 503, 504})  # said by what stands before Waldur
 class WaldurApiCalls(Sender):
     """POSTs to the API; what Waldur refuses is refused for good, but a refused token is the deployment's fault."""
 
-    def __init__(self, deployment: Deployment):
+    def __init__(self, deployment: Deployment, _: object = None):
         self._api, self._secrets = deployment.waldur_api, deployment.secrets
         if self._api is not None:
             self.longest = self._api.timeout

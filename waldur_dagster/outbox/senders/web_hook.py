@@ -23,7 +23,7 @@ SAME_CALL_ELSEWHERE = frozenset({307, 308})
 class WebHook(Sender):
     """The hooks of one host. An answer of any status is a delivery, except one that points elsewhere."""
 
-    def __init__(self, deployment: Deployment):
+    def __init__(self, deployment: Deployment, _: object = None):
         self._deployment = deployment
         self.longest = deployment.web_hooks.timeout
 

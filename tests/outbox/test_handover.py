@@ -1,0 +1,54 @@
+"""Tasks that wait in the outbox, a real RabbitMQ, and a real worker of Celery."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert
+
+from tests.celery_worker import PROCESS_ORDER, celery_worker
+from tests.outbox.messages import reasons
+from tests.processes import wait_until
+from tests.rabbitmq import MISSING, PASSWORD, rabbitmq
+from tests.scene import Scene
+from waldur_dagster.outbox import delivery, operating
+from waldur_dagster.outbox.tables import message
+
+
+def hand_over(scene: Scene, *orders: str) -> None:
+    rows = [
+        {
+            "key": order,
+            "kind": "handover",
+            "entry": "e",
+            "run_id": "",
+            "payload": {"kind": "handover", "task": PROCESS_ORDER, "args": [order, "core.user:1"]},
+        }
+        for order in orders
+    ]
+    with scene.engine.begin() as connection:
+        connection.execute(insert(message).values(rows))
+
+
+def states(scene: Scene) -> list[tuple[str, str | None]]:
+    return [(row.state, row.last_error) for row in scene.rows(message)]
+
+
+@pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
+def test_an_order_waits_until_there_is_a_queue_and_then_reaches_a_worker(outbox_scene: Scene, tmp_path: Path) -> None:
+    with rabbitmq() as server:
+        celery = {"celery": {"broker_url": server.url}}
+        hand_over(outbox_scene, "marketplace.order:1", "marketplace.order:2")
+        delivery.deliver(outbox_scene.engine, outbox_scene.deployment(**celery))
+        assert {state for state, _ in states(outbox_scene)} == {"waiting"}
+        reason = reasons(outbox_scene)["handover"]
+        assert "neither a queue tasks-durable nor tasks" in reason and PASSWORD not in reason
+        assert server.queues("tasks", "tasks-durable", "celery") == []
+        with celery_worker(server.url, tmp_path, quorum=True) as notes:
+            wait_until(lambda: server.queues("tasks-durable") != [])
+            operating.retry(outbox_scene.engine)
+            delivery.deliver(outbox_scene.engine, outbox_scene.deployment(**celery))
+            assert [state for state, _ in states(outbox_scene)] == ["delivered", "delivered"]
+            wait_until(lambda: notes.exists() and notes.read_text().count("\n") == 2)
+    assert notes.read_text() == "marketplace.order:1 core.user:1\nmarketplace.order:2 core.user:1\n"
