@@ -22,7 +22,6 @@ WORK = {
     "notify_about_stale_resource": tell_of_stale_resources,
     "process_pending_project_orders": process_pending_project_orders,
     "remove_deleted_robot_accounts": remove_deleted_robot_accounts,
-    "send_telemetry": send_telemetry,
     "terminate_expired_resources": terminate_expired_resources,
     "terminate_resources_if_project_end_date_has_been_reached": end_projects,
     "waldur-marketplace-script-remove-old-dry-runs": remove_old_dry_runs,
@@ -31,6 +30,7 @@ WORK = {
 }
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    "send_telemetry": item_by_item_job("send_telemetry", send_telemetry),
     "waldur-marketplace-script-pull-resources": item_by_item_job(
         "waldur-marketplace-script-pull-resources", pull_script_resources
     ),

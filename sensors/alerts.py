@@ -10,7 +10,7 @@ import dagster as dg
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox import Mail, put
 from waldur_dagster.outbox.migrate import is_current
-from waldur_dagster.outbox.senders import NotDelivered, Senders
+from waldur_dagster.outbox.senders import DeliveredInPart, NotDelivered, sender_for
 from waldur_dagster.resources import is_dry_run
 from waldur_dagster.site import Site, SiteUnreachable
 
@@ -111,9 +111,10 @@ def _tell(context: dg.RunStatusSensorContext, deployment: Deployment, headline: 
                 return
     except SiteUnreachable as problem:
         context.log.warning(f"{problem} The mails are sent without the outbox.")
-    with Senders(deployment) as senders:
+    with sender_for("mail", deployment) as sender:
         for mail in mails:
             try:
-                senders.send(mail)
-            except NotDelivered as problem:
+                sender.ready(mail)
+                sender.send(mail)
+            except (NotDelivered, DeliveredInPart) as problem:
                 context.log.error(f"{mail}: {problem}")

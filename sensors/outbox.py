@@ -5,27 +5,41 @@ from datetime import UTC
 import dagster as dg
 
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.delivery import deliver, waiting_since
+from waldur_dagster.outbox.delivery import LONGEST_ROUND, backlog, deliver
 from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
-from waldur_dagster.resources import RunSite
-from waldur_dagster.site import Site, SiteUnreachable
+from waldur_dagster.outbox.operating import forget, is_anything_to_forget
+from waldur_dagster.resources import RunSite, delivery_metadata
+from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
 
 INTERVAL = 60
+# The lock by which one delivery of the sensor's is at work at a time.
+LOCK = "outbox"
+# Seconds; a round, with the message that is being sent at its end, takes less.
+LONGEST_RUN = round(2 * LONGEST_ROUND)
 
 
 @dg.op(required_resource_keys={"site"}, out=dg.Out(dg.Nothing))
 def deliver_outbox(context: dg.OpExecutionContext) -> None:
-    """Send every message that is due; what fails waits for its next attempt."""
+    """Send every message that is due; what fails waits for its next attempt. Old ones are forgotten."""
     run_site: RunSite = context.resources.site
+    if run_site.dry_run:
+        found = backlog(run_site.site.engine, run_site.deployment)
+        context.log.info(f"{found.due} messages are due; a dry run sends none.")
+        return
+    try:
+        run_site.site.hold(LOCK)
+    except AlreadyRunning:
+        context.log.info("Another delivery is at work; this one leaves it to that.")
+        return
     delivered = deliver(run_site.site.engine, run_site.deployment)
-    context.add_output_metadata(
-        {f"{kind} sent": count for kind, count in delivered.sent.items()} | {"not delivered": len(delivered.failed)}
-    )
-    for key, reason in delivered.failed:
-        context.log.warning(f"{key}: {reason}")
+    context.add_output_metadata(delivery_metadata(delivered))
+    for finding in delivered.findings():
+        context.log.warning(finding)
+    if forgotten := forget(run_site.site.engine, run_site.deployment.outbox):
+        context.log.info(f"Forgot what {forgotten} old messages said.")
 
 
-@dg.job(description="Sends what waits in the outbox.")
+@dg.job(description="Sends what waits in the outbox.", tags={"dagster/max_runtime": str(LONGEST_RUN)})
 def deliver_waiting_messages() -> None:
     deliver_outbox()
 
@@ -34,7 +48,7 @@ outbox_job = deliver_waiting_messages
 
 
 def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
-    """Starts a delivery when messages are due; several deliverers at once do no harm."""
+    """Starts a delivery when messages are due and no other is at work."""
 
     @dg.sensor(
         name="outbox",
@@ -49,11 +63,13 @@ def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
                 site.check()
                 if not is_current(site.engine):
                     return dg.SkipReason(NO_OUTBOX)
-                count, oldest = waiting_since(site.engine, deployment)
-        except SiteUnreachable as problem:
+                site.hold(LOCK)
+                found = backlog(site.engine, deployment)
+                if not found.due and not is_anything_to_forget(site.engine, deployment.outbox):
+                    return dg.SkipReason(f"Nothing waits.{found.foreign_words}")
+        except (SiteUnreachable, AlreadyRunning) as problem:
             return dg.SkipReason(str(problem))
-        if not count or oldest is None:
-            return dg.SkipReason("Nothing waits.")
-        return dg.RunRequest(run_key=None, tags={"waldur/oldest": oldest.astimezone(UTC).isoformat()})
+        oldest = {} if found.oldest is None else {"waldur/oldest": found.oldest.astimezone(UTC).isoformat()}
+        return dg.RunRequest(run_key=None, tags=oldest)
 
     return sensor

@@ -13,10 +13,11 @@ from tests.loopback import serving
 
 @dataclass
 class HookServer:
-    """``calls``: the JSON bodies, or the fields of forms, in the order in which they came in."""
+    """``calls``: the JSON bodies, or the fields of forms, in the order in which they came in; ``ids``: their marks."""
 
     url: str = ""
     calls: list[dict[str, Any]] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -24,8 +25,9 @@ def hook_server(status: int = 200, *, hang: float = 0) -> Iterator[HookServer]:
     """Answers with ``status``, after ``hang`` seconds."""
     kept = HookServer()
 
-    def answer(*, body: dict[str, Any], **_: Any) -> tuple[int, Any]:
+    def answer(*, body: dict[str, Any], headers: Any, **_: Any) -> tuple[int, Any]:
         kept.calls.append(body)
+        kept.ids.append(headers["webhook-id"])
         time.sleep(hang)
         return status, b""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,11 +35,12 @@ class MailServer:
     asked: list[str] = field(default_factory=list)
     port: int = 0
     pause: float = 0
+    released: bool = False
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         self.asked.append(address)
         if address in self.slow:
-            await asyncio.sleep(self.pause)
+            await self._wait()
         if address in self.refused:
             return "550 No such user"
         if address in self.busy:
@@ -52,8 +54,17 @@ class MailServer:
         if message["Subject"] in self.refused_subjects:
             return "451 Try again later"
         self.received.append((list(envelope.rcpt_tos), message))
-        await asyncio.sleep(self.pause)
+        await self._wait()
         return "250 OK"
+
+    async def _wait(self) -> None:
+        end = time.monotonic() + self.pause
+        while time.monotonic() < end and not self.released:
+            await asyncio.sleep(min(0.02, self.pause))
+
+    def release(self) -> None:
+        """End all pauses now."""
+        self.released = True
 
     @property
     def options(self) -> dict[str, Any]:
@@ -73,9 +84,9 @@ def free_port() -> int:
 
 @contextmanager
 def mail_server(
-    refused: set[str] | None = None, *, largest: int = 2**25, security: str = "none"
+    refused: set[str] | None = None, *, largest: int = 2**25, security: str = "none", utf8: bool = False
 ) -> Iterator[MailServer]:
-    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it."""
+    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it; ``utf8``: SMTPUTF8."""
     handler = MailServer(refused=refused or set())
     handler.port = free_port()
     encryption: dict[str, Any] = {}
@@ -84,7 +95,14 @@ def mail_server(
         context.load_cert_chain(CERTIFICATE)
         demanded = {"tls_context": context, "require_starttls": True}
         encryption = {"ssl_context": context} if security == "tls" else demanded
-    controller = Controller(handler, hostname="127.0.0.1", port=handler.port, data_size_limit=largest, **encryption)
+    controller = Controller(
+        handler,
+        hostname="127.0.0.1",
+        port=handler.port,
+        data_size_limit=largest,
+        enable_SMTPUTF8=utf8,
+        **encryption,
+    )
     controller.start()
     try:
         yield handler

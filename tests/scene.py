@@ -33,6 +33,10 @@ CONTENT_TYPES = (
 )
 
 
+# Web hooks of tests stand on loopback, which a deployment has to allow.
+LOOPBACK = {"private_networks": ["127.0.0.0/8"]}
+
+
 class Scene:
     """Makes rows; each method returns the id of what it made."""
 
@@ -142,7 +146,7 @@ class Scene:
 
     def deployment(self, **document: Any) -> Deployment:
         url = self.engine.url.render_as_string(hide_password=False)
-        return parse_deployment({"database": {"url": url}} | document)
+        return parse_deployment({"database": {"url": url}, "web_hooks": LOOPBACK} | document)
 
     def site(self, *, dry_run: bool = False, **document: Any) -> Site:
         return Site(self.deployment(**document), dry_run=dry_run)

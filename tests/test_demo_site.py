@@ -28,8 +28,6 @@ PEOPLE = CORE | {
     "send-scheduled-broadcast-notifications": put_broadcasts,
     "process-pending-project-invitations": release_project_invitations,
 }
-# Telemetry stays off: a demo has nothing to tell the makers of Waldur.
-ENDINGS = {name: do for name, do in MARKETPLACE.items() if name != "send_telemetry"}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +45,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 def _run(deployment: Deployment, name: str, *, dry_run: bool) -> Outcome:
-    work_of = PEOPLE | ENDINGS
+    work_of = PEOPLE | MARKETPLACE
     with Site(deployment, dry_run=dry_run, run_id=name) as site:
         with site.work(name, datetime.now(UTC) + timedelta(minutes=1)) as work:
             work_of[name](work)
@@ -65,7 +63,7 @@ def _sizes(engine: Engine) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(text(counts))}
 
 
-@pytest.mark.parametrize("name", sorted(PEOPLE | ENDINGS))
+@pytest.mark.parametrize("name", sorted(PEOPLE | MARKETPLACE))
 def test_a_job_has_something_to_do_and_its_dry_run_says_what(demo: Deployment, name: str) -> None:
     engine = make_engine(demo.database)
     before = _sizes(engine)

@@ -7,10 +7,13 @@ string, ``{ env = "NAME" }`` takes the value of an environment variable instead.
 from __future__ import annotations
 
 import base64
+import contextlib
 import difflib
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -29,6 +32,8 @@ CONFIG_VARIABLE = "WALDUR_DAGSTER_CONFIG"
 class ConfigurationError(Exception):
     """The deployment cannot be used as it is written; the text says what is wrong, where, and what to do."""
 
+
+_SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN(?!_URL|_LIFETIME|_CLIENT_ID)|API_KEY|PRIVATE_KEY", re.IGNORECASE)
 
 # Offerings whose orders are given up when they execute for too long.
 INTERRUPTIBLE = ("Marketplace.Script", "OpenStack.Tenant", "OpenStack.Instance", "OpenStack.Volume")
@@ -68,7 +73,12 @@ class Database(Section):
 
 
 class MailServer(Section):
-    """How mails leave: an SMTP server, or a folder that takes them as .eml files. Timeout in seconds."""
+    """How mails leave: an SMTP server, or a folder that takes them as .eml files.
+
+    ``timeout``: seconds for connecting and logging in, and again for naming a mail's sender and recipients.
+    ``answer_timeout``: seconds for the mail itself and the server's answer to it, ten minutes as RFC 5321 (4.5.3.2.6)
+    asks, since a mail whose answer was not waited for may have been taken.
+    """
 
     host: str = "localhost"
     port: int = 25
@@ -76,7 +86,30 @@ class MailServer(Section):
     user: str | None = None
     password: SecretStr | None = None
     timeout: Annotated[float, Field(gt=0)] = 30
+    answer_timeout: Annotated[float, Field(gt=0)] = 600
     directory: Path | None = None
+
+
+class WebHooks(Section):
+    """Calls of addresses that users chose.
+
+    ``timeout``: seconds for a whole call, with all its redirections. ``private_networks``: networks of private and
+    loopback addresses that may be called; public ones always may.
+    """
+
+    timeout: Annotated[float, Field(gt=0)] = 20
+    private_networks: tuple[IPv4Network | IPv6Network, ...] = ()
+
+
+class Outbox(Section):
+    """How many days messages that were delivered or dropped are kept, and how many their keys.
+
+    A key that is known is never sent again; so a run for an instant that lies further back than ``keep_keys_days`` may
+    send again what was sent at the time.
+    """
+
+    keep_days: Annotated[int, Field(ge=1)] = 90
+    keep_keys_days: Annotated[int, Field(ge=1)] = 3650
 
 
 class Celery(Section):
@@ -201,6 +234,8 @@ class Deployment(Section):
     time_zone: str | None = None
     mail: MailServer = MailServer()
     celery: Celery | None = None
+    web_hooks: WebHooks = WebHooks()
+    outbox: Outbox = Outbox()
     encryption: Encryption = Encryption()
     alerts: Alerts = Alerts()
     telemetry: Telemetry = Telemetry()
@@ -246,6 +281,12 @@ class Deployment(Section):
     def zone(self) -> ZoneInfo:
         """The site's time zone: ``time_zone`` of the file, else Waldur's TIME_ZONE (UTC by default)."""
         return _zone(self.time_zone or self.settings["TIME_ZONE"])
+
+    @property
+    def secrets(self) -> list[str]:
+        """Every value that must not be shown: of the file, and of Waldur's settings that are named like secrets."""
+        url = make_url(self.database.url.get_secret_value())
+        return [*_secrets(self.model_dump(exclude={"waldur"})), *_named_secrets(self.waldur), str(url.password or "")]
 
     def options(self, entry: str, family: str) -> EntryOptions:
         """What holds for one entry: its own words over those of its family; registered, not running, by default."""
@@ -305,6 +346,24 @@ def _with_environment(value: Any, source: str, path: tuple[str, ...]) -> Any:
     if isinstance(value, list):
         return [_with_environment(item, source, (*path, str(n))) for n, item in enumerate(value)]
     return value
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+        with contextlib.suppress(ArgumentError):
+            yield str(make_url(value.get_secret_value()).password or "")
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _secrets(item)
+
+
+def _named_secrets(value: Any, name: str = "") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _named_secrets(item, str(key))
+    elif isinstance(value, str) and _SECRET_NAME.search(name):
+        yield value
 
 
 def _is_fernet_key(text: str) -> bool:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from waldur_dagster.clients.task_results import ResultStoreUnusable
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.delivery import Delivered, deliver
+from waldur_dagster.outbox.delivery import LONGEST_OF_RUN, Delivered, deliver
 from waldur_dagster.outcome import Finding, Outcome
 from waldur_dagster.platform.month import Month
 from waldur_dagster.settings import BadSetting
@@ -100,12 +100,12 @@ class RunSite:
         context.add_output_metadata(metadata_of(outcome, dry_run=self.dry_run))
 
     def deliver(self, context: dg.OpExecutionContext, entry: str) -> None:
-        """Send what this run wrote to the outbox for an entry."""
+        """Send what this run wrote to the outbox for an entry, and what runs of it that died have left there."""
         if self._deliver:
-            delivered = deliver(self.site.engine, self.deployment, run_id=self.site.run_id, entry=entry)
-            context.add_output_metadata(_delivery_metadata(delivered))
-            for key, reason in delivered.failed:
-                context.log.warning(f"not delivered yet, will be tried again: {key}: {reason}")
+            delivered = deliver(self.site.engine, self.deployment, entry=entry, longest=LONGEST_OF_RUN)
+            context.add_output_metadata(delivery_metadata(delivered))
+            for finding in delivered.findings():
+                context.log.warning(f"not delivered: {finding}")
 
     def finish(self, context: dg.OpExecutionContext, entry: str) -> None:
         """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""
@@ -185,5 +185,8 @@ def _table(findings: list[Finding]) -> dg.MarkdownMetadataValue:
     return dg.MetadataValue.md(frame.to_markdown(index=False))
 
 
-def _delivery_metadata(delivered: Delivered) -> dict[str, Any]:
-    return {f"{kind} sent": count for kind, count in delivered.sent.items()} | {"not delivered": len(delivered.failed)}
+def delivery_metadata(delivered: Delivered) -> dict[str, Any]:
+    """What a round of deliveries has sent, by kind, and how many messages it has not."""
+    return {f"{kind} sent": count for kind, count in delivered.sent.items()} | {
+        "not delivered": delivered.not_delivered
+    }

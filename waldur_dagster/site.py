@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
@@ -37,9 +38,12 @@ class SiteUnreachable(Exception):
 
 
 def make_engine(database: Database) -> Engine:
-    """An engine for short runs: nothing is pooled, sessions think in UTC and obey the deployment's limits."""
+    """An engine for short runs: nothing is pooled, sessions think in UTC and obey the deployment's limits.
+
+    Limits of the server's own on idle sessions and on whole transactions do not hold for them.
+    """
     limits = f"-c statement_timeout={database.statement_timeout}s -c lock_timeout={database.lock_timeout}s"
-    return create_engine(
+    engine = create_engine(
         database.sqlalchemy_url,
         poolclass=NullPool,
         connect_args={
@@ -47,6 +51,18 @@ def make_engine(database: Database) -> Engine:
             "connect_timeout": database.connect_timeout,
         },
     )
+    event.listen(engine, "connect", _lift_limits)
+    return engine
+
+
+def _lift_limits(connection: Any, _: Any) -> None:
+    """Older servers do not know all of these settings, and refuse to set what they do not know."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN "
+            "('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')"
+        )
+    connection.commit()
 
 
 def current_settings(engine: Engine, deployment: Deployment, schema: SiteSchema | None = None) -> Settings:

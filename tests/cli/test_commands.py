@@ -10,7 +10,7 @@ from sqlalchemy import Engine, insert, text
 
 from tests.cli.conftest import ONLY_INVOICES, Terminal
 from tests.scene import Scene
-from waldur_dagster.outbox.tables import message
+from waldur_dagster.outbox.tables import message, system
 from waldur_dagster.schema import constance
 
 SECRET = "hidden-word"
@@ -208,6 +208,67 @@ def test_retry_tells_what_failed_again(terminal: Terminal, outbox_scene: Scene) 
     answer = terminal("outbox", "retry", "--all")
     assert answer.status == 1 and answer.err.startswith("odd: malformed payload")
     assert _states(outbox_scene) == {"odd": "given up"}
+
+
+def test_a_key_that_no_message_has_is_an_error(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "one")
+    for word in ("retry", "drop"):
+        answer = terminal("outbox", word, "one", "onne")
+        assert (answer.status, answer.out) == (1, "")
+        assert answer.err == "No message has the key 'onne'; see `waldur-dagster outbox list`.\n"
+    assert _states(outbox_scene) == {"one": "waiting"}
+
+
+def test_retry_of_what_is_delivered_says_so(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "one", state="delivered")
+    answer = terminal("outbox", "retry", "one")
+    assert answer.status == 1 and "delivered, dropped, being sent" in answer.err
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "250"])
+def test_keys_can_be_copied_whole_from_a_terminal_of_any_width(
+    terminal: Terminal, outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    terminal.configure(outbox_scene.engine)
+    keys = ["short", f"usage report {'0123456789abcdef' * 6} somebody.with.a.name@institute.example.org [2025-03]"]
+    _waiting(outbox_scene, *keys)
+    listed = terminal("outbox", "list").out
+    assert all(_lines(listed, key) for key in keys)
+
+
+def test_messages_of_another_deployment_are_shown_and_taken_over_on_purpose(
+    terminal: Terminal, outbox_scene: Scene
+) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "theirs", origin="production on 1/waldur")
+    listed = terminal("outbox", "list").out
+    assert "not from here: production on 1/waldur" in listed and "1 belongs to another deployment" in listed
+    assert terminal("outbox", "retry", "--all").out == "0 made due, 0 delivered, 0 failed\n"
+    assert terminal("outbox", "adopt").out == "1 taken over; they are sent by the next delivery\n"
+    assert terminal("outbox", "retry", "--all").out == "1 made due, 1 delivered, 0 failed\n"
+
+
+def test_outside_systems_that_are_down_are_shown_with_the_time_of_the_next_try(
+    terminal: Terminal, outbox_scene: Scene
+) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "hook", kind="webhook", payload={"kind": "webhook", "url": "http://127.0.0.1/hidden-path"})
+    with outbox_scene.engine.begin() as connection:
+        later = {"name": "webhook 127.0.0.1", "reason": "web hook 127.0.0.1: it is down", "next_try": text("now()")}
+        connection.execute(insert(system).values(later))
+    listed = terminal("outbox", "list").out
+    assert "webhook 127.0.0.1: left alone since" in listed and "it is down" in listed
+    assert "hidden-path" not in listed
+
+
+def test_migrating_gives_messages_from_before_an_owner(terminal: Terminal, outbox_scene: Scene) -> None:
+    terminal.configure(outbox_scene.engine)
+    _waiting(outbox_scene, "old")
+    assert terminal("migrate").status == 0
+    assert outbox_scene.one(message).origin.startswith("waldur on ")
 
 
 def test_what_is_dropped_is_never_sent(terminal: Terminal, outbox_scene: Scene) -> None:

@@ -10,7 +10,7 @@ from tests.scene import Scene
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.billing import ENTRY as BILLING
 from waldur_dagster.invoices.customer_mails import NOTIFICATION
-from waldur_dagster.outbox.delivery import retry
+from waldur_dagster.outbox.operating import retry
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import core, invoices
 

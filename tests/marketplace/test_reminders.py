@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.hook_server import hook_server
+from tests.loopback import serving
 from tests.scene import Scene
 from waldur_dagster.marketplace.ending_notices import tell_of_ending_projects, tell_of_ending_resources
 from waldur_dagster.marketplace.robot_accounts import remove_deleted_robot_accounts
 from waldur_dagster.marketplace.stale_resources import SWITCH, tell_of_stale_resources
 from waldur_dagster.marketplace.telemetry import FEATURE, send_telemetry
 from waldur_dagster.outbox.tables import message
+from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import core, django, logging, marketplace, marketplace_script
 from waldur_dagster.script_offerings.dry_runs import remove_old_dry_runs
 
@@ -99,13 +101,19 @@ def test_owners_get_one_mail_with_all_resources_that_cost_nothing(outbox_scene: 
     assert [name for name in names if name in mail["body"]] == ["idle", "free", "manual"]
 
 
+def _send(scene: Scene, **document: Any) -> Outcome:
+    with scene.site(**document) as site:
+        send_telemetry(lambda: site.work("send_telemetry", TEN))
+        return site.outcome
+
+
 @pytest.mark.parametrize("status", [200, 201, 500])
 def test_telemetry_is_sent_once_and_its_server_never_fails_the_run(scene: Scene, status: int) -> None:
     scene.add(core.feature, key=FEATURE, value=True)
     scene.offering(scene.customer(), type="Marketplace.Slurm", state=2)
     with hook_server(status) as server:
         waldur = {"WALDUR_MARKETPLACE.TELEMETRY_URL": server.url}
-        outcome = _run(scene, send_telemetry, waldur=waldur, telemetry={"waldur_version": "7.0.3"})
+        outcome = _send(scene, waldur=waldur, telemetry={"waldur_version": "7.0.3"})
     (told,) = server.calls
     assert (told["types_of_offering"], told["version"]) == (["Marketplace.Slurm"], "7.0.3")
     assert "installation_date" not in told
@@ -115,13 +123,28 @@ def test_telemetry_is_sent_once_and_its_server_never_fails_the_run(scene: Scene,
 def test_telemetry_is_off_unless_the_feature_is_switched_on(scene: Scene) -> None:
     scene.add(core.feature, key=FEATURE, value=False)
     with hook_server() as server:
-        _run(scene, send_telemetry, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": server.url})
+        _send(scene, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": server.url})
     assert server.calls == []
+
+
+def test_no_transaction_is_open_while_the_telemetry_server_is_waited_for(scene: Scene) -> None:
+    scene.add(core.feature, key=FEATURE, value=True)
+    open_ones: list[int] = []
+
+    def look(**_: Any) -> tuple[int, Any]:
+        with scene.engine.connect() as connection:
+            others = "datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL"
+            open_ones.append(connection.scalar(text(f"SELECT count(*) FROM pg_stat_activity WHERE {others}")) or 0)
+        return 200, b""
+
+    with serving({("POST", ".*"): look}) as url:
+        _send(scene, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": f"{url}/"})
+    assert open_ones == [0]
 
 
 def test_an_unreachable_telemetry_server_is_a_warning(scene: Scene) -> None:
     scene.add(core.feature, key=FEATURE, value=True)
-    outcome = _run(scene, send_telemetry, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": "http://127.0.0.1:9/"})
+    outcome = _send(scene, waldur={"WALDUR_MARKETPLACE.TELEMETRY_URL": "http://127.0.0.1:9/"})
     assert [finding.item for finding in outcome.warnings] == ["telemetry"]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-
-from sqlalchemy import insert
+from functools import partial
 
 from tests.mail_server import MailServer, mail_server
+from tests.outbox.messages import mails, make_due, send, states
 from tests.processes import kill, started, wait_until
 from tests.scene import Scene
-from waldur_dagster.outbox.delivery import deliver
 from waldur_dagster.outbox.tables import message
 
 CHILD = """
@@ -24,53 +23,75 @@ deliver(create_engine(url), parse_deployment(document))
 ADDRESSES = [f"user{number}@x.org" for number in range(5)]
 
 
-def _mails(scene: Scene) -> None:
-    body = {"kind": "mail", "subject": "S", "body": "B", "from_address": "site@x.org"}
-    rows = [{"key": a, "kind": "mail", "entry": "e", "run_id": "", "payload": body | {"to": [a]}} for a in ADDRESSES]
-    with scene.engine.begin() as connection:
-        connection.execute(insert(message).values(rows))
-
-
 def _start(scene: Scene, server: MailServer):
     server.pause = 0.5
     return started(CHILD, scene.engine.url.render_as_string(hide_password=False), str(server.port))
 
 
-def _deliver(scene: Scene, server: MailServer) -> None:
-    server.pause = 0
-    deliver(scene.engine, scene.deployment(mail=server.options))
-    assert {row.state for row in scene.rows(message)} == {"delivered"}
+def _has(server: MailServer, mails: int) -> bool:
+    return len(server.received) == mails
 
 
-def test_killed_before_the_server_has_a_mail_every_mail_arrives_once(outbox_scene: Scene) -> None:
-    _mails(outbox_scene)
+def test_a_mail_whose_sender_is_killed_is_told_as_perhaps_delivered_and_the_others_go_out(outbox_scene: Scene) -> None:
+    mails(outbox_scene, *ADDRESSES)
     with mail_server() as server:
         server.slow.add(ADDRESSES[2])
         process = _start(outbox_scene, server)
         wait_until(lambda: ADDRESSES[2] in server.asked)
+        assert outbox_scene.one(message, key=ADDRESSES[2]).attempts == 1  # counted before it is sent
         kill(process)
-        _deliver(outbox_scene, server)
+        server.pause = 0
+        send(outbox_scene, server)
+        assert server.addresses == [a for a in ADDRESSES if a != ADDRESSES[2]]
+        row = outbox_scene.one(message, key=ADDRESSES[2])
+        assert (row.state, row.attempts) == ("waiting", 1)
+        assert row.last_error == "perhaps delivered: the process that was sending it has ended"
+        assert 55 < (row.next_attempt - row.created).total_seconds() / 60 < 65
+        make_due(outbox_scene)
+        send(outbox_scene, server)
         assert server.addresses == ADDRESSES
+    assert set(states(outbox_scene).values()) == {"delivered"}
 
 
 def test_killed_between_the_servers_answer_and_the_note_of_it_the_mail_comes_again_under_its_own_id(
     outbox_scene: Scene,
 ) -> None:
-    _mails(outbox_scene)
+    mails(outbox_scene, *ADDRESSES)
     with mail_server() as server:
         process = _start(outbox_scene, server)
         wait_until(lambda: len(server.received) == 3)
         kill(process)
-        _deliver(outbox_scene, server)
+        server.pause = 0
+        send(outbox_scene, server)
+        assert Counter(server.addresses) == Counter(ADDRESSES)
+        make_due(outbox_scene)
+        send(outbox_scene, server)
         assert Counter(server.addresses) == Counter([*ADDRESSES, ADDRESSES[2]])
         assert len({mail["Message-ID"] for _, mail in server.received}) == len(ADDRESSES)
 
 
+def test_a_mail_whose_sending_kills_every_process_is_tried_three_times_and_left_to_an_operator(
+    outbox_scene: Scene,
+) -> None:
+    mails(outbox_scene, "deadly@x.org")
+    with mail_server() as server:
+        for tries in range(1, 4):
+            process = _start(outbox_scene, server)
+            wait_until(partial(_has, server, tries))
+            kill(process)
+            server.pause = 0
+            send(outbox_scene, server)
+            assert states(outbox_scene) == {"deadly@x.org": "waiting" if tries < 3 else "perhaps delivered"}
+            make_due(outbox_scene)
+        send(outbox_scene, server)
+        assert len(server.received) == 3
+
+
 def test_what_a_running_process_is_sending_is_left_to_it(outbox_scene: Scene) -> None:
-    _mails(outbox_scene)
+    mails(outbox_scene, *ADDRESSES)
     with mail_server() as server:
         process = _start(outbox_scene, server)
         wait_until(lambda: len(server.received) == 1)
-        deliver(outbox_scene.engine, outbox_scene.deployment(mail=server.options))
+        send(outbox_scene, server)
         assert process.wait() == 0
         assert server.addresses == ADDRESSES

@@ -19,6 +19,7 @@ from tests.freeipa_server import freeipa_server
 from tests.mail_server import free_port, mail_server
 from tests.parity.script_engines import script_engines
 from tests.result_store import folder_store
+from tests.scene import LOOPBACK
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.deployment import parse_deployment
@@ -59,6 +60,7 @@ def run(case: dict[str, Any], url: str) -> Observed:
                 "celery": {"result_store_url": results_url},
                 # Cases compare contexts field by field, and all were recorded on, or derived from, those of 2024.
                 "event_contexts": "2024",
+                "web_hooks": LOOPBACK,
                 "waldur": case["settings"] | _telemetry(case) | settings | engines,
             }
         )

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outbox import Handover, put
+from waldur_dagster.outbox.origin import origin
 from waldur_dagster.platform.temporary import Spool
 
 APRIL = datetime(2025, 4, 1, tzinfo=UTC)
@@ -42,6 +43,7 @@ def test_rows_may_be_spooled_from_a_query_that_is_still_streaming(scene: Scene) 
 
 def test_many_messages_take_as_many_statements_as_one_and_doubled_keys_are_put_once(outbox_scene: Scene) -> None:
     with outbox_scene.site() as site, site.work("test", APRIL) as work:
+        origin(work.connection, work.deployment)  # is asked once for each connection
         with counted(work.connection) as for_one:
             assert put(work, [Handover(key="first", task="task")]) == 1
         with counted(work.connection) as for_many:

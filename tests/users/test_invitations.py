@@ -15,7 +15,7 @@ from tests.loopback import serving
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene
 from tests.statements import counted
-from waldur_dagster.outbox import delivery
+from waldur_dagster.outbox import delivery, operating
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import core, freeipa, permissions, users
 from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
@@ -103,7 +103,7 @@ def test_an_invitation_that_was_delivered_late_loses_its_error(site: Scene) -> N
     run(site, free_port())
     assert states(site) == [("pending", "Erred")]
     assert "mail server" in site.one(users.invitation).error_message
-    delivery.retry(site.engine)
+    operating.retry(site.engine)
     with mail_server() as server:
         run(site, server.port)
     assert states(site) == [("pending", "OK")]
@@ -207,7 +207,7 @@ def test_two_invitations_of_one_guest_make_one_account(site: Scene) -> None:
 def test_a_guest_whose_user_name_is_taken_by_an_inactive_account_gets_an_error_and_the_others_get_theirs(
     site: Scene,
 ) -> None:
-    site.user("old@x.org", username="gone_x_org", is_active=False)
+    site.user("Gone@x.org", username="gone_x_org", is_active=False)
     project = started(site)
     for name in ("gone", "new"):
         invite(site, f"{name}@x.org", project, state="project", full_name="A Guest")
@@ -215,6 +215,43 @@ def test_a_guest_whose_user_name_is_taken_by_an_inactive_account_gets_an_error_a
         run(site, server.port, **(GUESTS | {"WALDUR_FREEIPA.HOSTNAME": ipa.hostname}))
         assert server.addresses == ["new@x.org"]
     assert [bool(row.error_message) for row in site.rows(users.invitation)] == [True, False]
+
+
+def test_addresses_that_differ_in_case_are_one_person(site: Scene) -> None:
+    for address in ("Guest@x.org", "guest@X.org"):
+        invite(site, address, started(site), state="project", full_name="Some Guest")
+    site.user("Known.Guest@X.org", username="known")
+    invite(site, "known.guest@x.org", started(site), state="project", full_name="Known Guest")
+    with freeipa_server() as ipa, mail_server() as server:
+        run(site, server.port, **(GUESTS | {"WALDUR_FREEIPA.HOSTNAME": ipa.hostname}))
+        assert len(server.received) == 3
+    assert sorted(row.username for row in site.rows(core.user)) == ["guest_x_org", "known"]
+    assert len(site.rows(freeipa.profile)) == 2
+
+
+def test_two_addresses_that_make_the_same_user_name_are_two_people(site: Scene) -> None:
+    site.user("a-guest@x.org", username="a_guest_x_org")
+    for address in ("a.guest@x.org", "a+guest@x.org", "a_guest@x.org"):
+        invite(site, address, started(site), state="project", full_name="Some Guest")
+    with freeipa_server() as ipa, mail_server() as server:
+        run(site, server.port, **(GUESTS | {"WALDUR_FREEIPA.HOSTNAME": ipa.hostname}))
+        assert server.addresses == ["a+guest@x.org", "a.guest@x.org", "a_guest@x.org"]
+    people = {row.email: row.username for row in site.rows(core.user)}
+    assert people == {
+        "a-guest@x.org": "a_guest_x_org",
+        "a.guest@x.org": "a_guest_x_org_2",
+        "a+guest@x.org": "a_guest_x_org_3",
+        "a_guest@x.org": "a_guest_x_org_4",
+    }
+    assert len({row.username for row in site.rows(freeipa.profile)}) == 3
+
+
+def test_one_civil_number_is_one_person_whatever_the_address(site: Scene) -> None:
+    for address in ("home@x.org", "work@x.org"):
+        invite(site, address, started(site), state="project", full_name="Some Guest", civil_number="EE1")
+    with freeipa_server() as ipa, mail_server() as server:
+        run(site, server.port, **(GUESTS | {"WALDUR_FREEIPA.HOSTNAME": ipa.hostname}))
+    assert len(site.rows(core.user)) == 1
 
 
 def test_only_authors_who_want_notifications_are_told_of_expired_invitations(site: Scene) -> None:

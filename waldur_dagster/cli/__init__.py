@@ -13,6 +13,7 @@ from waldur_dagster.cli import cutover, demo, doctor, outbox, readme, schedules
 from waldur_dagster.deployment import ConfigurationError, load_deployment
 from waldur_dagster.outbox.migrate import NoOutbox
 from waldur_dagster.outbox.migrate import migrate as migrate_outbox
+from waldur_dagster.outbox.operating import adopt
 from waldur_dagster.site import Site, SiteUnreachable
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
@@ -27,9 +28,11 @@ app.command(name="readme", hidden=True)(readme.readme)
 @app.command()
 def migrate() -> None:
     """Make or update the program's own schema, waldur_dagster, in the site's database."""
-    with Site(load_deployment()) as site:
+    deployment = load_deployment()
+    with Site(deployment) as site:
         site.check()
         migrate_outbox(site.engine)
+        adopt(site.engine, deployment, unowned_only=True)  # what was written before messages had owners
     Console().print("The schema waldur_dagster is up to date.")
 
 

@@ -10,22 +10,37 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+from waldur_dagster.clients import http
 
-from waldur_dagster.clients.http import TIMEOUT, request
-
-SHOWN = 500  # characters of an answer in an error
-PASSING_ANSWERS = frozenset({401, 403, 408, 425, 429})
+SHOWN = 200  # bytes of an answer in an error
+LONGEST_TOKEN = 2**16  # bytes of the answer that holds one
+UNAVAILABLE = frozenset({502, 503, 504})  # said by what stands before the hook
 DEFAULT_VALIDITY = 60.0  # seconds, of a token that does not say
 MARGIN = 10.0
 
 
 class InvitationNotSent(Exception):
-    """The hook has not taken the invitation; ``final`` when another try cannot help."""
+    """The hook has not taken the invitation; the text holds no secret that this program knows, but may echo one."""
 
-    def __init__(self, reason: str, *, final: bool = False):
+
+class HookDown(InvitationNotSent):
+    """The hook or its token address cannot be reached."""
+
+
+class HookMisconfigured(InvitationNotSent):
+    """The token address refuses the site's credentials, or gives no token."""
+
+
+class InvitationRefused(InvitationNotSent):
+    """The hook does not want this invitation; another try cannot help."""
+
+
+class InvitationUnanswered(InvitationNotSent):
+    """The hook may have taken the invitation; ``slow`` when it took too long."""
+
+    def __init__(self, reason: str, *, slow: bool):
         super().__init__(reason)
-        self.final = final
+        self.slow = slow
 
 
 @dataclass(frozen=True)
@@ -37,11 +52,12 @@ class Token:
 class InvitationHook:
     """One hook for a round of deliveries; a token serves as long as it is valid."""
 
+    longest = 2 * http.TIMEOUT
+
     def __init__(self, url: str, token_url: str, client_id: str, secret: str):
         self._url, self._token_url = url, token_url
         self._credentials = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
         self._token: Token | None = None
-        self._client = httpx.Client(timeout=TIMEOUT)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> InvitationHook:
@@ -49,44 +65,48 @@ class InvitationHook:
         names = ("URL", "TOKEN_URL", "TOKEN_CLIENT_ID", "TOKEN_SECRET")
         return cls(*(settings[f"WALDUR_CORE.INVITATION_WEBHOOK_{name}"] for name in names))
 
-    def invite(self, fields: Mapping[str, Any]) -> None:
-        """Hand one invitation over. Raises InvitationNotSent with address, status and answer, without secrets."""
-        headers = {"Authorization": f"Bearer {self._valid_token()}"}
-        answer = self._post(self._url, "the invitation web hook", json=dict(fields), headers=headers)
-        if not answer.is_success:
-            if answer.status_code in {401, 403}:
-                self._token = None
-            final = answer.is_client_error and answer.status_code not in PASSING_ANSWERS
-            raise InvitationNotSent(f"The invitation web hook {_said(self._url, answer)}", final=final)
-
-    def _valid_token(self) -> str:
+    def log_in(self) -> str:
+        """A token that is valid. Raises HookDown or HookMisconfigured."""
         if self._token is None or self._token.valid_until <= time.monotonic():
             self._token = self._new_token()
         return self._token.value
 
+    def invite(self, fields: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """Hand one invitation over. Raises InvitationNotSent with the status and the beginning of the answer."""
+        bearer = {"Authorization": f"Bearer {self.log_in()}"}
+        try:
+            answer = http.post(self._url, read=SHOWN, json=dict(fields), headers=bearer | dict(headers))
+        except http.NotReached as problem:
+            raise HookDown(f"The invitation web hook: {problem}") from None
+        except http.NoAnswer as problem:
+            raise InvitationUnanswered(f"The invitation web hook: {problem}", slow=problem.slow) from None
+        if answer.is_success:
+            return
+        reason = f"The invitation web hook answers {answer.status}: {answer.text}"
+        if answer.status in {401, 403}:
+            self._token = None
+        if answer.status in UNAVAILABLE:
+            raise HookDown(reason)
+        raise (InvitationRefused if answer.is_refusal or answer.status < 400 else InvitationNotSent)(reason)
+
     def _new_token(self) -> Token:
         asked = time.monotonic()
-        answer = self._post(
-            self._token_url, "the token address of the web hook", data=self._credentials, headers={"Accept": "*/*"}
-        )
-        if answer.status_code != httpx.codes.OK:
-            raise InvitationNotSent(f"The token address of the web hook {_said(self._token_url, answer)}")
+        try:
+            answer = http.post(
+                self._token_url, read=LONGEST_TOKEN, data=self._credentials, headers={"Accept": "application/json"}
+            )
+        except http.Forbidden as problem:
+            raise HookMisconfigured(f"The token address of the invitation web hook: {problem}") from None
+        except http.CallFailed as problem:
+            raise HookDown(f"The token address of the invitation web hook: {problem}") from None
+        if answer.status != 200:
+            kind = HookMisconfigured if 400 <= answer.status < 500 else HookDown
+            raise kind(f"The token address of the invitation web hook answers {answer.status}: {answer.text[:SHOWN]}")
         try:
             document = answer.json()
             value, validity = str(document["access_token"]), float(document.get("expires_in") or DEFAULT_VALIDITY)
         except (ValueError, TypeError, KeyError, AttributeError):
-            raise InvitationNotSent(f"The answer of {self._token_url} has no access_token.") from None
+            raise HookMisconfigured(
+                "The answer of the token address of the invitation web hook has no access_token."
+            ) from None
         return Token(value, asked + validity - MARGIN)
-
-    def _post(self, url: str, what: str, **options: Any) -> httpx.Response:
-        try:
-            return request(self._client, "POST", url, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise InvitationNotSent(f"No answer from {what} {url}: {type(error).__name__}: {error}") from None
-
-    def close(self) -> None:
-        self._client.close()
-
-
-def _said(url: str, answer: httpx.Response) -> str:
-    return f"{url} answers {answer.status_code}: {answer.text[:SHOWN]}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
+from waldur_dagster.clients import http
+from waldur_dagster.clients.words import in_words
 
 TIMEOUT = 30.0  # seconds
 
@@ -13,7 +14,7 @@ TIMEOUT = 30.0  # seconds
 def send(url: str, figures: Mapping[str, Any]) -> str | None:
     """POST the figures, once. Returns what went wrong, None when the server took them."""
     try:
-        answer = httpx.post(url, json=dict(figures), timeout=TIMEOUT)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        return f"{url} could not be reached: {type(error).__name__}"
-    return None if answer.status_code == httpx.codes.OK else f"{url} answered {answer.status_code}"
+        answer = http.post(url, seconds=TIMEOUT, read=0, json=dict(figures))
+    except http.CallFailed as problem:
+        return in_words(f"{url} could not be reached: {problem}")
+    return None if answer.status == 200 else in_words(f"{url} answered {answer.status}")

@@ -38,6 +38,9 @@ url = "{url}"
 [mail]
 directory = "{home}/mails"
 
+[web_hooks]
+private_networks = ["127.0.0.0/8", "::1/128"]
+
 [celery]
 result_store_url = "file://{home}/celery"
 

@@ -10,29 +10,41 @@ from sqlalchemy import func, select
 
 from waldur_dagster.clients import telemetry
 from waldur_dagster.schema import core, logging, marketplace
+from waldur_dagster.site import Transactions
 from waldur_dagster.work import Work
 
 FEATURE = "telemetry.send_metrics"
 ACTIVE, PAUSED, UNAVAILABLE = 2, 3, 5
 
 
-def send_telemetry(work: Work) -> None:
-    """One POST of a few counts. An unreachable or unwilling server is a warning: nothing of the site is at fault."""
+def send_telemetry(transaction: Transactions) -> None:
+    """One POST of a few counts, with no transaction open.
+
+    An unreachable or unwilling server is a warning: nothing of the site is at fault.
+    """
+    with transaction() as work:
+        url = _address(work)
+        if url is None:
+            return
+        figures = site_figures(work)
+        if work.dry_run:
+            work.outcome.figures["telemetry reports that would be sent"] += 1
+            return
+    problem = telemetry.send(url, figures)
+    with transaction() as work:
+        if problem:
+            work.outcome.warn("telemetry", problem)
+        else:
+            work.outcome.figures["telemetry reports"] += 1
+
+
+def _address(work: Work) -> str | None:
+    """Where figures are sent to; None on a site that sends none."""
     feature = core.feature
-    if not work.connection.scalar(select(feature.c.value).where(feature.c.key == FEATURE)):
-        return
     site = work.settings["WALDUR_MARKETPLACE.TELEMETRY_URL"]
-    if not site:
-        return
-    url = f"{site}v{work.settings['WALDUR_MARKETPLACE.TELEMETRY_VERSION']}/metrics/"
-    figures = site_figures(work)
-    if work.dry_run:
-        work.outcome.figures["telemetry reports that would be sent"] += 1
-        return
-    if problem := telemetry.send(url, figures):
-        work.outcome.warn("telemetry", problem)
-    else:
-        work.outcome.figures["telemetry reports"] += 1
+    if not site or not work.connection.scalar(select(feature.c.value).where(feature.c.key == FEATURE)):
+        return None
+    return f"{site}v{work.settings['WALDUR_MARKETPLACE.TELEMETRY_VERSION']}/metrics/"
 
 
 def site_figures(work: Work) -> dict[str, Any]:

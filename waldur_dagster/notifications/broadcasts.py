@@ -48,13 +48,13 @@ def mark_broadcasts_sent(work: Work) -> None:
     sent = []
     for message_id, (row, keys) in chunks.items():
         missing = [key for key in keys if key not in known or known[key].state not in (DELIVERED, DROPPED)]
-        refused = [known[key] for key in missing if key in known and known[key].attempts]
+        refused = [known[key] for key in missing if key in known and known[key].problem]
         if not missing:
             sent.append(message_id)
         elif refused:
             work.outcome.fail(
                 f"broadcast {row.subject!r} ({row.uuid.hex})",
-                f"{len(missing)} of {len(keys)} mails are not delivered; the last answer: {refused[-1].last_error}",
+                f"{len(missing)} of {len(keys)} mails are not delivered; the last answer: {refused[-1].problem}",
             )
     work.execute(update(broadcastmessage).where(broadcastmessage.c.id == func.any(sent)).values(state=SENT))
 

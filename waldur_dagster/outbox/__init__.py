@@ -11,7 +11,7 @@ from waldur_dagster.outbox.messages import (
     Message,
     WebCall,
 )
-from waldur_dagster.outbox.queue import deliveries, put, waiting_keys
+from waldur_dagster.outbox.queue import deliveries, problem_of_delivery, put, waiting_keys
 
 __all__ = [
     "AccountRequest",
@@ -24,6 +24,7 @@ __all__ = [
     "Message",
     "WebCall",
     "deliveries",
+    "problem_of_delivery",
     "put",
     "waiting_keys",
 ]

@@ -96,7 +96,8 @@ class WebCall(_Message):
     fields: dict[str, Any] | None = None
 
     def __str__(self) -> str:
-        return f"POST {self.url.split('?')[0]}: {(self.fields or {}).get('event_type', 'no body')}"
+        host = self.url.partition("://")[2].partition("/")[0].rpartition("@")[2]  # the rest is often a secret
+        return f"POST to {host}: {(self.fields or {}).get('event_type', 'no body')}"
 
 
 class InvitationCall(_Message):

@@ -1,10 +1,11 @@
-"""The outbox's own table, in a schema of its own; alembic migrates it (see ``migrations``)."""
+"""The outbox's own tables, in a schema of their own; alembic migrates it (see ``migrations``)."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Computed,
     DateTime,
     Identity,
     Index,
@@ -18,7 +19,18 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 SCHEMA = "waldur_dagster"
-WAITING, DELIVERED, GIVEN_UP, DROPPED = "waiting", "delivered", "given up", "dropped"
+WAITING, SENDING, DELIVERED = "waiting", "sending", "delivered"
+PERHAPS, GIVEN_UP, DROPPED = "perhaps delivered", "given up", "dropped"
+UNFINISHED = (WAITING, SENDING)
+# What an operator, or a job that asks again, can make due.
+CAN_BE_RETRIED = (WAITING, PERHAPS, GIVEN_UP)
+
+# The outside system that a message is for: its kind, and of web hooks the host too.
+SYSTEM = (
+    "CASE WHEN kind = 'webhook' THEN 'webhook '"
+    " || coalesce(lower(substring(payload ->> 'url' from '^[^:]+://(?:[^/?#]*@)?([^/?#]+)')), '')"
+    " ELSE kind END"
+)
 
 metadata = MetaData(schema=SCHEMA)
 
@@ -37,6 +49,25 @@ message = Table(
     Column("next_attempt", DateTime(timezone=True), nullable=False, server_default=text("now()")),
     Column("finished", DateTime(timezone=True)),
     Column("last_error", Text),
+    Column("origin", Text, comment="deployment and database that wrote it; null: whoever has it"),
+    Column("system", Text, Computed(SYSTEM, persisted=True)),
+    Column("unknown", Integer, nullable=False, server_default="0", comment="attempts of unknown fate"),
+    Column("claimed_by", Text, comment="the process that is sending it, or was the last to"),
+    Column("claim_lock", Integer, comment="the advisory lock that this process holds while it lives"),
+    Column("claimed_until", DateTime(timezone=True)),
     UniqueConstraint("key", name="outbox_message_key"),
-    Index("outbox_message_waiting", "next_attempt", "id", postgresql_where=text("state = 'waiting'")),
+    Index("outbox_message_due", "system", "next_attempt", "id", postgresql_where=text("state = 'waiting'")),
+    Index("outbox_message_sending", "claimed_until", postgresql_where=text("state = 'sending'")),
+    Index("outbox_message_finished", "finished", postgresql_where=text("finished IS NOT NULL")),
+)
+
+system = Table(
+    "outbox_system",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("reason", Text, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    Column("failures", Integer, nullable=False, server_default="1"),
+    Column("next_try", DateTime(timezone=True), nullable=False),
+    comment="outside systems that are down, or wrongly configured; their messages wait until next_try",
 )

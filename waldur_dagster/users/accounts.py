@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 import unicodedata
@@ -9,7 +10,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, literal, select, update
+from sqlalchemy import ARRAY, Text, cast, func, insert, literal, select, update
 
 from waldur_dagster.platform.contexts import user_context
 from waldur_dagster.platform.events import log_events
@@ -19,6 +20,7 @@ from waldur_dagster.schema import authtoken, core
 from waldur_dagster.users.system_robot import unusable_password
 from waldur_dagster.work import Work
 
+LONGEST_USERNAME = 128
 NEW = {"token_created": "Token of {name} is new.", "user_creation_succeeded": "User {name} was created."}
 
 
@@ -35,23 +37,28 @@ class Guest:
     phone_number: str
 
     @property
-    def username(self) -> str:
-        return username_of(self.email)
+    def person(self) -> str:
+        """The address by which somebody is known: people write theirs in letters of either case."""
+        return self.email.lower()
 
 
 def username_of(email: str) -> str:
     """The address in lower case, every character that is no letter or digit replaced by ``_``."""
-    return re.sub(r"[\W_]", "_", email.lower())[:128]
+    return re.sub(r"[\W_]", "_", email.lower())[:LONGEST_USERNAME]
 
 
 def create_accounts(work: Work, guests: Sequence[Guest], registration_method: str) -> dict[str, int]:
-    """Make active accounts without a usable password, each with a token; returns their ids by user name."""
+    """Make active accounts without a usable password, each with a token; returns their ids by user name.
+
+    A user name that somebody has already gets a number: two addresses may make the same name.
+    """
     if not guests:
         return {}
     user = core.user
-    slugs = next_slugs(work, user, [guest.username for guest in guests])
-    work.insert(user, [_row(work, g, s, registration_method) for g, s in zip(guests, slugs, strict=True)])
-    names = [guest.username for guest in guests]
+    names = _free_usernames(work, [username_of(guest.email) for guest in guests])
+    slugs = next_slugs(work, user, names)
+    given = zip(guests, names, slugs, strict=True)
+    work.insert(user, [_row(work, guest, name, slug, registration_method) for guest, name, slug in given])
     ids = {
         row.username: row.id
         for row in work.connection.execute(select(user.c.username, user.c.id).where(user.c.username == func.any(names)))
@@ -78,12 +85,32 @@ def create_accounts(work: Work, guests: Sequence[Guest], registration_method: st
     return ids
 
 
-def _row(work: Work, guest: Guest, slug: str, registration_method: str) -> dict[str, object]:
+def _free_usernames(work: Work, wanted: Sequence[str]) -> list[str]:
+    """The names; one that is taken with the first number, from 2 on, that makes it free."""
+    user = core.user
+    stems = func.unnest(cast(sorted({_stem(name) for name in wanted}), ARRAY(Text))).table_valued("stem")
+    stem = stems.render_derived(name="wanted")
+    begins = select(user.c.username).select_from(stem.join(user, func.starts_with(user.c.username, stem.c.stem)))
+    taken = set(work.connection.scalars(begins))
+    free: list[str] = []
+    for name in wanted:
+        numbered = (f"{_stem(name)}_{number}" for number in itertools.count(2))
+        free.append(next(one for one in itertools.chain([name], numbered) if one not in taken))
+        taken.add(free[-1])
+    return free
+
+
+def _stem(name: str) -> str:
+    """What of a name leaves room for a number."""
+    return name[: LONGEST_USERNAME - 8]
+
+
+def _row(work: Work, guest: Guest, username: str, slug: str, registration_method: str) -> dict[str, object]:
     first, _, last = guest.full_name.strip().partition(" ")
     ascii_name = unicodedata.normalize("NFKD", f"{first} {last}".strip()).encode("ascii", "ignore").decode()
     return {
         "uuid": uuid.uuid4(),
-        "username": guest.username,
+        "username": username,
         "password": unusable_password(),
         "email": guest.email,
         "first_name": first,

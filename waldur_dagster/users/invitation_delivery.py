@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Text, case, cast, func, literal, or_, select, update
 
-from waldur_dagster.outbox import InvitationCall, put
+from waldur_dagster.outbox import InvitationCall, problem_of_delivery, put
 from waldur_dagster.outbox.tables import DELIVERED, DROPPED, message
 from waldur_dagster.platform.expressions import hex_of
 from waldur_dagster.platform.mail import Letter, is_enabled, notification_mails
@@ -63,14 +63,15 @@ def note_deliveries(work: Work) -> None:
     add_profiles(work)
     delivered = message.c.state.in_((DELIVERED, DROPPED))
     state: ColumnElement[str] = case((delivered, "OK"), else_="Erred")
-    reason = case((delivered, ""), else_=func.coalesce(message.c.last_error, ""))
+    problem = problem_of_delivery()
+    reason = case((delivered, ""), else_=func.coalesce(problem, ""))
     trace = case((message.c.kind == "invitation", reason), else_="")
     work.execute(
         update(invitation)
         .where(
             message.c.key == func.concat(literal(KEY, Text), hex_of(invitation.c.uuid)),
             invitation.c.execution_state.in_(("Processing", "Erred")),
-            or_(message.c.attempts > 0, message.c.state == DROPPED),
+            or_(delivered, problem.is_not(None)),
             or_(cast(invitation.c.execution_state, Text) != state, invitation.c.error_message != reason),
         )
         .values(execution_state=state, error_message=reason, error_traceback=trace, modified=work.as_of)

@@ -17,8 +17,8 @@ from typing import Any
 from sqlalchemy import Integer, Row, Text, Uuid, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.outbox import AccountRequest, put
-from waldur_dagster.outbox.tables import DELIVERED, WAITING, message
+from waldur_dagster.outbox import AccountRequest, problem_of_delivery, put
+from waldur_dagster.outbox.tables import DELIVERED, UNFINISHED, message
 from waldur_dagster.platform.contexts import full_name, user_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
@@ -42,6 +42,11 @@ class Account:
     id: int
     is_active: bool
     has_profile: bool
+    person: str
+
+    def may_be(self, guest: Guest) -> bool:
+        """Whether an account with the guest's user name is his: another address may make the same name."""
+        return self.person in {"", guest.person}
 
 
 def request_accounts(work: Work, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
@@ -56,11 +61,14 @@ def request_accounts(work: Work, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
     found = work.connection.execute(select(*columns).where(invitation.c.id == func.any(ids)).order_by(invitation.c.id))
     guests = {row.id: Guest(row.email, *(getattr(row, name) for name in GUEST_FACTS)) for row in found}
     known = _accounts(work, list(guests.values()))
-    new: dict[str, Guest] = {}
+    new: list[Guest] = []
+    seen: set[str] = set()
     for guest in guests.values():
-        if _match(known, guest) is None and not _is_taken(known, guest):
-            new.setdefault(guest.username, guest)
-    create_accounts(work, list(new.values()), "FREEIPA")
+        marks = {guest.person, guest.civil_number} - {""}
+        if _match(known, guest) is None and not _is_taken(known, guest) and not marks & seen:
+            new.append(guest)
+            seen |= marks
+    create_accounts(work, new, "FREEIPA")
     known = _accounts(work, list(guests.values()))
     taken = [number for number, guest in guests.items() if _match(known, guest) is None]
     work.connection.execute(update(invitation).where(invitation.c.id == func.any(taken)).values(error_message=TAKEN))
@@ -80,10 +88,10 @@ def add_profiles(work: Work) -> None:
     asked = message.c.key == func.concat(literal(KEY, Text), hex_of(invitation.c.uuid))
     open_requests = (invitation.c.execution_state == "Scheduled", message.c.payload.has_key("password"))
     failed = message.c.state != DELIVERED
-    reason = func.coalesce(message.c.last_error, "")
+    reason = problem_of_delivery()
     work.execute(
         update(invitation)
-        .where(asked, *open_requests, failed, message.c.attempts > 0, invitation.c.error_message != reason)
+        .where(asked, *open_requests, failed, invitation.c.error_message != reason)
         .values(error_message=reason, modified=work.as_of)
     )
     made = work.connection.execute(
@@ -109,7 +117,8 @@ def add_profiles(work: Work) -> None:
 
 
 def _accounts(work: Work, guests: Sequence[Guest]) -> dict[tuple[str, str], Account]:
-    """Accounts by what a guest is recognised by: civil number, address, user name; the oldest active one of each."""
+    """Accounts by what a guest is recognised by: civil number, address in letters of either case, user name; the
+    oldest active one of each."""
     user, profile = core.user, freeipa.profile
     rows = work.connection.execute(
         select(user.c.id, user.c.civil_number, user.c.email, user.c.username, user.c.is_active, profile.c.id.label("p"))
@@ -117,33 +126,38 @@ def _accounts(work: Work, guests: Sequence[Guest]) -> dict[tuple[str, str], Acco
         .where(
             or_(
                 user.c.civil_number == func.any([g.civil_number for g in guests if g.civil_number]),
-                user.c.email == func.any([guest.email for guest in guests]),
-                user.c.username == func.any([guest.username for guest in guests]),
+                func.lower(user.c.email).in_([guest.person for guest in guests]),
+                user.c.username == func.any([username_of(guest.email) for guest in guests]),
             )
         )
         .order_by(user.c.is_active.desc(), user.c.id)
     )
     found: dict[tuple[str, str], Account] = {}
     for row in rows:
-        account = Account(row.id, row.is_active, row.p is not None)
-        for kind, value in (("civil", row.civil_number), ("email", row.email), ("username", row.username)):
+        person = row.email.lower()
+        account = Account(row.id, row.is_active, row.p is not None, person)
+        for kind, value in (("civil", row.civil_number), ("email", person), ("username", row.username)):
             if value:
                 found.setdefault((kind, value), account)
     return found
 
 
 def _match(known: dict[tuple[str, str], Account], guest: Guest) -> Account | None:
-    marks = (("civil", guest.civil_number), ("email", guest.email), ("username", username_of(guest.email)))
-    return next((known[mark] for mark in marks if mark in known and known[mark].is_active), None)
+    for mark in (("civil", guest.civil_number), ("email", guest.person)):
+        if mark in known and known[mark].is_active:
+            return known[mark]
+    namesake = known.get(("username", username_of(guest.email)))
+    return namesake if namesake and namesake.is_active and namesake.may_be(guest) else None
 
 
 def _is_taken(known: dict[tuple[str, str], Account], guest: Guest) -> bool:
-    return ("username", guest.username) in known or ("civil", guest.civil_number) in known
+    namesake = known.get(("username", username_of(guest.email)))
+    return (namesake is not None and namesake.may_be(guest)) or ("civil", guest.civil_number) in known
 
 
 def _users_asked_for(work: Work) -> set[int]:
     waiting = select(cast(message.c.payload["user_id"].astext, Integer)).where(
-        message.c.kind == "account", message.c.state == WAITING
+        message.c.kind == "account", message.c.state.in_(UNFINISHED)
     )
     return set(work.connection.scalars(waiting))
 

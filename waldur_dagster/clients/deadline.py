@@ -1,0 +1,66 @@
+"""A total time for an exchange with an outside system, whatever the other side does.
+
+Time-outs of sockets count from one byte to the next, so a server that drips bytes never meets them. A deadline ends the
+connections themselves, from a thread of its own; whoever waits for one of them gets an error at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+import time
+from typing import Self
+
+
+class Deadline:
+    """``seconds`` for everything inside the ``with``, for the connections that are watched."""
+
+    def __init__(self, seconds: float):
+        self.seconds = seconds
+        self.expired = False
+        self._end = time.monotonic() + seconds
+        self._watched: list[socket.socket] = []
+        self._lock = threading.Lock()
+        self._timer = threading.Timer(seconds, self._expire)
+        self._timer.daemon = True
+
+    def remaining(self) -> float:
+        """Seconds left. Raises TimeoutError when there are none."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            self._expire()
+            raise TimeoutError(f"no answer within {self.seconds:g} seconds")
+        return left
+
+    def watch(self, connection: socket.socket) -> None:
+        """End this connection when time is up, also after it was wrapped into TLS."""
+        # Wrapping into TLS takes the descriptor away from the original, so ours is a copy.
+        double = socket.socket(fileno=os.dup(connection.fileno()))
+        with self._lock:
+            if self.expired:
+                _end(double)
+            else:
+                self._watched.append(double)
+
+    def _expire(self) -> None:
+        with self._lock:
+            self.expired = True
+            while self._watched:
+                _end(self._watched.pop())
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        with self._lock:
+            while self._watched:
+                self._watched.pop().close()
+
+
+def _end(connection: socket.socket) -> None:
+    with connection, contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)

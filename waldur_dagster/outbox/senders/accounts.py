@@ -1,0 +1,41 @@
+"""FreeIPA, which makes accounts for guests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaDown, FreeIpaFailed, FreeIpaMisconfigured
+from waldur_dagster.clients.words import in_words
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.outbox.messages import AccountRequest
+from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender
+from waldur_dagster.settings import Settings
+
+
+class Accounts(Sender):
+    """One session for a round. FreeIPA answers a second request for an account as it does the first, so a lost answer
+    is no unknown fate: asking again does no harm."""
+
+    def __init__(self, deployment: Deployment, settings: Callable[[], Settings]):
+        self._secrets = deployment.secrets
+        self._server = FreeIpa.of(settings())
+        self.longest = 2 * self._server.longest
+
+    def ready(self, message: AccountRequest) -> None:
+        try:
+            self._server.log_in()
+        except FreeIpaFailed as problem:
+            raise self._meaning(problem, message) from None
+
+    def send(self, message: AccountRequest) -> None:
+        try:
+            self._server.add_user(message.username, message.facts | {"userpassword": message.password})
+        except FreeIpaFailed as problem:
+            raise self._meaning(problem, message) from None
+
+    def close(self) -> None:
+        self._server.close()
+
+    def _meaning(self, problem: FreeIpaFailed, message: AccountRequest) -> NotDelivered:
+        kinds = {FreeIpaDown: Down, FreeIpaMisconfigured: Misconfigured}
+        return kinds.get(type(problem), Postponed)(in_words(str(problem), [*self._secrets, message.password]))
