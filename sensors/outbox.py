@@ -5,10 +5,7 @@ from datetime import UTC
 import dagster as dg
 
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.delivery import deliver, waiting_since
-from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
 from waldur_dagster.resources import RunSite
-from waldur_dagster.site import Site, SiteUnreachable
 
 INTERVAL = 60
 
@@ -16,6 +13,8 @@ INTERVAL = 60
 @dg.op(required_resource_keys={"site"}, out=dg.Out(dg.Nothing))
 def deliver_outbox(context: dg.OpExecutionContext) -> None:
     """Send every message that is due; what fails waits for its next attempt."""
+    from waldur_dagster.outbox.delivery import deliver
+
     run_site: RunSite = context.resources.site
     delivered = deliver(run_site.site.engine, run_site.deployment)
     context.add_output_metadata(
@@ -44,6 +43,10 @@ def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
         description="Delivers mails, web hooks and hand-overs that are due.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from waldur_dagster.outbox.delivery import waiting_since
+        from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
+        from waldur_dagster.site import Site, SiteUnreachable
+
         try:
             with Site(deployment) as site:
                 site.check()

@@ -11,16 +11,16 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-import httpx
-
-from waldur_dagster.clients.broker import Broker, NotGiven
-from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaFailed
-from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
 from waldur_dagster.deployment import Deployment, MailServer, WaldurApi
 from waldur_dagster.outbox.messages import AccountRequest, ApiCall, Handover, InvitationCall, Mail, Message, WebCall
 from waldur_dagster.settings import BadSetting, Settings
+
+if TYPE_CHECKING:  # each kind of message loads what it needs when the first one is sent
+    from waldur_dagster.clients.broker import Broker
+    from waldur_dagster.clients.freeipa import FreeIpa
+    from waldur_dagster.clients.invitation_hook import InvitationHook
 
 WEB_HOOK_TIMEOUT = 20.0
 # SMTP's answer to a mail that is larger than the server takes (RFC 1870).
@@ -75,6 +75,8 @@ class Senders:
                 call_waldur(self._deployment.waldur_api, message)
 
     def _invite(self, message: InvitationCall) -> None:
+        from waldur_dagster.clients.invitation_hook import InvitationHook, InvitationNotSent
+
         try:
             if self._hook is None:
                 self._hook = InvitationHook.of(self._settings())
@@ -83,6 +85,8 @@ class Senders:
             raise NotDelivered(str(problem), final=problem.final) from None
 
     def _make_account(self, message: AccountRequest) -> None:
+        from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaFailed
+
         try:
             if self._freeipa is None:
                 self._freeipa = FreeIpa.of(self._settings())
@@ -91,6 +95,8 @@ class Senders:
             raise NotDelivered(str(problem)) from None
 
     def _hand_over(self, message: Handover) -> None:
+        from waldur_dagster.clients.broker import Broker, NotGiven
+
         options = self._deployment.celery
         if options is None or options.broker_url is None:
             raise NotDelivered("no Celery broker is configured ([celery] broker_url); it waits until there is one")
@@ -230,6 +236,8 @@ class WebHooks:
 
     def call(self, call: WebCall) -> None:
         """POST an event, or nothing but the call. An answer of any status counts as delivered (spec core 1.7)."""
+        import httpx
+
         if call.url in self._silent:
             raise NotDelivered(self._silent[call.url])
         fields = call.fields
@@ -262,6 +270,8 @@ PASSING_ANSWERS = frozenset({401, 403, 408, 425, 429})
 
 def call_waldur(api: WaldurApi, call: ApiCall) -> None:
     """POST to Waldur's API as the user of the token. Raises NotDelivered, for good when Waldur refuses the call."""
+    import httpx
+
     headers = {"Authorization": f"Token {api.token.get_secret_value()}"}
     try:
         answer = httpx.post(f"{api.url}{call.path}", json=call.body, headers=headers, timeout=api.timeout)
