@@ -119,19 +119,23 @@ def shown(costs: Mapping[str, Cost]) -> Table:
     return table
 
 
-def main(runs: Annotated[int, typer.Option(min=1, help="How often each command is run.")] = 7) -> None:
+def main(
+    runs: Annotated[int, typer.Option(min=1, help="How often each command is run.")] = 7,
+    directory: Annotated[Path | None, typer.Option(help="Measure on the demo site there; make and keep one.")] = None,
+) -> None:
     """Measure whole processes on a small site."""
     console = Console()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with tempfile.TemporaryDirectory(prefix="waldur-bench-") as temporary:
-        home = DemoHome(Path(temporary) / "demo")
+        home = DemoHome(directory or Path(temporary) / "demo")
         with Progress(*columns, console=console, transient=True) as progress:
             tell = runner.steps_of(progress)
             tell("demo site")
             home.prepare()
             kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
             costs = measure(runs, kept | {"PYTHONPATH": str(PROJECT)}, tell)
-        home.remove()
+        if directory is None:
+            home.remove()
     console.print(shown(costs))
     runner.conclude(console, misses(costs))
 
