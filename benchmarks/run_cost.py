@@ -6,6 +6,7 @@ unfair to none of them, and shows medians of CPU seconds and of the largest resi
 
 from __future__ import annotations
 
+import json
 import os
 import statistics
 import subprocess
@@ -18,11 +19,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from benchmarks import runner
-from waldur_dagster.demo.home import DemoHome
+from benchmarks.runner import DirectoryOption
+from benchmarks.site import Size, lay
+from waldur_dagster.deployment import CONFIG_VARIABLE
+from waldur_dagster.schema.generations import Generation
 
 PROJECT = Path(__file__).parents[1]
 IMPORT, LOAD = "import dagster", "load the code location"
@@ -121,21 +124,24 @@ def shown(costs: Mapping[str, Cost]) -> Table:
 
 def main(
     runs: Annotated[int, typer.Option(min=1, help="How often each command is run.")] = 7,
-    directory: Annotated[Path | None, typer.Option(help="Measure on the demo site there; make and keep one.")] = None,
+    directory: DirectoryOption = None,
 ) -> None:
     """Measure whole processes on a small site."""
     console = Console()
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with tempfile.TemporaryDirectory(prefix="waldur-bench-") as temporary:
-        home = DemoHome(directory or Path(temporary) / "demo")
-        with Progress(*columns, console=console, transient=True) as progress:
-            tell = runner.steps_of(progress)
-            tell("demo site")
-            home.prepare()
-            kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-            costs = measure(runs, kept | {"PYTHONPATH": str(PROJECT)}, tell)
-        if directory is None:
-            home.remove()
+    with (
+        runner.empty_database(directory, console) as (engine, tell),
+        tempfile.TemporaryDirectory(prefix="waldur-bench-") as home,
+    ):
+        lay(engine, Size(customers=20), tell, generation=Generation.OCTOBER_2024)
+        url = engine.url.render_as_string(hide_password=False)
+        file = Path(home) / "waldur.toml"
+        file.write_text(
+            f"[database]\nurl = {json.dumps(url)}\n[celery]\nresult_store_url = {json.dumps('file://' + home)}\n"
+        )
+        (Path(home) / "dagster.yaml").write_text("telemetry: {enabled: false}\n")
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        own = {CONFIG_VARIABLE: str(file), "DAGSTER_HOME": home, "PYTHONPATH": str(PROJECT)}
+        costs = measure(runs, kept | own, tell)
     console.print(shown(costs))
     runner.conclude(console, misses(costs))
 

@@ -56,7 +56,7 @@ def empty_database(directory: Path | None, console: Console) -> Iterator[tuple[E
         engine = create_engine(server.create_database(server.url_of(running), "benchmark"))
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=not console.is_terminal) as shown:
-            yield engine, steps_of(shown)
+            yield engine, _steps_of(shown)
         engine.dispose()
         running.cleanup()
 
@@ -108,7 +108,7 @@ def conclude(console: Console, misses: Sequence[str]) -> None:
     raise typer.Exit(bool(misses))
 
 
-def steps_of(shown: Progress) -> Tell:
+def _steps_of(shown: Progress) -> Tell:
     """Each step gets a line of its own; the one before it is done."""
 
     def begin(name: str) -> None:
