@@ -29,6 +29,9 @@ from waldur_dagster.schema.generations import Generation
 
 PROJECT = Path(__file__).parents[1]
 IMPORT, LOAD = "import dagster", "load the code location"
+# The location freezes what it has built, which also spares the collection at the end of the process. Beside an import
+# that is spared the same, its own cost is seen; beside a plain one it would look cheaper than the import within it.
+FROZEN = "import dagster, spared the last collection"
 EMPTY, JOB = "empty Dagster job", "cancel-expired-invitations"
 COMMANDS = {"waldur-dagster --help": ("--help",), "waldur-dagster doctor": ("doctor",)}
 MOST_OF_A_RUN, MOST_OF_LOADING, MOST_SECONDS, MOST_MIB = 1.3, 1.5, 2.0, 150.0
@@ -69,6 +72,7 @@ def commands() -> Mapping[str, Sequence[str]]:
     load = "from waldur_dagster.definitions import defs; defs().get_repository_def()"
     return {
         IMPORT: (sys.executable, "-c", "import dagster"),
+        FROZEN: (sys.executable, "-c", "import dagster, gc; gc.freeze()"),
         LOAD: (sys.executable, "-c", load),
         EMPTY: (*execute, "-m", "benchmarks.empty_job", "-j", "empty"),
         JOB: (*execute, *ours),
@@ -99,7 +103,7 @@ def measure(runs: int, environment: Mapping[str, str], progress: runner.Tell = p
 
 def misses(costs: Mapping[str, Cost]) -> list[str]:
     """The targets that were missed."""
-    run, loading = costs[JOB].seconds / costs[EMPTY].seconds, costs[LOAD].seconds / costs[IMPORT].seconds
+    run, loading = costs[JOB].seconds / costs[EMPTY].seconds, costs[LOAD].seconds / costs[FROZEN].seconds
     return runner.missed(
         [
             ("times the CPU of an empty job", run, MOST_OF_A_RUN),
@@ -115,7 +119,7 @@ def shown(costs: Mapping[str, Cost]) -> Table:
     table.add_column("process")
     for heading in ("CPU seconds", "peak MiB", "beside"):
         table.add_column(heading, justify="right")
-    beside = {LOAD: IMPORT, JOB: EMPTY}
+    beside = {LOAD: FROZEN, JOB: EMPTY}
     for name, cost in costs.items():
         ratio = f"{cost.seconds / costs[beside[name]].seconds:.2f} x" if name in beside else ""
         table.add_row(name, f"{cost.seconds:.2f}", f"{cost.mib:.0f}", ratio)
