@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -39,6 +40,8 @@ LAUNCH = """mutation { launchPipelineExecution(executionParams: {
     runConfigData: "{resources: {site: {config: %s}}}" })
     { __typename ... on LaunchRunSuccess { results: run { id } } ... on PythonError { message }
       ... on RunConfigValidationInvalid { errors { message } } } }"""
+# Of Python, or of Dagster itself; a run's warnings, which name job and run, are about rows of the site.
+WARNING = re.compile(r"[A-Z]\w*Warning: |WARNING\S* - (?!\w+ - [0-9a-f-]{36} )")
 STATUS = """{ runOrError(runId: "%s") { ... on Run { results: status } } }"""
 PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["invoices"]}) { ... on AssetNode { results: partitionStats
     { numMaterialized numFailed numMaterializing } } } }"""
@@ -105,7 +108,7 @@ def _left_behind(folder: Path) -> list[str]:
     """What a stopped demo has left: processes that know its folder, or Dagster's warnings in what it printed."""
     here = str(folder)
     processes = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
-    warned = [line for line in (folder / "log").read_text().splitlines() if "warning" in line.lower()]
+    warned = [line for line in (folder / "log").read_text().splitlines() if WARNING.search(line)]
     return [line for line in processes if here in line] + warned
 
 
