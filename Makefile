@@ -1,5 +1,6 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Needs only Python 3.11 or newer.
 PYTHON ?= python3
+PORT ?= 3000
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -20,8 +21,8 @@ demo: $(VENV)/.installed  ## a demo site, billed by Dagster
 demo-clean: $(VENV)/.installed  ## remove the demo site and its history
 	@$(BIN)/waldur-dagster demo clean
 
-up: $(VENV)/.installed  ## Dagster UI and daemon on the demo site, loopback only
-	@$(BIN)/waldur-dagster demo up
+up: $(VENV)/.installed  ## Dagster UI and daemon on the demo site, loopback only; PORT=3001 for another port
+	@$(BIN)/waldur-dagster demo up --port $(PORT)
 
 test: lint  ## everything that has to be right before a change lands
 	@$(BIN)/python -m pytest
@@ -36,7 +37,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed  ## figures by stage for a large site
-	@failed=0; for name in billing quotas policies; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
+	@failed=0; for name in billing quotas policies run_cost; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
 	uv pip compile pyproject.toml --group dev --extra embedded --universal --python-version 3.11 \

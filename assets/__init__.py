@@ -1,26 +1,18 @@
 """Usage, invoices and quotas as Dagster assets, with their checks, and the reports that are made of them."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from assets import (
-    cost_report,
-    invoice_checks,
-    invoices,
-    quota_checks,
-    quota_reports,
-    quotas,
-    usage,
-    usage_checks,
-    usage_report,
-)
-from assets.entry_asset import entry_asset_job, entry_of
-from assets.parquet import ParquetIOManager
+from assets import invoices, quotas, reports, sources, usage
+from assets.checks import CHECKS
+from assets.entry_asset import EntryAsset
 from assets.partitions import days, months
-from assets.sources import SOURCES
+from assets.tables import described
 from waldur_dagster.deployment import Deployment
 
 UTC = ZoneInfo("UTC")
@@ -30,37 +22,47 @@ UTC = ZoneInfo("UTC")
 class AssetLayer:
     """Everything of the asset graph for one deployment.
 
-    ``jobs`` are the asset jobs by the entry they implement, ``partitions`` the partitions of those that have some.
+    ``jobs`` are the asset jobs by the entry they implement, ``partitions`` the partitions of those that have some,
+    ``dry_runs`` the jobs of their dry runs by the same names.
     """
 
     assets: list[Any]
     checks: list[dg.AssetChecksDefinition]
     jobs: dict[str, Any]
+    dry_runs: dict[str, dg.JobDefinition]
     partitions: dict[str, dg.PartitionsDefinition]
     resources: dict[str, Any] = field(default_factory=dict)
 
 
-def entry_assets(zone: ZoneInfo) -> list[dg.AssetsDefinition]:
+def entry_assets(zone: ZoneInfo = UTC) -> list[EntryAsset]:
     """The assets that implement an entry of the catalog."""
     return [*invoices.build(months(zone)), *usage.build(months(zone)), *quotas.build(days())]
 
 
-def asset_jobs(zone: ZoneInfo = UTC) -> dict[str, Any]:
-    """The asset jobs by the entry that each implements."""
-    return {entry_of(asset): entry_asset_job(asset) for asset in entry_assets(zone)}
-
-
 def build_assets(deployment: Deployment) -> AssetLayer:
     made = entry_assets(deployment.zone)
-    reports = [
-        cost_report.build(months(deployment.zone)),
-        usage_report.build(months(deployment.zone)),
-        *quota_reports.build(days()),
-    ]
     return AssetLayer(
-        assets=[*SOURCES, *made, quotas.POLICIES, *reports],
-        checks=[*invoice_checks.build(), *usage_checks.build(), *quota_checks.build()],
-        jobs=asset_jobs(deployment.zone),
-        partitions={entry_of(asset): asset.partitions_def for asset in made if asset.partitions_def},
-        resources={"parquet": ParquetIOManager(deployment.reports)},
+        assets=[
+            *sources.build(deployment),
+            *(asset.definition(deployment) for asset in made),
+            described(quotas.POLICIES, deployment, source=[quotas.POLICIES_SOURCE]),
+            *(report.definition(deployment) for report in reports.build(months(deployment.zone), days())),
+        ],
+        checks=[check.definition() for check in CHECKS],
+        jobs={asset.entry: asset.job() for asset in made},
+        dry_runs={asset.entry: asset.dry_run(deployment) for asset in made},
+        partitions={asset.entry: asset.partitions for asset in made if asset.partitions},
+        resources={"parquet": parquet_folder(deployment)},
     )
+
+
+def parquet_folder(deployment: Deployment) -> dg.IOManagerDefinition:
+    """Where the reports are kept; made with its libraries in the runs that make reports."""
+
+    @dg.io_manager
+    def parquet(_: dg.InitResourceContext) -> dg.IOManager:
+        from assets.parquet import ParquetIOManager
+
+        return ParquetIOManager(deployment.reports)
+
+    return parquet

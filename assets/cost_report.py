@@ -1,11 +1,11 @@
 """What the month costs, by organization, project and offering: a table, kept as Parquet, and a plot."""
 
-import dagster as dg
 import pandas as pd
 from matplotlib.figure import Figure
 from sqlalchemy import func, select
 
-from assets.report import Report, largest_columns, new_figure, report_asset
+from assets.figures import money
+from assets.report import Report, largest_columns, new_figure
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
 from waldur_dagster.resources import RunSite
@@ -60,16 +60,6 @@ def report(work: Work, site: RunSite) -> Report:
     figures = {
         "customers": int(frame["customer"].nunique()),
         "items": int(frame["items"].sum()),
-        "price": float(frame["price"].sum()),
+        "price": money(frame["price"].sum()),
     }
     return Report(frame, plot(frame, site.month, work.constance["CURRENCY_NAME"]), figures, frame.head(10))
-
-
-def build(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    return report_asset(
-        "cost_report",
-        report,
-        deps=["invoices"],
-        partitions=partitions,
-        description="What the month costs by organization, project and offering.",
-    )

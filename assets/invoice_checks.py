@@ -1,21 +1,22 @@
-"""What has to be true of invoices, always (design section 4)."""
+"""Queries for what should not be among the invoices of a month."""
 
 from typing import Any
 
-import dagster as dg
 from sqlalchemy import Select, cast, exists, func, or_, select
 
-from assets.violations import of_month, violation_check
 from waldur_dagster.invoices.items import BILLED_TYPES, CREATING, TERMINATED
 from waldur_dagster.invoices.money import item_price, with_tax
-from waldur_dagster.platform.month import Month, month_number
+from waldur_dagster.platform.month import month_number
+from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.work import Work
 
 invoice, item = invoices.invoice, invoices.invoiceitem
 
 
-def stale_totals(month: Month) -> Select[Any]:
+def stale_totals(_: Work, site: RunSite) -> Select[Any]:
     """Invoices whose stored totals are not the sum of their items."""
+    month = site.month
     price = func.coalesce(func.sum(item_price(item)), 0)
     money = invoice.c.total_cost.type
     return (
@@ -32,8 +33,9 @@ def stale_totals(month: Month) -> Select[Any]:
     )
 
 
-def customers_without_invoice(month: Month) -> Select[Any]:
+def customers_without_invoice(_: Work, site: RunSite) -> Select[Any]:
     """Active customers with something to bill that have no invoice of the month, or more than one."""
+    month = site.month
     customer, project, resource, offering = (
         structure.customer,
         structure.project,
@@ -58,32 +60,19 @@ def customers_without_invoice(month: Month) -> Select[Any]:
     )
 
 
-def open_past_invoices(month: Month) -> Select[Any]:
+def open_past_invoices(_: Work, site: RunSite) -> Select[Any]:
     """Invoices of earlier months that are still open."""
+    month = site.month
     earlier = month_number(invoice) < month.number
     return select(invoice.c.id, invoice.c.year, invoice.c.month).where(invoice.c.state == "pending", earlier)
 
 
-def items_outside_the_month(month: Month) -> Select[Any]:
+def items_outside_the_month(_: Work, site: RunSite) -> Select[Any]:
     """Items of the month that begin before it or end after it."""
+    month = site.month
     return (
         select(item.c.id, item.c.name, item.c.start, item.c.end)
         .join(invoice, invoice.c.id == item.c.invoice_id)
         .where(invoice.c.year == month.year, invoice.c.month == month.month)
         .where(or_(item.c.start < month.start, item.c.end > month.end))
     )
-
-
-CHECKS = {
-    "totals_are_the_sum_of_items": (stale_totals, True),
-    "one_invoice_for_each_customer": (customers_without_invoice, False),
-    "past_invoices_are_closed": (open_past_invoices, False),
-    "items_lie_in_the_month": (items_outside_the_month, False),
-}
-
-
-def build() -> list[dg.AssetChecksDefinition]:
-    return [
-        violation_check("invoices", name, of_month(violations), str(violations.__doc__), grave=grave)
-        for name, (violations, grave) in CHECKS.items()
-    ]

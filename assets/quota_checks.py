@@ -1,13 +1,11 @@
-"""What has to be true of quotas and their history, always."""
+"""Queries for what should not be among the quotas and their history."""
 
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
-import dagster as dg
 from sqlalchemy import Date, Interval, Select, cast, func, literal, select, true, union_all
 
-from assets.violations import Violations, violation_check
 from waldur_dagster.platform.quota_usage import USER_COUNT
 from waldur_dagster.quotas.daily_history import first_kept_day
 from waldur_dagster.quotas.fields import CUSTOM_FIELDS, STANDARD_FIELDS, QuotaField
@@ -27,8 +25,12 @@ def wrong_counters(work: Work, fields: Iterable[QuotaField]) -> Select[Any]:
     return select(union_all(*found).subquery("found"))
 
 
-def _wrong(fields: Iterable[QuotaField]) -> Violations:
-    return lambda work, _: wrong_counters(work, fields)
+def wrong_standard_counters(work: Work, _: RunSite) -> Select[Any]:
+    return wrong_counters(work, STANDARD_FIELDS)
+
+
+def wrong_custom_counters(work: Work, _: RunSite) -> Select[Any]:
+    return wrong_counters(work, CUSTOM_FIELDS)
 
 
 def missing_days(work: Work, site: RunSite) -> Select[Any]:
@@ -46,26 +48,3 @@ def missing_days(work: Work, site: RunSite) -> Select[Any]:
     expected = func.generate_series(first, yesterday, cast("1 day", Interval)).table_valued("day").render_derived()
     day = cast(expected.c.day, Date)
     return select(day.label("day")).where(day.not_in(select(days.c.date)))
-
-
-def build() -> list[dg.AssetChecksDefinition]:
-    counted = {"standard_quotas": STANDARD_FIELDS, "custom_quotas": CUSTOM_FIELDS}
-    return [
-        *(
-            violation_check(
-                asset,
-                "counters_equal_a_recount",
-                _wrong(fields),
-                str(wrong_counters.__doc__),
-                grave=False,
-            )
-            for asset, fields in counted.items()
-        ),
-        violation_check(
-            "daily_quotas",
-            "history_is_complete_up_to_yesterday",
-            missing_days,
-            "Days that the history should have, and that nobody took.",
-            grave=False,
-        ),
-    ]

@@ -2,14 +2,12 @@
 
 from datetime import date
 
-import dagster as dg
 import pandas as pd
 from matplotlib.dates import ConciseDateFormatter
 from matplotlib.figure import Figure
 from sqlalchemy import func, select
 
-from assets.report import Report, new_figure, report_asset, small_multiples
-from assets.sources import source
+from assets.report import Report, new_figure, small_multiples
 from waldur_dagster.quotas.daily_history import first_kept_day
 from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import analytics, quotas, structure
@@ -130,22 +128,3 @@ def trend_report(work: Work, site: RunSite) -> Report:
     change = change.assign(change=change["last"] - change["first"]) if len(change) else change
     figures = {"days": int(frame["date"].nunique()), "quotas": int(frame["quota"].nunique())}
     return Report(frame, trend_plot(table, site.day), figures, change.reset_index())
-
-
-def build(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    return [
-        report_asset(
-            "quota_utilisation",
-            utilisation_report,
-            deps=["daily_quotas", source("quotas_quotalimit")],
-            partitions=days,
-            description="How full the quotas of projects are, fullest first.",
-        ),
-        report_asset(
-            "quota_trend",
-            trend_report,
-            deps=["daily_quotas"],
-            partitions=days,
-            description="How the quotas of all organizations have gone, day by day.",
-        ),
-    ]

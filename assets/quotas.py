@@ -2,48 +2,55 @@
 
 import dagster as dg
 
-from assets.entry_asset import entry_asset
-from assets.sources import source
-from waldur_dagster.quotas import daily_history, recount
+from assets.entry_asset import EntryAsset, Step
+from assets.tables import key_of
+from waldur_dagster.functions import Function
 
 GROUP = "quotas"
 COUNTED = ("structure_customer", "structure_project", "marketplace_order", "plugin_resources", "quotas_quotausage")
 COUNTED_OWN_WAY = ("permissions_userrole", "marketplace_offering", "quotas_quotausage")
-
+RECOUNT = "waldur_dagster.quotas.recount"
+QUOTA_FIGURES = Function("assets.figures:of_quotas")
 
 # Not a step of the graph: check-polices evaluates them, and so does the billing.
 POLICIES = dg.AssetSpec(
     "policies",
     description="Limits on cost and usage, and whether they are exceeded.",
-    deps=["invoices", source("marketplace_componentusage")],
+    deps=["invoices", key_of("marketplace_componentusage")],
     group_name=GROUP,
     kinds={"postgresql"},
 )
+POLICIES_SOURCE = Function("waldur_dagster.policies.evaluation:check_policies")
 
 
-def build(days: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
+def build(days: dg.PartitionsDefinition[str]) -> list[EntryAsset]:
     return [
-        entry_asset(
+        EntryAsset(
             "standard_quotas",
-            recount.STANDARD,
-            lambda work, _: recount.recount_standard_quotas(work),
-            group=GROUP,
-            deps=[source(table) for table in COUNTED],
+            "update-standard-quotas",
+            GROUP,
+            steps=(Step(Function(f"{RECOUNT}:recount_standard_quotas")),),
+            tables=COUNTED,
+            table="quotas_quotausage",
+            figures=QUOTA_FIGURES,
         ),
-        entry_asset(
+        EntryAsset(
             "custom_quotas",
-            recount.CUSTOM,
-            lambda work, _: recount.recount_custom_quotas(work),
-            group=GROUP,
-            deps=[source(table) for table in COUNTED_OWN_WAY],
+            "update-custom-quotas",
+            GROUP,
+            steps=(Step(Function(f"{RECOUNT}:recount_custom_quotas")),),
+            tables=COUNTED_OWN_WAY,
+            table="quotas_quotausage",
+            figures=QUOTA_FIGURES,
         ),
-        entry_asset(
+        EntryAsset(
             "daily_quotas",
-            daily_history.ENTRY,
-            lambda work, site: daily_history.keep_daily_quotas(work, site.day),
-            group=GROUP,
-            deps=["standard_quotas", "custom_quotas"],
+            "waldur-sync-daily-quotas",
+            GROUP,
+            steps=(Step(Function("waldur_dagster.quotas.daily_history:keep_daily_quotas"), of="day", of_present=True),),
+            deps=("standard_quotas", "custom_quotas"),
             partitions=days,
-            of_present=True,
+            table="analytics_dailyquotahistory",
+            figures=Function("assets.figures:of_daily_quotas"),
         ),
     ]

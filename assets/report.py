@@ -3,8 +3,9 @@
 import base64
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -12,9 +13,6 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-
-from waldur_dagster.resources import RunSite
-from waldur_dagster.work import Work
 
 mpl.use("Agg")
 
@@ -29,47 +27,20 @@ class Report:
     top: pd.DataFrame
 
 
-def report_asset(
-    name: str,
-    make: Callable[[Work, RunSite], Report],
-    *,
-    deps: Iterable[Any],
-    partitions: dg.PartitionsDefinition,
-    description: str,
-) -> dg.AssetsDefinition:
-    """A report for each partition, made anew when what it reads has changed."""
-
-    @dg.asset(
-        name=name,
-        group_name="reports",
-        partitions_def=partitions,
-        deps=deps,
-        io_manager_key="parquet",
-        required_resource_keys={"site"},
-        automation_condition=dg.AutomationCondition.eager(),
-        kinds={"pandas", "parquet"},
-        description=description,
-    )
-    def report(context: dg.AssetExecutionContext) -> pd.DataFrame:
-        site: RunSite = context.resources.site
-        with site.step(context.op_execution_context, name) as work:
-            made = make(work, site)
-        picture = as_png(made.plot)
-        file = site.deployment.reports / "plots" / f"{name}-{context.partition_key}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(picture)
-        encoded = base64.b64encode(picture).decode()
-        context.add_output_metadata(
-            {
-                **made.figures,
-                "plot": dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})"),
-                "plot file": dg.MetadataValue.path(file),
-                "top": dg.MetadataValue.md(made.top.to_markdown(index=False, floatfmt=".2f")),
-            }
-        )
-        return made.frame
-
-    return report
+def metadata_of(made: Report, name: str, partition: str, folder: Path) -> dict[str, Any]:
+    """What is shown of a report; its plot is also kept as ``plots/<name>-<partition>.png`` under ``folder``."""
+    picture = as_png(made.plot)
+    file = folder / "plots" / f"{name}-{partition}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(picture)
+    encoded = base64.b64encode(picture).decode()
+    return {
+        **made.figures,
+        "dagster/partition_row_count": len(made.frame),
+        "plot": dg.MetadataValue.md(f"![{name}](data:image/png;base64,{encoded})"),
+        "plot file": dg.MetadataValue.path(file),
+        "top": dg.MetadataValue.md(made.top.to_markdown(index=False, floatfmt=",.2f", intfmt=",")),
+    }
 
 
 def new_figure(rows: int) -> tuple[Figure, Axes]:

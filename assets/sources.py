@@ -1,6 +1,15 @@
 """Waldur's own tables that the assets are made of: they are somebody else's, and the lineage begins at them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import dagster as dg
+
+from assets.tables import described, key_of
+
+if TYPE_CHECKING:
+    from waldur_dagster.deployment import Deployment
 
 BILLING_TABLES = {
     "structure_customer": "Organizations: who is billed, at what tax rate.",
@@ -24,11 +33,12 @@ QUOTA_TABLES = {
 TABLES = BILLING_TABLES | QUOTA_TABLES
 
 
-def source(table: str) -> dg.AssetKey:
-    return dg.AssetKey(["waldur", table])
-
-
-SOURCES = [
-    dg.AssetSpec(source(table), description=text, group_name="waldur", kinds={"postgresql"})
-    for table, text in TABLES.items()
-]
+def build(deployment: Deployment) -> list[dg.AssetSpec]:
+    return [
+        described(
+            dg.AssetSpec(key_of(table), description=text, group_name="waldur", kinds={"postgresql"}),
+            deployment,
+            table=table,
+        )
+        for table, text in TABLES.items()
+    ]

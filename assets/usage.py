@@ -2,21 +2,21 @@
 
 import dagster as dg
 
-from assets.entry_asset import entry_asset, of_month
-from assets.sources import source
-from waldur_dagster.marketplace.category_usage import ENTRY, total_usage
-
-READ = ("marketplace_componentusage", "marketplace_resourceplanperiod", "marketplace_plancomponent")
+from assets.entry_asset import EntryAsset, Step
+from waldur_dagster.functions import Function
 
 
-def build(partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    totals = entry_asset(
-        "category_component_usage",
-        ENTRY,
-        of_month(total_usage),
-        group="usage",
-        deps=[source(table) for table in READ],
-        partitions=partitions,
-        of_present=True,
-    )
-    return [totals]
+def build(months: dg.PartitionsDefinition[str]) -> list[EntryAsset]:
+    do = Function("waldur_dagster.marketplace.category_usage:total_usage")
+    return [
+        EntryAsset(
+            "category_component_usage",
+            "waldur-marketplace-calculate-usage",
+            "usage",
+            steps=(Step(do, of="month", of_present=True),),
+            tables=("marketplace_componentusage", "marketplace_resourceplanperiod", "marketplace_plancomponent"),
+            partitions=months,
+            table="marketplace_categorycomponentusage",
+            figures=Function("assets.figures:of_usage"),
+        )
+    ]

@@ -1,19 +1,19 @@
-"""What has to be true of the usage totals, always."""
+"""Queries for what should not be among the usage totals of a month."""
 
 from typing import Any
 
-import dagster as dg
 from sqlalchemy import Select, literal, or_, select, union_all
 
-from assets.violations import of_month, violation_check
-from waldur_dagster.platform.month import Month
+from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import marketplace
+from waldur_dagster.work import Work
 
 reported, total = marketplace.componentusage, marketplace.categorycomponentusage
 
 
-def negative_usage(month: Month) -> Select[Any]:
+def negative_usage(_: Work, site: RunSite) -> Select[Any]:
     """Usage below 0, as it was reported for the month or as it was summed."""
+    month = site.month
     found = union_all(
         select(literal(reported.name).label("table"), reported.c.id, reported.c.usage).where(
             reported.c.billing_period == month.first, reported.c.usage < 0
@@ -23,15 +23,3 @@ def negative_usage(month: Month) -> Select[Any]:
         ),
     ).subquery("found")
     return select(found)
-
-
-def build() -> list[dg.AssetChecksDefinition]:
-    return [
-        violation_check(
-            "category_component_usage",
-            "usage_is_not_negative",
-            of_month(negative_usage),
-            str(negative_usage.__doc__),
-            grave=False,
-        )
-    ]

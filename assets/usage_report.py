@@ -1,11 +1,10 @@
 """What was used by category and month, over the year up to the partition's month."""
 
-import dagster as dg
 import pandas as pd
 from matplotlib.figure import Figure
 from sqlalchemy import func, select
 
-from assets.report import Report, report_asset, small_multiples
+from assets.report import Report, small_multiples
 from waldur_dagster.platform.month import Month
 from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import marketplace, structure
@@ -77,13 +76,3 @@ def report(work: Work, site: RunSite) -> Report:
     figures = {"customers": int(current["customer"].nunique()), "components": int(current["component"].nunique())}
     top = current.assign(total=current["reported"] + current["fixed"]).sort_values("total", ascending=False).head(10)
     return Report(frame, plot(frame, site.month), figures, top.drop(columns="month"))
-
-
-def build(partitions: dg.PartitionsDefinition) -> dg.AssetsDefinition:
-    return report_asset(
-        "usage_report",
-        report,
-        deps=["category_component_usage"],
-        partitions=partitions,
-        description="What organizations used by category and month, over a year.",
-    )

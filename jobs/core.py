@@ -1,32 +1,36 @@
 """Operational jobs of the core family."""
 
 from jobs.entry_job import entry_job
-from waldur_dagster.notifications.broadcasts import mark_broadcasts_sent, put_broadcasts
-from waldur_dagster.permissions.expiry import revoke_expired_roles
-from waldur_dagster.structure.finished_updates import reset_updating_resources
-from waldur_dagster.structure.permission_reviews import create_customer_permission_reviews
-from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
-from waldur_dagster.users.group_invitations import cancel_expired_group_invitations
-from waldur_dagster.users.invitation_delivery import note_deliveries, release_project_invitations
-from waldur_dagster.users.invitation_expiry import cancel_expired_invitations, remind_of_pending_invitations
-from waldur_dagster.valimo.auth_results import delete_old_auth_results
+from waldur_dagster.functions import Function
 
 WORK = {
-    "cancel-expired-invitations": cancel_expired_invitations,
-    "cancel_expired_group_invitations": cancel_expired_group_invitations,
-    "send-reminder-for-pending-invitations": remind_of_pending_invitations,
-    "core-reset-updating-resources": reset_updating_resources,
-    "create_customer_permission_reviews": create_customer_permission_reviews,
-    "structure-set-erred-stuck-resources": set_stuck_resources_erred,
-    "valimo-auth-cleanup-auth-results": delete_old_auth_results,
-    "check-expired-permissions": revoke_expired_roles,
+    "cancel-expired-invitations": Function("waldur_dagster.users.invitation_expiry:cancel_expired_invitations"),
+    "cancel_expired_group_invitations": Function(
+        "waldur_dagster.users.group_invitations:cancel_expired_group_invitations"
+    ),
+    "send-reminder-for-pending-invitations": Function(
+        "waldur_dagster.users.invitation_expiry:remind_of_pending_invitations"
+    ),
+    "core-reset-updating-resources": Function("waldur_dagster.structure.finished_updates:reset_updating_resources"),
+    "create_customer_permission_reviews": Function(
+        "waldur_dagster.structure.permission_reviews:create_customer_permission_reviews"
+    ),
+    "structure-set-erred-stuck-resources": Function(
+        "waldur_dagster.structure.stuck_resources:set_stuck_resources_erred"
+    ),
+    "valimo-auth-cleanup-auth-results": Function("waldur_dagster.valimo.auth_results:delete_old_auth_results"),
+    "check-expired-permissions": Function("waldur_dagster.permissions.expiry:revoke_expired_roles"),
 }
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
     "send-scheduled-broadcast-notifications": entry_job(
-        "send-scheduled-broadcast-notifications", put_broadcasts, then=mark_broadcasts_sent
+        "send-scheduled-broadcast-notifications",
+        Function("waldur_dagster.notifications.broadcasts:put_broadcasts"),
+        then=Function("waldur_dagster.notifications.broadcasts:mark_broadcasts_sent"),
     ),
     "process-pending-project-invitations": entry_job(
-        "process-pending-project-invitations", release_project_invitations, then=note_deliveries
+        "process-pending-project-invitations",
+        Function("waldur_dagster.users.invitation_delivery:release_project_invitations"),
+        then=Function("waldur_dagster.users.invitation_delivery:note_deliveries"),
     ),
 }

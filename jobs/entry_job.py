@@ -1,29 +1,27 @@
 """How the function that does an entry's work becomes a Dagster job."""
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from waldur_dagster.catalog import entry
-from waldur_dagster.resources import RunSite
-from waldur_dagster.site import Transactions
-from waldur_dagster.work import Work
+from waldur_dagster.functions import Function
+
+if TYPE_CHECKING:
+    from waldur_dagster.resources import RunSite
 
 OP: dict[str, Any] = {"required_resource_keys": {"site"}, "out": dg.Out(dg.Nothing)}
 
 
-def entry_job(
-    name: str, do: Callable[[Work], Any], then: Callable[[Work], Any] | None = None, *, changes: str | None = None
-) -> dg.JobDefinition:
-    """A job of one op for an entry of the catalog; ``do`` is its work, in one transaction.
+def entry_job(name: str, do: Function, then: Function | None = None, *, changes: str | None = None) -> dg.JobDefinition:
+    """A job of one op for an entry of the catalog; ``do``, given a Work, is its work, in one transaction.
 
     ``then`` is what follows once the messages that ``do`` put into the outbox were sent, or could not be: a second op
     with a transaction of its own, which may look up what became of them (``outbox.deliveries``). ``changes`` is an
     asset of which the run tells that it is new, when ``do`` has written something.
     """
 
-    @dg.op(name=_op_name(name, do), description=do.__doc__, **OP)
+    @dg.op(name=_op_name(name, do), description=entry(name).description, **OP)
     def run(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
         with site.step(context, name) as work:
@@ -38,7 +36,12 @@ def entry_job(
     if then is None:
         return _job(name, run)
 
-    @dg.op(name=then.__name__, description=then.__doc__, ins={"sent": dg.In(dg.Nothing)}, **OP)
+    @dg.op(
+        name=then.__name__,
+        description="What follows once the messages were sent, or could not be.",
+        ins={"sent": dg.In(dg.Nothing)},
+        **OP,
+    )
     def follow_up(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
         with site.step(context, name) as work:
@@ -48,10 +51,13 @@ def entry_job(
     return _job(name, run, follow_up)
 
 
-def item_by_item_job(name: str, do: Callable[[Transactions], Any]) -> dg.JobDefinition:
-    """A job of one op for an entry whose items take long, each with a transaction of its own that ``do`` opens."""
+def item_by_item_job(name: str, do: Function) -> dg.JobDefinition:
+    """A job of one op for an entry whose items take long, each with a transaction of its own.
 
-    @dg.op(name=_op_name(name, do), description=do.__doc__, **OP)
+    ``do`` is given what opens the next transaction (site.Transactions).
+    """
+
+    @dg.op(name=_op_name(name, do), description=entry(name).description, **OP)
     def run(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
         with site.transactions(context, name) as transaction:
@@ -61,7 +67,7 @@ def item_by_item_job(name: str, do: Callable[[Transactions], Any]) -> dg.JobDefi
     return _job(name, run)
 
 
-def _op_name(name: str, do: Callable[..., Any]) -> str:
+def _op_name(name: str, do: Function) -> str:
     """A job and its op must not have the same name."""
     return do.__name__ if do.__name__ != entry(name).dagster_name else f"do_{do.__name__}"
 

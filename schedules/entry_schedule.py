@@ -6,10 +6,8 @@ from typing import Any
 import dagster as dg
 
 from assets.partitions import partition_key
-from waldur_dagster.availability import reason_not_to_run
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.site import Site, SiteUnreachable
 from waldur_dagster.timetable import cron_of
 
 UNFINISHED = [
@@ -64,6 +62,9 @@ def _unfinished(instance: dg.DagsterInstance, documented: Entry) -> str | None:
 
 
 def _unavailable(deployment: Deployment, documented: Entry) -> str | None:
+    from waldur_dagster.availability import reason_not_to_run
+    from waldur_dagster.site import Site, SiteUnreachable
+
     try:
         with Site(deployment) as site:
             return reason_not_to_run(site, documented.name)

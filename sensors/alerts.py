@@ -8,11 +8,7 @@ from datetime import UTC, datetime
 import dagster as dg
 
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox import Mail, put
-from waldur_dagster.outbox.migrate import is_current
-from waldur_dagster.outbox.senders import DeliveredInPart, NotDelivered, sender_for
 from waldur_dagster.resources import is_dry_run
-from waldur_dagster.site import Site, SiteUnreachable
 
 INTERVAL = 60
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
@@ -91,6 +87,11 @@ def _reasons(context: dg.RunFailureSensorContext) -> Iterator[str]:
 
 def _tell(context: dg.RunStatusSensorContext, deployment: Deployment, headline: str, text: str) -> None:
     """Put the mails into the outbox; send them at once when the very database is what is broken."""
+    from waldur_dagster.outbox import Mail, put
+    from waldur_dagster.outbox.migrate import is_current
+    from waldur_dagster.outbox.senders import DeliveredInPart, NotDelivered, sender_for
+    from waldur_dagster.site import Site, SiteUnreachable
+
     run = context.dagster_run
     mails = [
         Mail(

@@ -5,11 +5,8 @@ from datetime import UTC
 import dagster as dg
 
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.delivery import LONGEST_ROUND, backlog, deliver
-from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
-from waldur_dagster.outbox.operating import forget, is_anything_to_forget
 from waldur_dagster.resources import RunSite, delivery_metadata
-from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
+from waldur_dagster.rounds import LONGEST_ROUND
 
 INTERVAL = 60
 # The lock by which one delivery of the sensor's is at work at a time.
@@ -21,6 +18,10 @@ LONGEST_RUN = round(2 * LONGEST_ROUND)
 @dg.op(required_resource_keys={"site"}, out=dg.Out(dg.Nothing))
 def deliver_outbox(context: dg.OpExecutionContext) -> None:
     """Send every message that is due; what fails waits for its next attempt. Old ones are forgotten."""
+    from waldur_dagster.outbox.delivery import backlog, deliver
+    from waldur_dagster.outbox.operating import forget
+    from waldur_dagster.site import AlreadyRunning
+
     run_site: RunSite = context.resources.site
     if run_site.dry_run:
         found = backlog(run_site.site.engine, run_site.deployment)
@@ -58,6 +59,11 @@ def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
         description="Delivers mails, web hooks and hand-overs that are due.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from waldur_dagster.outbox.delivery import backlog
+        from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
+        from waldur_dagster.outbox.operating import is_anything_to_forget
+        from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
+
         try:
             with Site(deployment) as site:
                 site.check()

@@ -29,7 +29,9 @@ def test_the_example_deployment_is_read_and_names_only_what_exists(monkeypatch: 
 
 def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WALDUR_DB_PASSWORD", "")
-    with pytest.raises(ConfigurationError, match="WALDUR_DB_PASSWORD; set it"):
+    with pytest.raises(
+        ConfigurationError, match=r"WALDUR_DB_PASSWORD for \[database.password\].*WALDUR_CELERY_RESULT_URL"
+    ):
         load_deployment(EXAMPLE)
 
 

@@ -8,25 +8,29 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import difflib
 import os
 import re
 import tomllib
 from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
-from sqlalchemy import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from pydantic_core import ErrorDetails
 
 from waldur_dagster.catalog import CATALOG, FAMILIES
+from waldur_dagster.setting_names import nearest, wrong_settings
 from waldur_dagster.settings import Settings
 from waldur_dagster.timetable import check_cron
 
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
 CONFIG_VARIABLE = "WALDUR_DAGSTER_CONFIG"
+DATABASE_EXAMPLE = "postgresql://user@host:5432/name"
 
 
 class ConfigurationError(Exception):
@@ -58,16 +62,25 @@ class Database(Section):
     @field_validator("url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr) -> SecretStr:
-        try:
-            url = make_url(value.get_secret_value())
-        except ArgumentError:
-            raise ValueError("is not a database URL; write postgresql://user@host:5432/name") from None
-        if url.get_backend_name() not in {"postgresql", "postgres"}:
-            raise ValueError(f"names {url.get_backend_name()}; Waldur runs on PostgreSQL: postgresql://...")
+        _check_port(value.get_secret_value())
+        url = urlsplit(value.get_secret_value())
+        if "://" not in value.get_secret_value():
+            raise ValueError(f"is not a database URL; write {DATABASE_EXAMPLE}")
+        if url.scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError(f"names {url.scheme}; Waldur runs on PostgreSQL: {DATABASE_EXAMPLE}")
+        if not url.path.strip("/"):
+            raise ValueError(f"names no database; write {DATABASE_EXAMPLE}")
         return value
 
     @property
+    def name(self) -> str:
+        """The name of the database."""
+        return unquote(urlsplit(self.url.get_secret_value()).path.strip("/"))
+
+    @property
     def sqlalchemy_url(self) -> URL:
+        from sqlalchemy import make_url
+
         url = make_url(self.url.get_secret_value()).set(drivername="postgresql+psycopg")
         return url.set(password=self.password.get_secret_value()) if self.password else url
 
@@ -81,7 +94,7 @@ class MailServer(Section):
     """
 
     host: str = "localhost"
-    port: int = 25
+    port: Annotated[int, Field(ge=1, le=65535)] = 25
     security: Literal["none", "starttls", "tls"] = "none"
     user: str | None = None
     password: SecretStr | None = None
@@ -127,6 +140,13 @@ class Celery(Section):
     def _is_url(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None and "://" not in value.get_secret_value():
             raise ValueError("is no URL; write amqp://user:password@host:5672/name or redis://host:6379/0")
+        return value
+
+    @field_validator("broker_url", "result_store_url")
+    @classmethod
+    def _have_a_port(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            _check_port(value.get_secret_value())
         return value
 
 
@@ -202,6 +222,7 @@ class WaldurApi(Section):
     def _is_address(cls, value: str) -> str:
         if not value.startswith(("https://", "http://")):
             raise ValueError("is no address; write https://waldur.example.com")
+        _check_port(value)
         return value.rstrip("/").removesuffix("/api")
 
 
@@ -242,6 +263,9 @@ class Deployment(Section):
     waldur_api: WaldurApi | None = None
     script_containers: ScriptContainers = ScriptContainers()
     event_contexts: Literal["site", "2024"] = "site"
+    owners: tuple[str, ...] = ()
+    source_url: str | None = None
+    refresh_reports: bool = False
     interruptible_offerings: tuple[str, ...] = INTERRUPTIBLE
     reports: Path = Path("reports")
     media: Path | None = None
@@ -256,13 +280,27 @@ class Deployment(Section):
             _zone(value)
         return value
 
+    @field_validator("owners")
+    @classmethod
+    def _are_owners(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for owner in value:
+            if not re.fullmatch(r"team:\S.*|[^@\s]+@[^@\s]+\.[^@\s]+", owner):
+                raise ValueError(f"{owner!r} is neither a mail address nor a team; write team:cloud")
+        return value
+
+    @field_validator("source_url")
+    @classmethod
+    def _is_address(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("https://", "http://")):
+            raise ValueError("is no address; write https://git.example.org/waldur-dagster/blob/main")
+        return value and value.rstrip("/")
+
     @field_validator("families", "entries")
     @classmethod
     def _are_documented(cls, value: dict[str, EntryOptions], info: ValidationInfo) -> dict[str, EntryOptions]:
         known = FAMILIES if info.field_name == "families" else CATALOG
         for name in value.keys() - set(known):
-            close = difflib.get_close_matches(name, known, n=1)
-            raise ValueError(f"has no {name}" + (f"; did you mean {close[0]}?" if close else ""))
+            raise ValueError(f"has no {name}{nearest(name, known)}")
         return value
 
     def runs_superseded(self, entry: str) -> bool:
@@ -285,6 +323,8 @@ class Deployment(Section):
     @property
     def secrets(self) -> list[str]:
         """Every value that must not be shown: of the file, and of Waldur's settings that are named like secrets."""
+        from sqlalchemy import make_url
+
         url = make_url(self.database.url.get_secret_value())
         return [*_secrets(self.model_dump(exclude={"waldur"})), *_named_secrets(self.waldur), str(url.password or "")]
 
@@ -325,31 +365,59 @@ def load_deployment(path: Path | None = None) -> Deployment:
 
 def parse_deployment(document: dict[str, Any], source: str = "deployment") -> Deployment:
     """Check a deployment given as plain data. Raises ConfigurationError naming each wrong place."""
-    try:
-        return Deployment.model_validate(_with_environment(document, source, ()))
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"[{'.'.join(map(str, problem['loc'])) or 'top level'}] {problem['msg'].removeprefix('Value error, ')}"
-            for problem in error.errors(include_input=False, include_url=False)
+    missing: list[str] = []
+    filled = _with_environment(document, (), missing)
+    if missing:
+        variables = "the environment variable" if len(missing) == 1 else "these environment variables"
+        raise ConfigurationError(
+            f"{source} wants {variables}: {', '.join(missing)}; set {'it' if len(missing) == 1 else 'them'}."
         )
-        raise ConfigurationError(f"{source}: {wrong}") from None
+    try:
+        deployment = Deployment.model_validate(filled)
+    except ValidationError as error:
+        raise ConfigurationError(f"{source}: {'; '.join(map(_told, error.errors(include_url=False)))}") from None
+    if wrong := list(wrong_settings(deployment.waldur)):
+        raise ConfigurationError(f"{source}: {'; '.join(wrong)}")
+    return deployment
 
 
-def _with_environment(value: Any, source: str, path: tuple[str, ...]) -> Any:
+def _told(problem: ErrorDetails) -> str:
+    """One problem with its place, and for an unknown key the nearest that is known; never the value."""
+    place, words = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        words = f"is unknown{nearest(str(problem['loc'][-1]), _keys(problem['loc'][:-1]))}"
+    return f"[{place or 'top level'}] {words}"
+
+
+def _keys(path: tuple[str | int, ...]) -> list[str]:
+    """The keys that may stand at a place of the file."""
+    section: type[BaseModel] = Deployment
+    for name in map(str, path):
+        inner = section.model_fields[name].annotation if name in section.model_fields else None
+        kinds = [kind for kind in (inner, *get_args(inner)) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+        section = kinds[0] if kinds else EntryOptions
+    return list(section.model_fields)
+
+
+def _with_environment(value: Any, path: tuple[str, ...], missing: list[str]) -> Any:
+    """The document with the values of variables; what is not set is noted in ``missing``."""
     if isinstance(value, dict):
         if set(value) == {"env"}:
-            name = value["env"]
+            name = str(value["env"])
             if not os.environ.get(name):
-                raise ConfigurationError(f"{source}: [{'.'.join(path)}] wants the environment variable {name}; set it.")
-            return os.environ[name]
-        return {key: _with_environment(item, source, (*path, key)) for key, item in value.items()}
+                missing.append(f"{name} for [{'.'.join(path)}]")
+            return os.environ.get(name, "")
+        return {key: _with_environment(item, (*path, key), missing) for key, item in value.items()}
     if isinstance(value, list):
-        return [_with_environment(item, source, (*path, str(n))) for n, item in enumerate(value)]
+        return [_with_environment(item, (*path, str(n)), missing) for n, item in enumerate(value)]
     return value
 
 
 def _secrets(value: Any) -> Iterator[str]:
     if isinstance(value, SecretStr):
+        from sqlalchemy import make_url
+        from sqlalchemy.exc import ArgumentError
+
         yield value.get_secret_value()
         with contextlib.suppress(ArgumentError):
             yield str(make_url(value.get_secret_value()).password or "")
@@ -371,6 +439,16 @@ def _is_fernet_key(text: str) -> bool:
         return len(base64.b64decode(text, altchars=b"-_", validate=True)) == 32
     except ValueError:
         return False
+
+
+def _check_port(url: str) -> None:
+    """Raises ValueError when an address has a port that is none; of several addresses, the first one."""
+    try:
+        port = urlsplit(url.partition(";")[0].partition(",")[0]).port if "://" in url else None
+    except ValueError:
+        port = 0
+    if port == 0:
+        raise ValueError("has a port that is no number from 1 to 65535")
 
 
 def _zone(name: str) -> ZoneInfo:

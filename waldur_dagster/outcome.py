@@ -50,11 +50,33 @@ class Outcome:
     def summary(self) -> str:
         """One line for logs and terminals."""
         parts = [
-            f"{count} {table} {kind}" for table, kinds in sorted(self.rows.items()) for kind, count in kinds.items()
+            f"{count:,} {table} {kind}" for table, kinds in sorted(self.rows.items()) for kind, count in kinds.items()
         ]
-        parts += [f"{count} {name}" for name, count in self.figures.items() if count]
-        parts += [f"{len(found)} {name}" for name, found in self._findings() if found]
+        parts += [counted(count, name) for name, count in self.figures.items() if count]
+        parts += [counted(len(found), name) for name, found in self._findings() if found]
         return ", ".join(parts) or "nothing to do"
 
     def _findings(self) -> list[tuple[str, list[Finding]]]:
         return [("warnings", self.warnings), ("failures", self.failures)]
+
+
+def counted(count: int, name: str) -> str:
+    """A number of things as people write it: ``1 mail``, ``1,200 mails``, ``1 policy fired``.
+
+    ``name`` is in the plural form; what is counted is its first word, or the last before ``of``, ``that`` and so on.
+    """
+    return f"{count:,} {singular(name) if count == 1 else name}"
+
+
+def singular(name: str) -> str:
+    """``policies fired`` as ``policy fired``, ``usage items`` as ``usage item``."""
+    words = name.split(" ")
+    plural = next((n for n, word in enumerate(words) if word.endswith("s") and not word.endswith(("ss", "us"))), None)
+    if plural is not None:
+        word = words[plural]
+        words[plural] = f"{word[:-3]}y" if word.endswith("ies") else word[:-1]
+        words = [_VERBS.get(word, word) for word in words]
+    return " ".join(words)
+
+
+_VERBS = {"were": "was", "are": "is", "have": "has", "wait": "waits"}

@@ -5,25 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
-import pandas as pd
 
-from waldur_dagster.clients.task_results import ResultStoreUnusable
-from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.delivery import LONGEST_OF_RUN, Delivered, deliver
-from waldur_dagster.outcome import Finding, Outcome
-from waldur_dagster.platform.month import Month
-from waldur_dagster.settings import BadSetting
-from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable, Transactions
-from waldur_dagster.work import Refused, Work
+from waldur_dagster.functions import Function
+from waldur_dagster.outcome import Finding, Outcome, counted
+from waldur_dagster.rounds import LONGEST_OF_RUN
+
+if TYPE_CHECKING:  # the code location loads nothing that only a run needs
+    from waldur_dagster.deployment import Deployment
+    from waldur_dagster.outbox.delivery import Delivered
+    from waldur_dagster.platform.month import Month
+    from waldur_dagster.site import Transactions
+    from waldur_dagster.work import Work
+
+# On the runs of jobs that are dry runs whatever their options say.
+DRY_RUN_TAG = "waldur/dry_run"
 
 OPTIONS = {
+    # With a default, though it is empty: what has none is not shown in the Launchpad.
     "as_of": dg.Field(
         str,
-        is_required=False,
-        description="The instant that the job works for, ISO 8601 with its offset. Default: when the run was created.",
+        default_value="",
+        description="The instant that the job works for, ISO 8601 with its offset. Empty: when the run was created.",
     ),
     "dry_run": dg.Field(
         bool,
@@ -36,6 +41,7 @@ OPTIONS = {
         description="Send what the job put into the outbox at once; otherwise the outbox sensor does.",
     ),
 }
+DRY_RUN_OPTIONS = {"as_of": OPTIONS["as_of"]}
 SHOWN_FINDINGS = 100
 
 
@@ -43,8 +49,10 @@ class RunSite:
     """The site of one run, with the run's options. All steps of a run share it, and the lock that it holds."""
 
     def __init__(self, deployment: Deployment, run: dg.DagsterRun, created: datetime, options: Mapping[str, Any]):
+        from waldur_dagster.site import Site
+
         self.deployment = deployment
-        self._as_of = _instant(options["as_of"]) if "as_of" in options else None
+        self._as_of = _instant(options["as_of"]) if options.get("as_of") else None
         self.dry_run: bool = options["dry_run"]
         self._partition = run.tags.get("dagster/partition")
         self._created = created
@@ -66,6 +74,8 @@ class RunSite:
     @property
     def month(self) -> Month:
         """The month that the run's partition names, else the one that ``as_of`` falls into."""
+        from waldur_dagster.platform.month import Month
+
         if self._partition is None:
             return Month.of(self.present, self.deployment.zone)
         first = datetime.fromisoformat(self._partition)
@@ -77,14 +87,28 @@ class RunSite:
         return date.fromisoformat(self._partition) if self._partition else self.present.astimezone(UTC).date()
 
     @contextmanager
-    def step(self, context: dg.OpExecutionContext, entry: str, as_of: datetime | None = None) -> Iterator[Work]:
+    def step(
+        self, context: dg.OpExecutionContext, entry: str, as_of: datetime | None = None, figures: Function | None = None
+    ) -> Iterator[Work]:
         """One unit of work of one step; its figures become metadata of the step's output.
 
+        ``figures`` gives further ones, of what the run's steps have made together; the run's own are shown with them.
         Raises dg.Failure, for which Dagster tries no retry, when another run has the entry or the work is refused.
         """
         with _refusals(), self.site.work(entry, as_of or self.as_of) as work:
             yield work
-        self._tell(context, work.outcome)
+            further = figures(work, self) if figures is not None else {}
+        self._tell(context, work.outcome if figures is None else self.site.outcome, further)
+
+    def look_for(self, name: str, query: Function, shown: int) -> tuple[int, list[Mapping[str, Any]]]:
+        """How many rows a query finds, and the first of them; ``query`` is given the unit of work and this site."""
+        from sqlalchemy import func, select
+
+        with _refusals(), self.site.work(name, self.present) as work:
+            wanted = query(work, self)
+            count = work.connection.scalar(select(func.count()).select_from(wanted.subquery()))
+            found = work.connection.execute(wanted.limit(shown)).mappings().all() if count else []
+        return count or 0, [dict(row) for row in found]
 
     @contextmanager
     def transactions(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Transactions]:
@@ -93,15 +117,17 @@ class RunSite:
             yield lambda: self.site.work(entry, self.as_of)
         self._tell(context, self.site.outcome)
 
-    def _tell(self, context: dg.OpExecutionContext, outcome: Outcome) -> None:
+    def _tell(self, context: dg.OpExecutionContext, outcome: Outcome, further: Mapping[str, Any] | None = None) -> None:
         context.log.info(f"{'Would be' if self.dry_run else 'Done'}: {outcome.summary()}")
         for finding in outcome.warnings:
             context.log.warning(f"{finding.item} {finding.problem}")
-        context.add_output_metadata(metadata_of(outcome, dry_run=self.dry_run))
+        context.add_output_metadata(metadata_of(outcome, dry_run=self.dry_run) | dict(further or {}))
 
     def deliver(self, context: dg.OpExecutionContext, entry: str) -> None:
         """Send what this run wrote to the outbox for an entry, and what runs of it that died have left there."""
         if self._deliver:
+            from waldur_dagster.outbox.delivery import deliver
+
             delivered = deliver(self.site.engine, self.deployment, entry=entry, longest=LONGEST_OF_RUN)
             context.add_output_metadata(delivery_metadata(delivered))
             for finding in delivered.findings():
@@ -111,8 +137,9 @@ class RunSite:
         """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""
         self.deliver(context, entry)
         if failures := self.site.outcome.failures:
+            rest = "everything else would be done" if self.dry_run else "everything else is done and committed"
             raise dg.Failure(
-                f"{len(failures)} items failed; everything else is done and committed.",
+                f"{counted(len(failures), 'items')} {'would fail' if self.dry_run else 'failed'}; {rest}.",
                 metadata={"failures": _table(failures)},
                 allow_retries=False,
             )
@@ -123,14 +150,29 @@ def _refusals() -> Iterator[None]:
     """What is no use trying again at once becomes a failure that Dagster does not repeat."""
     try:
         yield
-    except (AlreadyRunning, Refused, BadSetting) as problem:
-        raise dg.Failure(str(problem), allow_retries=False) from None
-    except (SiteUnreachable, ResultStoreUnusable) as problem:
-        raise dg.Failure(str(problem)) from None
+    except Exception as problem:
+        final, passing = _known_problems()
+        if isinstance(problem, final):
+            raise dg.Failure(str(problem), allow_retries=False) from None
+        if isinstance(problem, passing):
+            raise dg.Failure(str(problem)) from None
+        raise
+
+
+def _known_problems() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:
+    """Those that no retry mends at once, and those that may pass; loaded when something went wrong."""
+    from waldur_dagster.clients.task_results import ResultStoreUnusable
+    from waldur_dagster.settings import BadSetting
+    from waldur_dagster.site import AlreadyRunning, SiteUnreachable
+    from waldur_dagster.work import Refused
+
+    return (AlreadyRunning, Refused, BadSetting), (SiteUnreachable, ResultStoreUnusable)
 
 
 def is_dry_run(run: dg.DagsterRun) -> bool:
-    """Whether a run was started with the option ``dry_run``."""
+    """Whether a run is that of a dry run's job, or was started with the option ``dry_run``."""
+    if DRY_RUN_TAG in run.tags:
+        return True
     options: Any = run.run_config
     for name in ("resources", "site", "config"):
         options = options.get(name) or {}
@@ -149,17 +191,22 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def site_resource(deployment: Deployment) -> dg.ResourceDefinition:
-    """The resource ``site``. The deployment stays in this closure: no secret of it is in a run's configuration."""
+def site_resource(deployment: Deployment, *, dry_run: bool = False) -> dg.ResourceDefinition:
+    """The resource ``site``; with ``dry_run`` for jobs that are nothing else.
 
-    @dg.resource(config_schema=OPTIONS, description="The Waldur site, with the options that every job has.")
+    The deployment stays in this closure: no secret of it is in a run's configuration.
+    """
+
+    @dg.resource(
+        config_schema=DRY_RUN_OPTIONS if dry_run else OPTIONS,
+        description="The Waldur site, with the options that every job has.",
+    )
     def site(context: dg.InitResourceContext) -> Iterator[RunSite]:
         assert context.run is not None and context.instance is not None
         record = context.instance.get_run_record_by_id(context.run.run_id)
         created = record.create_timestamp if record else datetime.now(UTC)
-        run_site = RunSite(
-            deployment, context.run, created.replace(tzinfo=created.tzinfo or UTC), context.resource_config
-        )
+        options = {"dry_run": True, "deliver": False} | context.resource_config if dry_run else context.resource_config
+        run_site = RunSite(deployment, context.run, created.replace(tzinfo=created.tzinfo or UTC), options)
         try:
             yield run_site
         finally:
@@ -181,8 +228,10 @@ def metadata_of(outcome: Outcome, *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def _table(findings: list[Finding]) -> dg.MarkdownMetadataValue:
-    frame = pd.DataFrame([(f.item, f.problem) for f in findings[:SHOWN_FINDINGS]], columns=["item", "problem"])
-    return dg.MetadataValue.md(frame.to_markdown(index=False))
+    from tabulate import tabulate
+
+    rows = [(f.item, f.problem) for f in findings[:SHOWN_FINDINGS]]
+    return dg.MetadataValue.md(tabulate(rows, ["item", "problem"], tablefmt="pipe", disable_numparse=True))
 
 
 def delivery_metadata(delivered: Delivered) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from croniter import croniter
+from croniter import CroniterBadDateError, croniter
 
 from waldur_dagster.catalog import Entry
 
 # Daily jobs start between 01:00 and 05:00, after the monthly billing and before people come to work.
 NIGHT_BEGINS, NIGHT_MINUTES = 1, 4 * 60
 MONTHLY = "0 0 1 * *"
+LOOKED_AT = 14  # ticks
 
 
 def cron_of(entry: Entry) -> str:
@@ -50,9 +52,13 @@ def _night(offset: int) -> str:
 
 
 def check_cron(text: str) -> str:
-    """The expression itself, when Dagster can keep it. Raises ValueError."""
-    if len(text.split()) != 5 or not croniter.is_valid(text):
+    """The expression itself, when Dagster can keep it and it ever ticks. Raises ValueError."""
+    if len(text.split()) != 5 or not re.fullmatch(r"[\w\s*,/-]+", text) or not croniter.is_valid(text):
         raise ValueError(f"{text!r} is no cron expression; write minute, hour, day of month, month, day of week")
+    try:
+        croniter(text, datetime(2025, 1, 1)).get_next()
+    except CroniterBadDateError:
+        raise ValueError(f"{text!r} never ticks: no month that it names has such a day") from None
     return text
 
 
@@ -60,3 +66,10 @@ def next_tick(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
     """The first tick after an instant, in the zone."""
     tick: datetime = croniter(cron, after.astimezone(zone)).get_next(datetime)
     return tick
+
+
+def longest_gap(cron: str, zone: ZoneInfo) -> timedelta:
+    """The longest time between two ticks of a schedule, looked at over a year of monthly ones."""
+    ticks = croniter(cron, datetime(2025, 1, 1, tzinfo=zone))
+    times = [ticks.get_next(float) for _ in range(LOOKED_AT)]
+    return timedelta(seconds=max(later - earlier for earlier, later in pairwise(times)))

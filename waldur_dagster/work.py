@@ -90,7 +90,7 @@ class Work:
     @cached_property
     def templates(self) -> Templates:
         """Texts of mails and documents, those of the site's operators first."""
-        from waldur_dagster.platform.templates import Templates  # noqa: PLC0415  Django is heavy, and texts build on this
+        from waldur_dagster.platform.templates import Templates
 
         return Templates(self)
 

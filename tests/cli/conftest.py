@@ -33,12 +33,12 @@ class Terminal:
             monkeypatch.setenv(name, str(value))
         monkeypatch.chdir(PROJECT)
 
-    def configure(self, database: Engine | str, extra: str = "") -> Path:
+    def configure(self, database: Engine | str, extra: str = "", *, head: str = "") -> Path:
         """Write the deployment file, and let the program find it."""
         url = database if isinstance(database, str) else database.url.render_as_string(hide_password=False)
         file = self._folder / "waldur.toml"
         mails = json.dumps(str(self._folder / "mails"))
-        file.write_text(f"[database]\nurl = {json.dumps(url)}\n[mail]\ndirectory = {mails}\n{extra}\n")
+        file.write_text(f"{head}\n[database]\nurl = {json.dumps(url)}\n[mail]\ndirectory = {mails}\n{extra}\n")
         self._monkeypatch.setenv(CONFIG_VARIABLE, str(file))
         return file
 

@@ -308,9 +308,13 @@ def test_an_outbox_that_is_not_there_is_told_in_one_line(terminal: Terminal, dat
     [
         (f"mysql://waldur:{SECRET}@db/waldur", "", "[database.url] names mysql; Waldur runs on PostgreSQL"),
         (f"waldur:{SECRET}@db", "", "[database.url] is not a database URL"),
-        (f"postgresql://waldur:{SECRET}@db/waldur", "[databases]", "[databases] Extra inputs are not permitted"),
-        (f"postgresql://waldur:{SECRET}@db/waldur", "tls = true", "[mail.tls] Extra inputs are not permitted"),
-        (f"postgresql://waldur:{SECRET}@db/waldur", 'password = { env = "NOT_SET_HERE" }', "variable NOT_SET_HERE"),
+        (f"postgresql://waldur:{SECRET}@db/waldur", "[databases]", "[databases] is unknown; did you mean database?"),
+        (f"postgresql://waldur:{SECRET}@db/waldur", "tls = true", "[mail.tls] is unknown"),
+        (
+            f"postgresql://waldur:{SECRET}@db/waldur",
+            'password = { env = "NOT_SET_HERE" }',
+            "wants the environment variable: NOT_SET_HERE for [mail.password]; set it.",
+        ),
         (f"postgresql://waldur:{SECRET}@db/waldur", "[celery", "cannot be read"),
     ],
 )

@@ -194,7 +194,8 @@ def test_a_stored_total_that_is_not_the_sum_of_its_items_is_an_error(
     (failed,) = _failed_checks(outbox_scene, instance).values()
     assert (failed.check_name, failed.severity) == ("totals_are_the_sum_of_items", dg.AssetCheckSeverity.ERROR)
     assert failed.metadata["violations"].value == 1
-    assert f"'id': {invoice}" in str(failed.metadata["1"].value)
+    assert f"id {invoice}, " in str(failed.metadata["1"].value)
+    assert failed.metadata["month"].value == "2025-04" and failed.description == "1 violation in 2025-04"
 
 
 def test_a_billable_customer_without_an_invoice_is_told(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
 from sqlalchemy import func, select
 
@@ -30,6 +34,17 @@ PATIENCE = 300  # seconds; a quiet machine needs a tenth of it
 SCHEDULES = """{ schedulesOrError(repositorySelector:
     {repositoryLocationName: "waldur", repositoryName: "__repository__"})
     { ... on Schedules { results { name cronSchedule executionTimezone scheduleState { status } } } } }"""
+LAUNCH = """mutation { launchPipelineExecution(executionParams: {
+    selector: {repositoryLocationName: "waldur", repositoryName: "__repository__", jobName: "%s"}
+    executionMetadata: {tags: [{key: "dagster/partition", value: "%s"}]}
+    runConfigData: "{resources: {site: {config: %s}}}" })
+    { __typename ... on LaunchRunSuccess { results: run { id } } ... on PythonError { message }
+      ... on RunConfigValidationInvalid { errors { message } } } }"""
+# Of Python, or of Dagster itself; a run's warnings, which name job and run, are about rows of the site.
+WARNING = re.compile(r"[A-Z]\w*Warning: |WARNING\S* - (?!\w+ - [0-9a-f-]{36} )")
+STATUS = """{ runOrError(runId: "%s") { ... on Run { results: status } } }"""
+PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["invoices"]}) { ... on AssetNode { results: partitionStats
+    { numMaterialized numFailed numMaterializing } } } }"""
 RUNS = """{ runsOrError(filter: {pipelineName: "waldur_create_invoices"})
     { ... on Runs { results { status startTime tags { key value } } } } }"""
 
@@ -86,6 +101,42 @@ def demo(tmp_path: Path) -> Iterator[Demo]:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+    assert _left_behind(made.folder) == []
+
+
+def _left_behind(folder: Path) -> list[str]:
+    """What a stopped demo has left: processes that know its folder, or Dagster's warnings in what it printed."""
+    here = str(folder)
+    processes = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
+    warned = [line for line in (folder / "log").read_text().splitlines() if WARNING.search(line)]
+    return [line for line in processes if here in line] + warned
+
+
+def _dry_runs_from_the_launchpad(demo: Demo, month: str) -> None:
+    """Launch both kinds of dry run as the UI does, and see that no month is filled, fails, or is being filled."""
+    job = entry(BILLING).dagster_name
+    for name, options in ((f"{job}_dry_run", "{}"), (job, "{dry_run: true}")):
+        run = demo.ask(LAUNCH % (name, month, options))["id"]
+        assert demo.wait_for(partial(_end_of, demo, run)) == "SUCCESS"
+        assert demo.ask(PARTITIONS) == {"numMaterialized": 0, "numFailed": 0, "numMaterializing": 0}
+
+
+def _end_of(demo: Demo, run: str) -> str | None:
+    status = demo.ask(STATUS % run)
+    return status if status in ("SUCCESS", "FAILURE") else None
+
+
+def test_a_port_that_is_taken_is_told_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        words = ("demo", "up", "--folder", str(tmp_path / "demo"), "--port", port)
+        answer = subprocess.run(
+            Demo(tmp_path).command("waldur-dagster", *words), check=False, cwd=PROJECT, capture_output=True, text=True
+        )
+    assert answer.returncode == 2 and f"port {port} is taken" in " ".join(answer.stderr.split())
+    assert "make up PORT=" in " ".join(answer.stderr.split()) and not (tmp_path / "demo").exists()
 
 
 def test_the_demo_shows_its_schedules_and_a_backfill_bills_months_in_order(demo: Demo) -> None:
@@ -98,12 +149,13 @@ def test_the_demo_shows_its_schedules_and_a_backfill_bills_months_in_order(demo:
     deployment = load_deployment(demo.folder / "waldur.toml")
     this_month = Month.of(datetime.now(UTC), deployment.zone)
     months = [this_month.previous.first.isoformat(), this_month.first.isoformat()]
+    _dry_runs_from_the_launchpad(demo, months[1])
     words = ("job", "backfill", "--workspace", "workspace.yaml", "--job", entry(BILLING).dagster_name, "--noprompt")
     command = demo.command("dagster", *words, "--from", months[0], "--to", months[1])
     subprocess.run(command, cwd=PROJECT, env=demo.environment, check=True, capture_output=True, timeout=PATIENCE)
 
     def finished() -> list[dict[str, Any]]:
-        runs = demo.ask(RUNS)
+        runs = [run for run in demo.ask(RUNS) if "dagster/backfill" in {tag["key"] for tag in run["tags"]}]
         return runs if len(runs) == 2 and {run["status"] for run in runs} <= {"SUCCESS", "FAILURE"} else []
 
     runs = sorted(demo.wait_for(finished), key=lambda run: float(run["startTime"]))

@@ -1,48 +1,91 @@
 """The command ``waldur-dagster``: what operators do outside the Dagster UI."""
 
+from __future__ import annotations
+
 import sys
 import warnings
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-import dagster as dg
 import typer
 from rich.console import Console
 from rich.markup import escape
-
-from waldur_dagster.catalog import UnknownEntry
-from waldur_dagster.cli import cutover, demo, doctor, outbox, readme, schedules
-from waldur_dagster.deployment import ConfigurationError, load_deployment
-from waldur_dagster.outbox.migrate import NoOutbox
-from waldur_dagster.outbox.migrate import migrate as migrate_outbox
-from waldur_dagster.outbox.operating import adopt
-from waldur_dagster.site import Site, SiteUnreachable
-
-app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
-app.add_typer(demo.app, name="demo")
-app.add_typer(schedules.app, name="schedules")
-app.add_typer(outbox.app, name="outbox")
-app.command(name="cutover")(cutover.cutover)
-app.command(name="doctor")(doctor.doctor)
-app.command(name="readme", hidden=True)(readme.readme)
+from typer.core import TyperCommand, TyperGroup
 
 
-@app.command()
-def migrate() -> None:
-    """Make or update the program's own schema, waldur_dagster, in the site's database."""
-    deployment = load_deployment()
-    with Site(deployment) as site:
-        site.check()
-        migrate_outbox(site.engine)
-        adopt(site.engine, deployment, unowned_only=True)  # what was written before messages had owners
-    Console().print("The schema waldur_dagster is up to date.")
+@dataclass(frozen=True)
+class Command:
+    """A command by the module of this package that has it, as ``app`` or as a function of the module's name."""
+
+    module: str
+    help: str
+    hidden: bool = False
+
+    def load(self, name: str) -> Any:
+        module = import_module(f"{__name__}.{self.module}")
+        app = getattr(module, "app", None)
+        if app is None:
+            app = typer.Typer(add_completion=False)
+            app.command(name=name)(getattr(module, self.module))
+        return typer.main.get_command(app)
+
+
+COMMANDS = {
+    "doctor": Command("doctor", "Check the database, the tables that each registered entry needs, and the settings."),
+    "migrate": Command("migrate", "Make or update the program's own schema, waldur_dagster, in the site's database."),
+    "run": Command("run", "Run the job of an entry here and now, and show what it did."),
+    "schedules": Command("schedules", "List the schedules of this deployment, or switch them."),
+    "cutover": Command("cutover", "Print the settings that switch off, on Waldur's side, the entries that run here."),
+    "outbox": Command("outbox", "See, retry or drop what waits in the outbox."),
+    "demo": Command("demo", "A Waldur site to play with, billed by Dagster."),
+    "readme": Command("readme", "Write what is made of the code: the README's table of entries.", hidden=True),
+}
+
+
+class Commands(TyperGroup):
+    """Loads the command that is called, and no other: help answers at once, and no command waits for the others."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        known = COMMANDS.get(cmd_name)
+        return known and TyperCommand(cmd_name, help=known.help, hidden=known.hidden)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        if args and args[0] in COMMANDS:
+            return args[0], COMMANDS[args[0]].load(args[0]), args[1:]
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_show_locals=False, add_completion=False)
+
+
+@app.callback(help=__doc__)
+def _commands() -> None:
+    """Only the group itself."""
 
 
 def main() -> None:
     """Run the command; what is wrong with the deployment or its database is told in one line, with exit status 2."""
     # Dagster warns of beta parameters that it sets itself.
-    warnings.filterwarnings("ignore", category=dg.BetaWarning, module="dagster")
+    warnings.filterwarnings("ignore", message=".*is currently in beta.*")
     try:
         app()
-    except (ConfigurationError, NoOutbox, SiteUnreachable, UnknownEntry) as problem:
+    except Exception as problem:
+        if not isinstance(problem, _told_in_one_line()):
+            raise
         line = " ".join(str(problem).split())
         Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {escape(line)}", highlight=False, soft_wrap=True)
         sys.exit(2)
+
+
+def _told_in_one_line() -> tuple[type[Exception], ...]:
+    """What an operator can mend; loaded when something went wrong."""
+    from waldur_dagster.catalog import UnknownEntry
+    from waldur_dagster.deployment import ConfigurationError
+    from waldur_dagster.outbox.migrate import NoOutbox
+    from waldur_dagster.site import SiteUnreachable
+
+    return ConfigurationError, NoOutbox, SiteUnreachable, UnknownEntry

@@ -1,9 +1,12 @@
 """``waldur-dagster demo``: a Waldur site to play with, billed by Dagster."""
 
+import contextlib
+import os
+import signal
+import socket
 import subprocess
 import sys
-import threading
-import uuid
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,19 +14,21 @@ from typing import Annotated
 import dagster as dg
 import typer
 from rich.console import Console
-from rich.status import Status
 
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.cli.demo_summary import summary
+from waldur_dagster.cli.execution import execute
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.demo.home import DemoHome
-from waldur_dagster.invoices.billing import ENTRY
 from waldur_dagster.platform.month import Month
 
 app = typer.Typer(help="A Waldur site to play with, billed by Dagster.", no_args_is_help=True)
 Folder = Annotated[Path, typer.Option(help="Where the demo lives.")]
 HOME = Path(".demo")
-PORT = 3000
+PORT, BILLING = 3000, "waldur-create-invoices"
+STOPPING = 20.0  # seconds that the servers have to stop
+# Dagster tells everybody who starts it that another command of it is newer, and of what it has in beta.
+DAGSTERS_OWN = ("ignore:Function `dev_command` is superseded", "ignore:Parameter `owners` of initializer")
 console = Console()
 
 
@@ -38,68 +43,75 @@ def run(folder: Folder = HOME) -> None:
     )
     month = Month.of(datetime.now(UTC), deployment.zone)
     definitions, instance = build_definitions(deployment), dg.DagsterInstance.get()
-    job = definitions.resolve_job_def(CATALOG[ENTRY].dagster_name)
-    billed = _execute(job, instance, month, f"Billing {month}")
+    job = definitions.resolve_job_def(CATALOG[BILLING].dagster_name)
+    partition = month.first.isoformat()
+    console.print(f"[bold]Billing {month}[/]")
+    billed = execute(console, job, instance, partition=partition).success
+    console.print("[bold]Reporting costs[/]")
     everything = definitions.resolve_implicit_global_asset_job_def()
-    reported = _execute(everything, instance, month, "Reporting costs", only=[dg.AssetKey("cost_report")])
+    reported = execute(console, everything, instance, partition=partition, only=[dg.AssetKey("cost_report")]).success
     summary(console, deployment, home, month)
     if not (billed and reported):
         raise typer.Exit(1)
 
 
-def _execute(
-    job: dg.JobDefinition, instance: dg.DagsterInstance, month: Month, title: str, only: list[dg.AssetKey] | None = None
-) -> bool:
-    """Run a job in this process, and show its steps as they begin and end."""
-    run_id, results = str(uuid.uuid4()), list[dg.ExecuteInProcessResult]()
-
-    def execute() -> None:
-        results.append(
-            job.execute_in_process(
-                instance=instance,
-                run_id=run_id,
-                partition_key=month.first.isoformat(),
-                asset_selection=only,
-                run_config={"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}},
-                raise_on_error=False,
-            )
-        )
-
-    console.print(f"[bold]{title}[/]")
-    thread = threading.Thread(target=execute)
-    thread.start()
-    told = 0
-    with console.status("starting ...") as status:
-        while thread.is_alive() or told < len(instance.all_logs(run_id)):
-            for record in instance.all_logs(run_id)[told:]:
-                told += 1
-                _tell(record, status)
-            thread.join(timeout=0.2)
-    return bool(results) and results[0].success
-
-
-def _tell(record: dg.EventLogEntry, status: Status) -> None:
-    event = record.dagster_event
-    if event is None or event.step_key is None:
-        return
-    step = event.step_key.rpartition(".")[2].replace("_", " ")
-    match event.event_type:
-        case dg.DagsterEventType.STEP_START:
-            status.update(f"{step} ...")
-        case dg.DagsterEventType.STEP_SUCCESS:
-            console.print(f"  [green]done[/] {step} [dim]({event.step_success_data.duration_ms / 1000:.1f} s)[/]")
-        case dg.DagsterEventType.STEP_FAILURE:
-            console.print(f"  [red]failed[/] {step}: {event.step_failure_data.error_display_string}")
-
-
 @app.command()
 def up(folder: Folder = HOME, port: Annotated[int, typer.Option(help="Port of the UI, on loopback.")] = PORT) -> None:
-    """Start the Dagster UI and daemon on the demo site."""
-    DemoHome(folder).prepare()
+    """Start the Dagster UI and daemon on the demo site, until Ctrl-C; nothing of them stays behind."""
+    if not _is_free(port):
+        raise typer.BadParameter(f"port {port} is taken; choose another one: make up PORT={port + 1}")
+    # A stop of any kind becomes an exit, so that what was started is ended and the demo's server with it.
+    for kind in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(kind, lambda *_: sys.exit(0))
+    home = DemoHome(folder)
+    home.prepare()
     console.print(f"The Dagster UI is coming up at http://127.0.0.1:{port} ; Ctrl-C stops it.")
-    dagster = Path(sys.executable).with_name("dagster")
-    command = [str(dagster), "dev", "--workspace", "workspace.yaml", "--host", "127.0.0.1", "--port", str(port)]
-    raise typer.Exit(subprocess.call(command))  # noqa: S603  our own command, no shell
+    dagster, workspace = Path(sys.executable).with_name("dagster"), str(Path("workspace.yaml").resolve())
+    command = [str(dagster), "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)]
+    environment = os.environ | {"PYTHONWARNINGS": ",".join(DAGSTERS_OWN)}
+    # In the folder of its instance: Dagster warns of another dagster.yaml where it is started.
+    servers = subprocess.Popen(command, cwd=home.dagster, env=environment, start_new_session=True)  # noqa: S603
+    try:
+        status = servers.wait()
+    except (KeyboardInterrupt, SystemExit):
+        status = 0
+    finally:
+        _end(servers)
+    console.print("Stopped.")
+    raise typer.Exit(status)
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _end(servers: subprocess.Popen[bytes]) -> None:
+    """Ask the servers to stop, and end what has not in time; they and their children are a session of their own."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(servers.pid, kind)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            servers.wait(timeout=STOPPING)
+            if not _is_there(servers.pid):
+                return
+
+
+def _is_there(group: int) -> bool:
+    """Whether a process group has members, waiting a little for the last of them."""
+    end = time.monotonic() + STOPPING
+    while time.monotonic() < end:
+        try:
+            os.killpg(group, 0)
+        except (ProcessLookupError, PermissionError):
+            return False
+        time.sleep(0.1)
+    return True
 
 
 @app.command()

@@ -12,7 +12,7 @@ import dagster as dg
 import typer
 from dagster._cli.utils import get_instance_for_cli
 from dagster._cli.workspace.cli_target import WorkspaceOpts, get_repository_from_cli_opts
-from dagster._core.remote_representation.external import RemoteRepository, RemoteSchedule
+from dagster._core.remote_representation.external import RemoteRepository, RemoteSchedule, RemoteSensor
 
 WORKSPACE = Path("workspace.yaml")
 
@@ -32,7 +32,7 @@ def code_location(workspace: Path) -> Iterator[tuple[dg.DagsterInstance, RemoteR
         yield instance, repository
 
 
-def is_running(instance: dg.DagsterInstance, schedule: RemoteSchedule) -> bool:
-    """Whether the daemon lets the schedule tick: what was toggled on the instance, else the file's default."""
+def is_running(instance: dg.DagsterInstance, schedule: RemoteSchedule | RemoteSensor) -> bool:
+    """Whether the daemon lets it tick: what was toggled on the instance, else what the file says."""
     stored = instance.get_instigator_state(schedule.get_remote_origin_id(), schedule.selector_id)
     return bool(schedule.get_current_instigator_state(stored).is_running)

@@ -4,10 +4,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+import dagster as dg
 import typer
+from dagster._core.remote_representation.external import RemoteRepository
 from rich.console import Console
 from rich.table import Table
 
+from sensors.reports import NAME as REPORTS
 from waldur_dagster.catalog import CATALOG, Entry, entries_of
 from waldur_dagster.cli.instance import WORKSPACE, code_location, is_running
 from waldur_dagster.definitions import implemented_entries
@@ -16,7 +19,7 @@ from waldur_dagster.timetable import cron_of, next_tick
 
 app = typer.Typer(help="List the schedules of this deployment, or switch them.", invoke_without_command=True)
 Workspace = Annotated[Path, typer.Option(help="The workspace file that Dagster runs with.")]
-Names = Annotated[list[str], typer.Argument(help="Entries or families.")]
+Names = Annotated[list[str], typer.Argument(help=f"Entries or families, or {REPORTS}.")]
 
 
 @app.callback()
@@ -29,7 +32,9 @@ def list_schedules(
     if context.invoked_subcommand is not None:
         return
     deployment, implemented = load_deployment(), implemented_entries()
-    states = _states(workspace)
+    with code_location(workspace) as (instance, repository):
+        states = {schedule.name: is_running(instance, schedule) for schedule in repository.get_schedules()}
+        refreshed = is_running(instance, repository.get_sensor(REPORTS))
     table = Table("entry", "cron", f"next tick ({deployment.zone.key})", "deployment", "instance", header_style="bold")
     shown = entries_of(family) if family else list(CATALOG.values())
     for entry in sorted(shown, key=lambda e: e.name not in implemented):
@@ -38,6 +43,9 @@ def list_schedules(
     console.print(table)
     done = sum(entry.name in implemented for entry in shown)
     console.print(f"{done} of {len(shown)} entries are implemented; the others still run in Celery beat.")
+    console.print(
+        f"{REPORTS} (reports are made anew when what they read has changed): {'running' if refreshed else 'stopped'}."
+    )
 
 
 def _row(deployment: Deployment, entry: Entry, implemented: bool, running: bool | None) -> tuple[str, str, str, str]:
@@ -50,11 +58,6 @@ def _row(deployment: Deployment, entry: Entry, implemented: bool, running: bool 
     tick = f"{next_tick(cron, deployment.zone, datetime.now(UTC)):%Y-%m-%d %H:%M}"
     default = "runs by default" if options.running else "off by default"
     return cron, tick if running else "", default, "[green]running[/]" if running else "stopped"
-
-
-def _states(workspace: Path) -> dict[str, bool]:
-    with code_location(workspace) as (instance, repository):
-        return {schedule.name: is_running(instance, schedule) for schedule in repository.get_schedules()}
 
 
 @app.command()
@@ -70,8 +73,10 @@ def stop(names: Names, workspace: Workspace = WORKSPACE) -> None:
 
 
 def _switch(names: list[str], workspace: Path, *, on: bool) -> None:
-    wanted = {entry.dagster_name: entry.name for name in names for entry in entries_of(name)}
+    wanted = {entry.dagster_name: entry.name for name in names if name != REPORTS for entry in entries_of(name)}
     with code_location(workspace) as (instance, repository):
+        if REPORTS in names:
+            _switch_reports(instance, repository, on=on)
         here = {schedule.name: schedule for schedule in repository.get_schedules()}
         for name in sorted(wanted.keys() & here.keys()):
             schedule = here[name]
@@ -85,3 +90,13 @@ def _switch(names: list[str], workspace: Path, *, on: bool) -> None:
         typer.echo(f"{missing}: has no schedule on this deployment (still to come, or not registered)", err=True)
     if absent:
         raise typer.Exit(1)
+
+
+def _switch_reports(instance: dg.DagsterInstance, repository: RemoteRepository, *, on: bool) -> None:
+    """The sensor that makes reports anew is switched like a schedule."""
+    sensor = repository.get_sensor(REPORTS)
+    if on:
+        instance.start_sensor(sensor)
+    else:
+        instance.stop_sensor(sensor.get_remote_origin_id(), sensor.selector_id, sensor)
+    typer.echo(f"{REPORTS}: {'running' if on else 'stopped'}")

@@ -85,7 +85,7 @@ class Broker:
 
         The task's id follows from ``key``: one that is given again, since nobody knew what became of it, can be told.
         """
-        from kombu import Exchange, Producer, Queue  # noqa: PLC0415
+        from kombu import Exchange, Producer, Queue
 
         name = self.ready(task)
         queue: Any = name
@@ -121,7 +121,7 @@ class Broker:
         return " or ".join(part.netloc.rpartition("@")[2] or part.scheme for part in self._parts)
 
     def _connect(self) -> None:
-        from celery import Celery  # noqa: PLC0415
+        from celery import Celery
 
         self._app = Celery(broker=self._url, set_as_current=False)
         self._app.conf.update(
@@ -146,7 +146,7 @@ class Broker:
         return {}
 
     def _no_connection(self, error: Exception) -> BrokerUnreachable | BrokerUnusable:
-        from amqp.exceptions import AccessRefused, NotAllowed  # noqa: PLC0415
+        from amqp.exceptions import AccessRefused, NotAllowed
 
         cause = _cause(error)
         if isinstance(cause, AccessRefused | NotAllowed) or type(cause).__name__ == "AuthenticationError":
@@ -180,7 +180,7 @@ class Broker:
 
     def _finds(self, name: str) -> bool:
         """Whether RabbitMQ has a queue; asking makes none."""
-        from amqp.exceptions import NotFound  # noqa: PLC0415
+        from amqp.exceptions import NotFound
 
         try:
             self._consumers[name] = self._open_channel().queue_declare(name, passive=True).consumer_count
@@ -195,8 +195,8 @@ class Broker:
         return True
 
     def _not_given(self, error: Exception, name: str) -> NotGiven:
-        from amqp.exceptions import AccessRefused, AMQPError, ChannelError, MessageNacked  # noqa: PLC0415
-        from kombu.exceptions import OperationalError  # noqa: PLC0415
+        from amqp.exceptions import AccessRefused, AMQPError, ChannelError, MessageNacked
+        from kombu.exceptions import OperationalError
 
         self._drop_channel()
         cause = _cause(error)

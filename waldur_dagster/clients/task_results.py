@@ -80,7 +80,7 @@ class ResultBackend:
         """Stores of keys and values are asked once for all tasks."""
         if not task_ids:
             return {}
-        from celery.backends.base import BaseKeyValueStoreBackend  # noqa: PLC0415
+        from celery.backends.base import BaseKeyValueStoreBackend
 
         ids = sorted(task_ids)
         try:
@@ -122,7 +122,7 @@ def _engine(url: str) -> Engine:
 
 
 def _celery(url: str) -> Any:
-    from celery import Celery  # noqa: PLC0415  a heavy library, for one entry
+    from celery import Celery
 
     app = Celery(backend=url, set_as_current=False)
     app.conf.update(

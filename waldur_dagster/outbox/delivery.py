@@ -32,12 +32,9 @@ from waldur_dagster.outbox.senders import (
     sender_for,
 )
 from waldur_dagster.outbox.tables import SENDING, WAITING, message, system
+from waldur_dagster.rounds import LONGEST_ROUND
 from waldur_dagster.site import current_settings
 
-# Seconds in which a round begins to send messages: that of the sensor, and that of a run for what it wrote itself. The
-# one that is being sent then is sent to its end, which its sender bounds.
-LONGEST_ROUND = 1800.0
-LONGEST_OF_RUN = 600.0
 # Outside systems that are spoken to at the same time, so that a slow one keeps nobody else waiting.
 PARALLEL = 4
 

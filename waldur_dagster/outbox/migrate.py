@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 
 from waldur_dagster.outbox.tables import SCHEMA
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 NO_OUTBOX = "The site has no outbox yet: run `waldur-dagster migrate`."
 
@@ -22,6 +22,8 @@ class NoOutbox(Exception):
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     return config
@@ -32,6 +34,8 @@ def migrate(engine: Engine) -> None:
 
     Raises NoOutbox when the database's user may not.
     """
+    from alembic import command
+
     config = _config()
     try:
         with engine.begin() as connection:
@@ -50,6 +54,9 @@ def migrate(engine: Engine) -> None:
 
 def is_current(engine: Engine) -> bool:
     """Whether the schema is at the newest revision."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table_schema": SCHEMA})
         return set(context.get_current_heads()) == set(ScriptDirectory.from_config(_config()).get_heads())

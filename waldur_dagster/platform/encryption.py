@@ -99,7 +99,7 @@ class Keys:
         """The plain value of a stored one. Raises NotOpened, which names ``where`` it was read."""
         if not is_token(stored):
             return stored
-        from cryptography.fernet import InvalidToken  # noqa: PLC0415  only sites that encrypt need it
+        from cryptography.fernet import InvalidToken
 
         if not len(self):
             raise NotOpened(f"{where} is encrypted, and the deployment has no keys ([encryption] keys, secret_key)")
@@ -118,7 +118,7 @@ class Keys:
 
     @cached_property
     def _fernet(self) -> MultiFernet:
-        from cryptography.fernet import Fernet, MultiFernet  # noqa: PLC0415
+        from cryptography.fernet import Fernet, MultiFernet
 
         keys = [key.get_secret_value().encode() for key in self._options.keys]
         if self._options.secret_key is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.utils.text import slugify
 from sqlalchemy import ARRAY, Integer, Table, Text, cast, func, select
 
 from waldur_dagster.work import Work
@@ -19,6 +18,8 @@ def next_slug(work: Work, table: Table, named_after: str) -> str:
 
 def next_slugs(work: Work, table: Table, named_after: Sequence[str]) -> list[str]:
     """Slugs for several new rows of a table, in one statement."""
+    from django.utils.text import slugify
+
     bases = [slugify(name)[:BASE_LENGTH] for name in named_after]
     number = func.substring(table.c.slug, r"-(\d{1,9})$")
     wanted_bases = func.unnest(cast(sorted(set(bases)), ARRAY(Text))).table_valued("base").render_derived(name="wanted")
