@@ -1,6 +1,6 @@
 """Operational jobs of the core family."""
 
-from jobs.entry_job import entry_job
+from jobs.entry_job import entry_job, item_by_item_job
 from waldur_dagster.notifications.broadcasts import mark_broadcasts_sent, put_broadcasts
 from waldur_dagster.permissions.expiry import revoke_expired_roles
 from waldur_dagster.structure.finished_updates import reset_updating_resources
@@ -15,7 +15,6 @@ WORK = {
     "cancel-expired-invitations": cancel_expired_invitations,
     "cancel_expired_group_invitations": cancel_expired_group_invitations,
     "send-reminder-for-pending-invitations": remind_of_pending_invitations,
-    "core-reset-updating-resources": reset_updating_resources,
     "create_customer_permission_reviews": create_customer_permission_reviews,
     "structure-set-erred-stuck-resources": set_stuck_resources_erred,
     "valimo-auth-cleanup-auth-results": delete_old_auth_results,
@@ -23,6 +22,7 @@ WORK = {
 }
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    "core-reset-updating-resources": item_by_item_job("core-reset-updating-resources", reset_updating_resources),
     "send-scheduled-broadcast-notifications": entry_job(
         "send-scheduled-broadcast-notifications", put_broadcasts, then=mark_broadcasts_sent
     ),

@@ -49,7 +49,7 @@ def entry_job(
 
 
 def item_by_item_job(name: str, do: Callable[[Transactions], Any]) -> dg.JobDefinition:
-    """A job of one op for an entry whose items take long, each with a transaction of its own that ``do`` opens."""
+    """A job of one op for an entry that waits for something outside between the transactions that ``do`` opens."""
 
     @dg.op(name=_op_name(name, do), description=do.__doc__, **OP)
     def run(context: dg.OpExecutionContext) -> None:

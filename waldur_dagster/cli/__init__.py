@@ -2,14 +2,17 @@
 
 import sys
 import warnings
+from typing import NoReturn
 
 import dagster as dg
 import typer
 from rich.console import Console
 from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
 
+from waldur_dagster.availability.rights import NoRights
 from waldur_dagster.catalog import UnknownEntry
-from waldur_dagster.cli import cutover, demo, doctor, outbox, readme, schedules
+from waldur_dagster.cli import cutover, demo, doctor, outbox, partitions, readme, schedules
 from waldur_dagster.deployment import ConfigurationError, load_deployment
 from waldur_dagster.outbox.migrate import NoOutbox
 from waldur_dagster.outbox.migrate import migrate as migrate_outbox
@@ -20,6 +23,7 @@ app = typer.Typer(help=__doc__, no_args_is_help=True, pretty_exceptions_show_loc
 app.add_typer(demo.app, name="demo")
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(partitions.app, name="partitions")
 app.command(name="cutover")(cutover.cutover)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="readme", hidden=True)(readme.readme)
@@ -42,7 +46,13 @@ def main() -> None:
     warnings.filterwarnings("ignore", category=dg.BetaWarning, module="dagster")
     try:
         app()
-    except (ConfigurationError, NoOutbox, SiteUnreachable, UnknownEntry) as problem:
-        line = " ".join(str(problem).split())
-        Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {escape(line)}", highlight=False, soft_wrap=True)
-        sys.exit(2)
+    except (ConfigurationError, NoOutbox, NoRights, SiteUnreachable, UnknownEntry) as problem:
+        _refuse(str(problem))
+    except DBAPIError as error:  # a table that may not be read, a read-only server, a statement that takes too long
+        _refuse(f"the database refuses: {str(error.orig).strip().splitlines()[0]}")
+
+
+def _refuse(reason: str) -> NoReturn:
+    line = " ".join(reason.split())
+    Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {escape(line)}", highlight=False, soft_wrap=True)
+    sys.exit(2)
