@@ -37,11 +37,13 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed  ## figures by stage for a large site
-	@failed=0; for name in billing quotas policies run_cost; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
+	@failed=0; for name in billing quotas policies run_cost retention; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
-	uv pip compile pyproject.toml --group dev --extra embedded --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group dev --extra embedded --extra kubernetes --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --upgrade --output-file requirements.lock
+	uv pip compile pyproject.toml --group image --extra kubernetes --constraint requirements.lock --python-version 3.11 \
+		--no-emit-index-url --no-annotate --no-header --generate-hashes --output-file deploy/requirements.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,7 +17,7 @@ from assets.partitions import days, months
 from assets.tables import described
 from waldur_dagster.deployment import Deployment
 
-UTC = ZoneInfo("UTC")
+UTC, FIRST = ZoneInfo("UTC"), date(2020, 1, 1)  # of assets of which only the names are asked
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,28 @@ class AssetLayer:
     resources: dict[str, Any] = field(default_factory=dict)
 
 
-def entry_assets(zone: ZoneInfo = UTC) -> list[EntryAsset]:
+def entry_assets(months: dg.PartitionsDefinition, days: dg.PartitionsDefinition) -> list[EntryAsset]:
     """The assets that implement an entry of the catalog."""
-    return [*invoices.build(months(zone)), *usage.build(months(zone)), *quotas.build(days())]
+    return [*invoices.build(months), *usage.build(months), *quotas.build(days)]
+
+
+@cache
+def asset_entries() -> dict[str, str]:
+    """The entries that assets implement, by the name of the asset."""
+    made = entry_assets(months(UTC, FIRST), days(FIRST))
+    return {asset.name: asset.entry for asset in made}
 
 
 def build_assets(deployment: Deployment) -> AssetLayer:
-    made = entry_assets(deployment.zone)
+    first = deployment.first_partition
+    by_month, by_day = months(deployment.zone, first), days(first)
+    made = entry_assets(by_month, by_day)
     return AssetLayer(
         assets=[
             *sources.build(deployment),
             *(asset.definition(deployment) for asset in made),
             described(quotas.POLICIES, deployment, source=[quotas.POLICIES_SOURCE]),
-            *(report.definition(deployment) for report in reports.build(months(deployment.zone), days())),
+            *(report.definition(deployment) for report in reports.build(by_month, by_day)),
         ],
         checks=[check.definition() for check in CHECKS],
         jobs={asset.entry: asset.job() for asset in made},

@@ -1,21 +1,19 @@
 """Partitions of the assets: months in the site's time zone, days in UTC as Waldur's quota history has them."""
 
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-FIRST_DAY = "2015-01-01"
 
-
-def months(zone: ZoneInfo) -> dg.MonthlyPartitionsDefinition:
+def months(zone: ZoneInfo, first: date) -> dg.MonthlyPartitionsDefinition:
     """Months named by their first day; the one that runs is among them, since it is billed on its first day."""
-    return dg.MonthlyPartitionsDefinition(start_date=FIRST_DAY, timezone=zone.key, end_offset=1)
+    return dg.MonthlyPartitionsDefinition(start_date=first.isoformat(), timezone=zone.key, end_offset=1)
 
 
-def days() -> dg.DailyPartitionsDefinition:
+def days(first: date) -> dg.DailyPartitionsDefinition:
     """Days in UTC, today among them."""
-    return dg.DailyPartitionsDefinition(start_date=FIRST_DAY, timezone="UTC", end_offset=1)
+    return dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone="UTC", end_offset=1)
 
 
 def partition_key(partitions: dg.PartitionsDefinition | None, instant: datetime) -> str | None:

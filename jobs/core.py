@@ -1,6 +1,6 @@
 """Operational jobs of the core family."""
 
-from jobs.entry_job import entry_job
+from jobs.entry_job import entry_job, item_by_item_job
 from waldur_dagster.functions import Function
 
 WORK = {
@@ -11,7 +11,6 @@ WORK = {
     "send-reminder-for-pending-invitations": Function(
         "waldur_dagster.users.invitation_expiry:remind_of_pending_invitations"
     ),
-    "core-reset-updating-resources": Function("waldur_dagster.structure.finished_updates:reset_updating_resources"),
     "create_customer_permission_reviews": Function(
         "waldur_dagster.structure.permission_reviews:create_customer_permission_reviews"
     ),
@@ -23,6 +22,9 @@ WORK = {
 }
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    "core-reset-updating-resources": item_by_item_job(
+        "core-reset-updating-resources", Function("waldur_dagster.structure.finished_updates:reset_updating_resources")
+    ),
     "send-scheduled-broadcast-notifications": entry_job(
         "send-scheduled-broadcast-notifications",
         Function("waldur_dagster.notifications.broadcasts:put_broadcasts"),

@@ -52,7 +52,7 @@ def entry_job(name: str, do: Function, then: Function | None = None, *, changes:
 
 
 def item_by_item_job(name: str, do: Function) -> dg.JobDefinition:
-    """A job of one op for an entry whose items take long, each with a transaction of its own.
+    """A job of one op for an entry that waits for something outside between its transactions.
 
     ``do`` is given what opens the next transaction (site.Transactions).
     """

@@ -1,22 +1,22 @@
 """The schedule of an entry: when it ticks, and when it rather skips (design sections 4 and 2.9)."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import dagster as dg
 
 from assets.partitions import partition_key
+from schedules.predecessors import predecessor
+from waldur_dagster import clock
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.timetable import cron_of
 
-UNFINISHED = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-    dg.DagsterRunStatus.CANCELING,
-]
+# How the reason of a skipped tick ends that is to be tried again: what keeps it from running may go away.
+TRIED_AGAIN = " It is tried again until the next tick."
+# On a run of a tick: the tick's instant, so that it is known what became of it.
+TICK = "waldur/tick"
 
 
 def build_schedules(
@@ -41,32 +41,45 @@ def _schedule(
         tags=documented.tags,
     )
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        if reason := _unfinished(context.instance, documented) or _unavailable(deployment, documented):
-            return dg.SkipReason(reason)
         tick = context.scheduled_execution_time
-        return dg.RunRequest(
-            run_key=f"{documented.name} {tick.isoformat()}",
-            run_config={"resources": {"site": {"config": {"as_of": tick.isoformat()}}}},
-            partition_key=partition_key(partitions, tick),
-            tags=documented.tags,
-        )
+        if reason := too_late(partitions, tick):
+            return dg.SkipReason(reason)
+        from waldur_dagster.availability import reason_not_to_run, superseded
+        from waldur_dagster.site import Site, SiteUnreachable
+
+        partition = partition_key(partitions, tick)
+        try:
+            with Site(deployment) as site:
+                if reason := reason_not_to_run(site, documented.name):
+                    return dg.SkipReason(reason if superseded(site, documented.name) else reason + TRIED_AGAIN)
+                if run := predecessor(context.instance, site, documented.name, partition):
+                    status = run.status.value.lower()
+                    return dg.SkipReason(f"Run {run.run_id} of {documented.name} is {status} still.")
+        except SiteUnreachable as problem:
+            return dg.SkipReason(f"{problem}{TRIED_AGAIN}")
+        return run_request(documented, tick, partition)
 
     return schedule
 
 
-def _unfinished(instance: dg.DagsterInstance, documented: Entry) -> str | None:
-    found = instance.get_runs(
-        filters=dg.RunsFilter(tags={"waldur/entry": documented.name}, statuses=UNFINISHED), limit=1
+def run_request(documented: Entry, tick: datetime, partition: str | None, *, attempt: int = 1) -> dg.RunRequest:
+    """The run of a tick: for its instant, under a key of its own for each attempt."""
+    instant = tick.isoformat()
+    return dg.RunRequest(
+        run_key=f"{documented.name} {instant}" + (f" attempt {attempt}" if attempt > 1 else ""),
+        job_name=documented.dagster_name,
+        run_config={"resources": {"site": {"config": {"as_of": instant}}}},
+        partition_key=partition,
+        tags={**documented.tags, TICK: instant},
     )
-    return f"Run {found[0].run_id} of {documented.name} is {found[0].status.value.lower()} still." if found else None
 
 
-def _unavailable(deployment: Deployment, documented: Entry) -> str | None:
-    from waldur_dagster.availability import reason_not_to_run
-    from waldur_dagster.site import Site, SiteUnreachable
-
-    try:
-        with Site(deployment) as site:
-            return reason_not_to_run(site, documented.name)
-    except SiteUnreachable as problem:
-        return str(problem)
+def too_late(partitions: dg.PartitionsDefinition | None, tick: datetime) -> str | None:
+    """Why a tick has nothing to do any more: a day's partition is made of the present, on that day only."""
+    if isinstance(partitions, dg.DailyPartitionsDefinition):
+        day, today = partition_key(partitions, tick), partition_key(partitions, clock.now())
+        if day != today:
+            return f"{day} is over: what holds today ({today}) cannot be taken for it. The day stays empty."
+    if isinstance(partitions, dg.TimeWindowPartitionsDefinition) and tick < partitions.start:
+        return f"The tick of {tick:%Y-%m-%d %H:%M} lies before the first month of this deployment."
+    return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import dagster as dg
 
+from waldur_dagster import clock
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.resources import is_dry_run
 
@@ -86,36 +87,44 @@ def _reasons(context: dg.RunFailureSensorContext) -> Iterator[str]:
 
 
 def _tell(context: dg.RunStatusSensorContext, deployment: Deployment, headline: str, text: str) -> None:
-    """Put the mails into the outbox; send them at once when the very database is what is broken."""
+    run = context.dagster_run
+    where = f"Dagster run: {run.run_id}\nJob: {run.job_name}"
+    tell(context.log, deployment, run.run_id, headline, f"{text}\n\n{where}")
+
+
+def tell(log: logging.Logger, deployment: Deployment, key: str, headline: str, text: str) -> None:
+    """Put the mails into the outbox; send them at once when the very database is what is broken.
+
+    ``key`` names the event: it is told once.
+    """
     from waldur_dagster.outbox import Mail, put
     from waldur_dagster.outbox.migrate import is_current
     from waldur_dagster.outbox.senders import DeliveredInPart, NotDelivered, sender_for
     from waldur_dagster.site import Site, SiteUnreachable
 
-    run = context.dagster_run
     mails = [
         Mail(
-            key=f"alert {run.run_id} {address}",
+            key=f"alert {key} {address}",
             to=(address,),
             subject=f"[{deployment.name}] {headline}",
-            body=f"{headline}.\n\n{text}\n\nDagster run: {run.run_id}\nJob: {run.job_name}\n",
+            body=f"{headline}.\n\n{text}\n",
             from_address=deployment.settings["DEFAULT_FROM_EMAIL"],
         )
         for address in deployment.alerts.to
     ]
     try:
-        with Site(deployment, run_id=run.run_id) as site:
+        with Site(deployment, run_id=key) as site:
             site.check()
             if is_current(site.engine):
-                with site.work(f"alert {run.run_id}", datetime.now(UTC)) as work:
+                with site.work(f"alert {key}", clock.now()) as work:
                     put(work, mails)
                 return
     except SiteUnreachable as problem:
-        context.log.warning(f"{problem} The mails are sent without the outbox.")
+        log.warning(f"{problem} The mails are sent without the outbox.")
     with sender_for("mail", deployment) as sender:
         for mail in mails:
             try:
                 sender.ready(mail)
                 sender.send(mail)
             except (NotDelivered, DeliveredInPart) as problem:
-                context.log.error(f"{mail}: {problem}")
+                log.error(f"{mail}: {problem}")

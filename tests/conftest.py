@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,15 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from tests.databases import Databases
 from tests.scene import Scene
+from waldur_dagster.availability import NEEDS
+from waldur_dagster.availability.writes import WRITES
 from waldur_dagster.demo import server
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.schema.generations import Generation, create_tables
+from waldur_dagster.site import Site
+from waldur_dagster.work import Work
 
+RIGHTS = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 
@@ -40,6 +47,23 @@ def _forget_safety(url: URL) -> None:
             connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
         connection.execute(text("SELECT pg_reload_conf()"))
     engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _only_declared_tables_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a test has an entry write that it needs of a site: the check of rights knows of it."""
+    work = Site.work
+
+    @contextmanager
+    def watched(self: Site, entry: str, as_of: datetime) -> Iterator[Work]:
+        with work(self, entry, as_of) as unit:
+            yield unit
+        needed = {table.name for table in NEEDS[entry].tables} if entry in NEEDS else set()
+        for name in needed & unit.outcome.rows.keys():
+            done = {RIGHTS[kind] for kind, count in unit.outcome.rows[name].items() if count}
+            assert done <= set(WRITES.get(entry, {}).get(name, ())), f"{entry} writes {name}: {done}"
+
+    monkeypatch.setattr(Site, "work", watched)
 
 
 class Templates:

@@ -146,7 +146,8 @@ class Scene:
 
     def deployment(self, **document: Any) -> Deployment:
         url = self.engine.url.render_as_string(hide_password=False)
-        return parse_deployment({"database": {"url": url}, "web_hooks": LOOPBACK} | document)
+        document = {"first_month": f"{BORN:%Y-%m}", "web_hooks": LOOPBACK} | document
+        return parse_deployment({"database": {"url": url}} | document)
 
     def site(self, *, dry_run: bool = False, **document: Any) -> Site:
         return Site(self.deployment(**document), dry_run=dry_run)

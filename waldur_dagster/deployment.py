@@ -12,6 +12,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
@@ -21,6 +22,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 
+from waldur_dagster import clock
 from waldur_dagster.catalog import CATALOG, FAMILIES
 from waldur_dagster.setting_names import nearest, wrong_settings
 from waldur_dagster.settings import Settings
@@ -185,6 +187,14 @@ class Alerts(Section):
         return value
 
 
+class Retention(Section):
+    """After how many days Dagster's history and report files are removed; 0 keeps them for ever."""
+
+    runs_days: Annotated[int, Field(ge=0)] = 90
+    ticks_days: Annotated[int, Field(ge=0)] = 30
+    reports_days: Annotated[int, Field(ge=0)] = 730
+
+
 class Telemetry(Section):
     """What telemetry tells of the Waldur that is served; it is sent only where the site has switched it on."""
 
@@ -248,17 +258,20 @@ class Deployment(Section):
 
     ``event_contexts``: whether the contexts of events have the fields that the site's own Waldur writes, or only those
     of October 2024, for receivers of web hooks that refuse what they do not know.
+    ``first_month`` ("2024-05") is the first month that the site was billed for: partitions begin there.
     """
 
     name: str = "waldur"
     database: Database
     time_zone: str | None = None
+    first_month: date | None = None
     mail: MailServer = MailServer()
     celery: Celery | None = None
     web_hooks: WebHooks = WebHooks()
     outbox: Outbox = Outbox()
     encryption: Encryption = Encryption()
     alerts: Alerts = Alerts()
+    retention: Retention = Retention()
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
     script_containers: ScriptContainers = ScriptContainers()
@@ -295,6 +308,19 @@ class Deployment(Section):
             raise ValueError("is no address; write https://git.example.org/waldur-dagster/blob/main")
         return value and value.rstrip("/")
 
+    @field_validator("first_month", mode="before")
+    @classmethod
+    def _is_month(cls, value: Any) -> date | None:
+        if value is None or isinstance(value, date):
+            return value
+        found = re.fullmatch(r"(20\d\d)-(0[1-9]|1[0-2])", value) if isinstance(value, str) else None
+        if found is None:
+            raise ValueError(f'{value!r} is no month; write e.g. "2024-05"')
+        month = date(int(found[1]), int(found[2]), 1)
+        if month > clock.now().date():
+            raise ValueError(f"{value} is still to come; write the first month that this site was billed for")
+        return month
+
     @field_validator("families", "entries")
     @classmethod
     def _are_documented(cls, value: dict[str, EntryOptions], info: ValidationInfo) -> dict[str, EntryOptions]:
@@ -327,6 +353,11 @@ class Deployment(Section):
 
         url = make_url(self.database.url.get_secret_value())
         return [*_secrets(self.model_dump(exclude={"waldur"})), *_named_secrets(self.waldur), str(url.password or "")]
+
+    @property
+    def first_partition(self) -> date:
+        """The first day of the first month that is shown: that of the file, else this year's."""
+        return self.first_month or clock.now().astimezone(self.zone).date().replace(month=1, day=1)
 
     def options(self, entry: str, family: str) -> EntryOptions:
         """What holds for one entry: its own words over those of its family; registered, not running, by default."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from waldur_dagster import clock
 from waldur_dagster.functions import Function
 from waldur_dagster.outcome import Finding, Outcome, counted
 from waldur_dagster.rounds import LONGEST_OF_RUN
@@ -43,6 +44,10 @@ OPTIONS = {
 }
 DRY_RUN_OPTIONS = {"as_of": OPTIONS["as_of"]}
 SHOWN_FINDINGS = 100
+# On a run that found the database away, the site incomplete or another run at its work before it had done anything.
+NOT_BEGUN = "waldur/not_begun"
+# Waldur is not older; a dry run may look ahead so far. A tick may come from a host whose clock goes before ours.
+FIRST_YEAR, MOST_YEARS_AHEAD, CLOCKS_DIFFER = 2010, 10, timedelta(minutes=5)
 
 
 class RunSite:
@@ -52,8 +57,10 @@ class RunSite:
         from waldur_dagster.site import Site
 
         self.deployment = deployment
-        self._as_of = _instant(options["as_of"]) if options.get("as_of") else None
         self.dry_run: bool = options["dry_run"]
+        self._now = clock.now()
+        self._as_of = _instant(options["as_of"], self._now, dry_run=self.dry_run) if options.get("as_of") else None
+        self._checked: set[str] = set()
         self._partition = run.tags.get("dagster/partition")
         self._created = created
         self.site = Site(deployment, dry_run=self.dry_run, run_id=run.run_id, present=self.present)
@@ -64,12 +71,12 @@ class RunSite:
         """What the run's options say, else the beginning of its partition, else when the run was created."""
         if self._as_of is None and self._partition is not None:
             return self.month.start
-        return self.present
+        return self._as_of or self._created
 
     @property
     def present(self) -> datetime:
-        """What the run's options say, else when the run was created: for work that depends on today's state."""
-        return self._as_of or self._created
+        """Now, for work that depends on today's state; a dry run may play another present, that of its ``as_of``."""
+        return self._as_of if self.dry_run and self._as_of else self._now
 
     @property
     def month(self) -> Month:
@@ -77,7 +84,7 @@ class RunSite:
         from waldur_dagster.platform.month import Month
 
         if self._partition is None:
-            return Month.of(self.present, self.deployment.zone)
+            return Month.of(self._as_of or self._created, self.deployment.zone)
         first = datetime.fromisoformat(self._partition)
         return Month(first.year, first.month, self.deployment.zone)
 
@@ -95,7 +102,7 @@ class RunSite:
         ``figures`` gives further ones, of what the run's steps have made together; the run's own are shown with them.
         Raises dg.Failure, for which Dagster tries no retry, when another run has the entry or the work is refused.
         """
-        with _refusals(), self.site.work(entry, as_of or self.as_of) as work:
+        with self._begun(context, entry), self.site.work(entry, as_of or self.as_of) as work:
             yield work
             further = figures(work, self) if figures is not None else {}
         self._tell(context, work.outcome if figures is None else self.site.outcome, further)
@@ -113,9 +120,33 @@ class RunSite:
     @contextmanager
     def transactions(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Transactions]:
         """As ``step``, for a step of many units of work; gives what opens the next one."""
-        with _refusals():
+        with self._begun(context, entry):
             yield lambda: self.site.work(entry, self.as_of)
         self._tell(context, self.site.outcome)
+
+    @contextmanager
+    def _begun(self, context: dg.OpExecutionContext, entry: str) -> Iterator[None]:
+        """The check that ticks make too, once for each entry; then the step itself.
+
+        A run that could not begin is marked, so that its tick is tried again.
+        """
+        from waldur_dagster.availability import reason_not_to_run
+        from waldur_dagster.site import AlreadyRunning, SiteUnreachable
+        from waldur_dagster.work import Refused
+
+        begun = bool(self._checked)
+        with _refusals():
+            try:
+                if entry not in self._checked and (reason := reason_not_to_run(self.site, entry)):
+                    raise Refused(reason)
+                self._checked.add(entry)
+                self.site.hold(entry)
+                begun = True
+                yield
+            except (AlreadyRunning, SiteUnreachable, Refused):
+                if not begun:
+                    context.instance.add_run_tags(context.run_id, {NOT_BEGUN: "true"})
+                raise
 
     def _tell(self, context: dg.OpExecutionContext, outcome: Outcome, further: Mapping[str, Any] | None = None) -> None:
         context.log.info(f"{'Would be' if self.dry_run else 'Done'}: {outcome.summary()}")
@@ -179,8 +210,8 @@ def is_dry_run(run: dg.DagsterRun) -> bool:
     return bool(options.get("dry_run"))
 
 
-def _instant(text: str) -> datetime:
-    """The option ``as_of``. Raises dg.Failure when it is no instant, or one of an unknown time zone."""
+def _instant(text: str, now: datetime, *, dry_run: bool) -> datetime:
+    """The option ``as_of``. Raises dg.Failure when it is no instant, or one that nobody can mean."""
     example = "write e.g. 2025-04-01T00:00:00+03:00"
     try:
         instant = datetime.fromisoformat(text)
@@ -188,6 +219,14 @@ def _instant(text: str) -> datetime:
         raise dg.Failure(f"as_of {text} is no instant; {example}", allow_retries=False) from None
     if instant.tzinfo is None:
         raise dg.Failure(f"as_of {text} has no offset; {example}", allow_retries=False)
+    if not FIRST_YEAR <= instant.year <= now.year + MOST_YEARS_AHEAD:
+        raise dg.Failure(f"as_of {text} lies in a year that no site has; {example}", allow_retries=False)
+    if instant > now + CLOCKS_DIFFER and not dry_run:
+        raise dg.Failure(
+            f"as_of {text} is later than now ({now:%Y-%m-%d %H:%M} UTC); "
+            "only a dry run may work for an instant to come.",
+            allow_retries=False,
+        )
     return instant
 
 

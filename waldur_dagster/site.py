@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
-from waldur_dagster.deployment import Database, Deployment
+from waldur_dagster import locks
+from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.constance import Constance, settings_in_force
 from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.sessions import SiteUnreachable, make_engine, require_session, unreachable
 from waldur_dagster.settings import Settings
 from waldur_dagster.work import Work
 
-# The first half of the pair that PostgreSQL's advisory locks take; the second is made of the entry's name.
-LOCK_SPACE = 0x57414C44
-
+__all__ = ["AlreadyRunning", "Site", "SiteUnreachable", "Transactions", "current_settings", "make_engine"]
 
 # Opens the next transaction of a job that has many.
 Transactions = Callable[[], AbstractContextManager[Work]]
@@ -31,38 +29,6 @@ Transactions = Callable[[], AbstractContextManager[Work]]
 
 class AlreadyRunning(Exception):
     """Another run of the same entry is at work on this site's database."""
-
-
-class SiteUnreachable(Exception):
-    """The site's database does not answer; the text names the address, never the password."""
-
-
-def make_engine(database: Database) -> Engine:
-    """An engine for short runs: nothing is pooled, sessions think in UTC and obey the deployment's limits.
-
-    Limits of the server's own on idle sessions and on whole transactions do not hold for them.
-    """
-    limits = f"-c statement_timeout={database.statement_timeout}s -c lock_timeout={database.lock_timeout}s"
-    engine = create_engine(
-        database.sqlalchemy_url,
-        poolclass=NullPool,
-        connect_args={
-            "options": f"-c timezone=UTC -c application_name=waldur-dagster {limits}",
-            "connect_timeout": database.connect_timeout,
-        },
-    )
-    event.listen(engine, "connect", _lift_limits)
-    return engine
-
-
-def _lift_limits(connection: Any, _: Any) -> None:
-    """Older servers do not know all of these settings, and refuse to set what they do not know."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN "
-            "('idle_in_transaction_session_timeout', 'idle_session_timeout', 'transaction_timeout')"
-        )
-    connection.commit()
 
 
 def current_settings(engine: Engine, deployment: Deployment, schema: SiteSchema | None = None) -> Settings:
@@ -77,10 +43,10 @@ def current_settings(engine: Engine, deployment: Deployment, schema: SiteSchema 
 class Site:
     """The site that a deployment points at, for the length of one run.
 
-    All steps of a run share one ``Site``. It takes the advisory lock of its entry at the first step and keeps it, on
-    the connection that does the work, until ``close``; when the process dies PostgreSQL frees it at once. In a dry run
-    all steps share one transaction, so that each sees what the steps before it would have done, and ``close`` rolls
-    it back. ``present`` is when the run is made, where it works for another instant (see Work).
+    All steps of a run share one ``Site``. It takes the advisory locks of its entry and of the run at the first step and
+    keeps them, on the connection that does the work, until ``close``; when the process dies PostgreSQL frees them. In a
+    dry run all steps share one transaction, so that each sees what the steps before it would have done, and ``close``
+    rolls it back. ``present`` is when the run is made, where it works for another instant (see Work).
     """
 
     def __init__(
@@ -93,6 +59,7 @@ class Site:
         self.engine = make_engine(deployment.database)
         self.outcome = Outcome()
         self._connection: Connection | None = None
+        self._process = 0
         self._locked: set[str] = set()
 
     @cached_property
@@ -127,13 +94,22 @@ class Site:
         connection = self._ready_connection()
         if entry in self._locked:
             return
-        key = zlib.crc32(entry.encode()) - 2**31
-        taken = connection.scalar(text("SELECT pg_try_advisory_lock(:space, :key)"), {"space": LOCK_SPACE, "key": key})
+        taken = locks.try_lock(connection, locks.ENTRIES, entry)
+        if taken and self.run_id and not self._locked:
+            locks.try_lock(connection, locks.RUNS, self.run_id)
         if not self.dry_run:
             connection.commit()
         if not taken:
             raise AlreadyRunning(f"{entry} is being done by another run on this database; this one does nothing.")
         self._locked.add(entry)
+
+    def at_work(self, runs: Iterable[str]) -> set[str]:
+        """Those of the runs that hold their lock on this database, whatever Dagster knows of them."""
+        connection = self._ready_connection()
+        found = locks.held(connection, locks.RUNS, runs)
+        if not self.dry_run:
+            connection.rollback()
+        return found
 
     def close(self) -> None:
         """Free the lock, roll back a dry run, disconnect."""
@@ -164,11 +140,14 @@ class Site:
 
     def _answers(self, connection: Connection) -> bool:
         try:
-            connection.execute(text("SELECT 1"))
+            process = connection.scalar(text("SELECT pg_backend_pid()"))
             if not self.dry_run:
                 connection.rollback()
         except OperationalError:
             connection.invalidate()
+            connection.close()
+            return False
+        if process != self._process:  # SQLAlchemy connects anew by itself after an error, and the locks are gone
             connection.close()
             return False
         return True
@@ -181,7 +160,8 @@ class Site:
             reraise=True,
         )
         try:
-            return attempts(self.engine.connect)
+            connection: Connection = attempts(self.engine.connect)
+            self._process = require_session(self.engine, connection, self.deployment.database)
         except OperationalError as error:
-            address = self.engine.url.render_as_string(hide_password=True)
-            raise SiteUnreachable(f"No connection to {address}: {str(error.orig).strip()}") from None
+            raise unreachable(self.engine, error) from None
+        return connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -63,9 +63,12 @@ def check_cron(text: str) -> str:
 
 
 def next_tick(cron: str, zone: ZoneInfo, after: datetime) -> datetime:
-    """The first tick after an instant, in the zone."""
-    tick: datetime = croniter(cron, after.astimezone(zone)).get_next(datetime)
-    return tick
+    """The first tick after an instant, in the zone, as Dagster's daemon finds it, also where clocks change."""
+    from dagster._utils.schedules import schedule_execution_time_iterator
+
+    ticks = schedule_execution_time_iterator(after.timestamp(), cron, zone.key)
+    # By way of UTC: where clocks are put forward Dagster's instants show an hour that is not there.
+    return next(tick for tick in (one.astimezone(UTC) for one in ticks) if tick > after).astimezone(zone)
 
 
 def longest_gap(cron: str, zone: ZoneInfo) -> timedelta:

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dagster._core.definitions.run_request import InstigatorType
+from dagster._core.scheduler.instigation import TickData, TickStatus
 
 from tests.cli.conftest import ONLY_INVOICES, Terminal
 from waldur_dagster.catalog import CATALOG, entries_of
+from waldur_dagster.cli.instance import code_location
 
 DOWN = "postgresql://waldur@127.0.0.1:1/waldur"  # schedules are switched without the site
 NOT_HERE = ONLY_INVOICES + "\n[entries.update-invoices-total-cost]\nregistered = false"
@@ -59,3 +65,29 @@ def test_a_workspace_that_is_not_there_is_told(terminal: Terminal) -> None:
     terminal.configure(DOWN)
     answer = terminal("schedules", "--workspace", "nowhere.yaml")
     assert answer.status == 2 and "nowhere.yaml does not exist" in answer.err
+
+
+def test_what_was_skipped_in_the_last_week_is_told_by_entry(terminal: Terminal) -> None:
+    terminal.configure(DOWN)
+    with code_location(Path("workspace.yaml")) as (instance, repository):
+        (schedule,) = [one for one in repository.get_schedules() if one.name == "waldur_create_invoices"]
+        for days, status in (
+            (1, TickStatus.SKIPPED),
+            (2, TickStatus.SKIPPED),
+            (3, TickStatus.SUCCESS),
+            (9, TickStatus.SKIPPED),
+        ):
+            instance.create_tick(
+                TickData(
+                    instigator_origin_id=schedule.get_remote_origin_id(),
+                    instigator_name=schedule.name,
+                    instigator_type=InstigatorType.SCHEDULE,
+                    status=status,
+                    timestamp=(datetime.now(UTC) - timedelta(days=days)).timestamp(),
+                    selector_id=schedule.selector_id,
+                    skip_reason=f"reason {days}",
+                )
+            )
+    told = terminal("schedules", "--family", "invoices").out
+    (line,) = [line for line in told.splitlines() if "skipped" in line]
+    assert line.startswith(f"{BILLING}: 2 ticks skipped in the last week, the last ") and line.endswith(": reason 1")

@@ -21,11 +21,13 @@ NOT_FOR_LOADING = {
 }
 OWN = {
     "catalog",
+    "clock",
     "definitions",
     "deployment",
     "functions",
     "outcome",
     "resources",
+    "rounds",
     "setting_names",
     "settings",
     "timetable",

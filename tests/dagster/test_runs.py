@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pandas as pd
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from tests.dagster.runs import APRIL, APRIL_START, QUIET, billable, execute, figures, troubles
 from tests.scene import Scene, bill
@@ -57,6 +57,29 @@ def test_an_as_of_that_is_no_instant_is_refused_with_what_to_write(
     result = execute(outbox_scene.deployment(), REMINDERS, instance, as_of=as_of)
     assert not result.success
     assert f"as_of {as_of} {complaint}; write e.g. 2025-04-01T00:00:00+03:00" in troubles(result)
+
+
+def test_an_instant_to_come_is_for_dry_runs_only_and_one_that_no_site_has_for_nobody(
+    outbox_scene: Scene, instance: dg.DagsterInstance
+) -> None:
+    deployment, tomorrow = outbox_scene.deployment(), (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    refused = execute(deployment, REMINDERS, instance, as_of=tomorrow)
+    assert not refused.success and "is later than now" in troubles(refused)
+    assert execute(deployment, REMINDERS, instance, as_of=tomorrow, dry_run=True).success
+    for year in ("0202", "1970", "2205"):
+        for dry_run in (False, True):
+            refused = execute(deployment, REMINDERS, instance, as_of=f"{year}-04-01T00:00:00+00:00", dry_run=dry_run)
+            assert not refused.success and "a year that no site has" in troubles(refused)
+
+
+def test_a_run_by_hand_makes_the_check_of_ticks_with_the_same_words(
+    outbox_scene: Scene, instance: dg.DagsterInstance
+) -> None:
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
+    result = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
+    assert not result.success and "The site lacks promotions_campaign." in troubles(result)
+    assert outbox_scene.rows(invoices.invoice) == []
 
 
 def test_a_job_works_for_the_instant_that_it_is_given(

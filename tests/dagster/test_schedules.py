@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,18 @@ import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 from sqlalchemy import text
 
+from schedules import predecessors
 from tests.scene import Scene
+from waldur_dagster import clock
 from waldur_dagster.catalog import CATALOG, entry
 from waldur_dagster.definitions import build_definitions, implemented_entries
 from waldur_dagster.deployment import ConfigurationError, Deployment, load_deployment, parse_deployment
+from waldur_dagster.site import Site
 
 BILLING = "waldur-create-invoices"
 REMINDERS = "send-notifications-about-upcoming-ends"
 TICK = datetime(2025, 3, 31, 21, tzinfo=UTC)  # the first of April in Tallinn
-ELSEWHERE = {"database": {"url": "postgresql://waldur:hidden-word@127.0.0.1:1/waldur"}}
+ELSEWHERE = {"first_month": "2024-01", "database": {"url": "postgresql://waldur:hidden-word@127.0.0.1:1/waldur"}}
 
 
 def _tick(deployment: Deployment, name: str, instance: dg.DagsterInstance) -> Any:
@@ -35,7 +38,8 @@ def _tick(deployment: Deployment, name: str, instance: dg.DagsterInstance) -> An
 def _run_of_billing(status: dg.DagsterRunStatus) -> dg.DagsterRun:
     job, location = entry(BILLING).dagster_name, RegisteredCodeLocationOrigin("waldur")
     origin = RemoteJobOrigin(RemoteRepositoryOrigin(location, "__repository__"), job)
-    return dg.DagsterRun(job, str(uuid.uuid4()), status=status, tags=entry(BILLING).tags, remote_job_origin=origin)
+    tags = entry(BILLING).tags | {"dagster/partition": "2025-03-01"}  # the month of TICK in UTC
+    return dg.DagsterRun(job, str(uuid.uuid4()), status=status, tags=tags, remote_job_origin=origin)
 
 
 def _schedules(**document: Any) -> dict[str, dg.ScheduleDefinition]:
@@ -64,16 +68,62 @@ def test_billing_is_asked_for_the_month_that_the_tick_falls_into_at_the_site(
         assert request.tags["dagster/partition"] == partition
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
-def test_a_tick_skips_while_the_predecessor_is_unfinished(
-    outbox_scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
-) -> None:
-    run = _run_of_billing(status)
+def test_a_tick_skips_while_a_run_of_the_same_work_waits(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
+    run = _run_of_billing(dg.DagsterRunStatus.QUEUED)
     instance.add_run(run)
     skipped = _tick(outbox_scene.deployment(), BILLING, instance)
     assert not skipped.run_requests
-    assert skipped.skip_message == f"Run {run.run_id} of {BILLING} is {status.value.lower()} still."
+    assert skipped.skip_message == f"Run {run.run_id} of {BILLING} is queued still."
     assert _tick(outbox_scene.deployment(), REMINDERS, instance).run_requests, "other entries are not held up"
+
+
+def test_a_started_run_holds_up_ticks_only_while_it_holds_its_lock(
+    outbox_scene: Scene, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment, run = outbox_scene.deployment(), _run_of_billing(dg.DagsterRunStatus.STARTED)
+    instance.add_run(run)
+    assert _tick(deployment, BILLING, instance).skip_message == f"Run {run.run_id} of {BILLING} is started still.", (
+        "it has begun a moment ago"
+    )
+    monkeypatch.setattr(predecessors, "BEGINNING", 0)
+    with Site(deployment, run_id=run.run_id) as site:
+        site.hold(BILLING)
+        assert "started still" in _tick(deployment, BILLING, instance).skip_message
+    assert _tick(deployment, BILLING, instance).run_requests, "its host has died"
+
+
+@pytest.mark.parametrize("changed", ["another month", "a dry run"])
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
+def test_a_tick_is_not_skipped_for_other_work_of_its_entry(
+    outbox_scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus, changed: str
+) -> None:
+    deployment, run = outbox_scene.deployment(), _run_of_billing(status)
+    if changed == "another month":
+        run = run.with_tags({**run.tags, "dagster/partition": "2025-01-01"})
+    else:
+        run = dg.DagsterRun(
+            run.job_name,
+            run.run_id,
+            {"resources": {"site": {"config": {"dry_run": True}}}},
+            status=status,
+            tags=run.tags,
+            remote_job_origin=run.remote_job_origin,
+        )
+    instance.add_run(run)
+    with Site(deployment, run_id=run.run_id) as site:
+        site.hold(BILLING)
+        assert _tick(deployment, BILLING, instance).run_requests
+
+
+def test_a_tick_for_a_day_that_is_over_is_skipped_with_the_reason(
+    outbox_scene: Scene, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    daily = "waldur-sync-daily-quotas"
+    monkeypatch.setattr(clock, "now", lambda: TICK + timedelta(hours=2))
+    assert _tick(outbox_scene.deployment(), daily, instance).run_requests
+    monkeypatch.setattr(clock, "now", lambda: TICK + timedelta(days=1))
+    skipped = _tick(outbox_scene.deployment(), daily, instance)
+    assert not skipped.run_requests and skipped.skip_message.startswith("2025-03-31 is over")
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
@@ -91,7 +141,7 @@ def test_a_tick_skips_with_the_reason_when_the_site_lacks_a_table(
         connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
     skipped = _tick(outbox_scene.deployment(), BILLING, instance)
     assert not skipped.run_requests
-    assert skipped.skip_message == "The site lacks promotions_campaign."
+    assert skipped.skip_message == "The site lacks promotions_campaign. It is tried again until the next tick."
     assert _tick(outbox_scene.deployment(), REMINDERS, instance).run_requests
 
 

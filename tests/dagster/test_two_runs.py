@@ -14,7 +14,7 @@ import sys
 import dagster as dg
 from tests.dagster.runs import APRIL, execute, troubles
 from waldur_dagster.deployment import parse_deployment
-deployment = parse_deployment({"database": {"url": sys.argv[1]}})
+deployment = parse_deployment({"first_month": "2025-01", "database": {"url": sys.argv[1]}})
 result = execute(deployment, "waldur-create-invoices", dg.DagsterInstance.ephemeral(), partition=APRIL)
 told = troubles(result)
 print("billed" if result.success else "being done" if "is being done by another run" in told else told)

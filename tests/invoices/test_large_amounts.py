@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 import pytest
+from sqlalchemy import text
 
 from tests.scene import Scene, bill
 from waldur_dagster.outcome import Outcome
@@ -71,3 +72,18 @@ def test_recurring_usage_that_is_too_large_is_repeated_but_not_billed(outbox_sce
     assert len(outbox_scene.rows(marketplace.componentusage, billing_period=date(2025, 4, 1))) == 2
     (warning,) = done.warnings
     assert "resource Huge" in warning.item and "2000000000000" in warning.problem
+
+
+@pytest.mark.parametrize("limit", ["1e-400", "-1e-320", "1e-310"])
+def test_a_limit_that_no_number_can_hold_is_told_and_the_others_are_billed(outbox_scene: Scene, limit: str) -> None:
+    tiny = _priced(outbox_scene, "Tiny", 5, billing_type="limit")
+    usual = _priced(outbox_scene, "Usual", 5)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE marketplace_resource SET limits = CAST(:limits AS jsonb) WHERE id = :id"),
+            {"limits": f'{{"cpu": {limit}}}', "id": tiny},
+        )
+    done = _bill(outbox_scene)
+    assert [item.resource_id for item in outbox_scene.rows(invoices.invoiceitem)] == [usual]
+    (warning,) = done.warnings
+    assert "resource Tiny" in warning.item and "next to nothing" in warning.problem

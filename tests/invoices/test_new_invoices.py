@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.scene import Scene, bill
+from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import billing, django, invoices, marketplace, structure
+from waldur_dagster.site import Site
 
 APRIL = "2025-04-01T00:00:00+00:00"
 NOW = datetime.fromisoformat(APRIL)
@@ -56,6 +60,32 @@ def test_accounting_that_begins_later_counts_only_where_the_site_asks_for_it(
     billed = {row.customer_id for row in outbox_scene.rows(invoices.invoice)}
     names = {row.name for row in outbox_scene.rows(structure.customer) if row.id in billed}
     assert names == ({"before"} if enabled else {"before", "now", "later"})
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_past_month_has_neither_customers_nor_resources_that_came_after_it(
+    outbox_scene: Scene, enabled: bool
+) -> None:
+    def made(year: int) -> datetime:
+        return datetime(year, 1, 1, tzinfo=UTC)
+
+    provider = outbox_scene.customer("Provider", archived=True)
+    offering = outbox_scene.offering(provider)
+    plan = outbox_scene.plan(offering)
+    outbox_scene.price(plan, outbox_scene.component(offering), 10)
+    for name, created, started in (("there", 2024, 2024), ("started later", 2024, 2026), ("came later", 2026, 2024)):
+        customer = outbox_scene.customer(name, created=made(created), accounting_start_date=made(started))
+        project = outbox_scene.project(customer)
+        for year in (2024, 2026):
+            outbox_scene.resource(project, offering, plan, f"of {year}", created=made(year))
+    settings = {"WALDUR_CORE.ENABLE_ACCOUNTING_START_DATE": enabled}
+    april = Month(2025, 4, ZoneInfo("UTC"))
+    late = Site(outbox_scene.deployment(waldur=settings), present=made(2027))
+    with late as site, site.work(ENTRY, april.start) as work:
+        make_new_invoices(work, april)
+    billed = outbox_scene.one(invoices.invoice)
+    assert outbox_scene.one(structure.customer, id=billed.customer_id).name == "there"
+    assert [item.details["resource_name"] for item in outbox_scene.rows(invoices.invoiceitem)] == ["of 2024"]
 
 
 @pytest.mark.parametrize("state", ["pending", "created", "paid", "canceled"])

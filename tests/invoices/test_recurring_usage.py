@@ -140,9 +140,10 @@ def test_an_item_lies_where_month_and_plan_period_meet(outbox_scene: Scene) -> N
     ("end", "found"),
     [
         (datetime(2025, 3, 31, 23, 59, 59, tzinfo=UTC), ([], [])),
-        (datetime(2025, 4, 1, tzinfo=UTC), ([7], [7])),
+        (datetime(2025, 4, 1, tzinfo=UTC), ([], [])),
+        (datetime(2025, 4, 1, 0, 0, 1, tzinfo=UTC), ([7], [7])),
     ],
-    ids=["before the month", "as it begins"],
+    ids=["before the month", "as it begins", "when it has begun"],
 )
 def test_usage_of_a_plan_period_that_was_over_is_neither_repeated_nor_billed(
     outbox_scene: Scene, end: datetime, found: tuple
@@ -167,3 +168,17 @@ def test_usage_is_billed_in_the_unit_that_is_priced(
 ) -> None:
     (site := Metered(outbox_scene, offering_type=kind, type=type)).usage(usage)
     assert site.bill() == ([Decimal(usage)], [quantity])
+
+
+def test_a_plan_period_that_ends_at_the_first_instant_of_the_month_belongs_to_the_month_before(
+    outbox_scene: Scene,
+) -> None:
+    site = Metered(outbox_scene)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(marketplace.resourceplanperiod.update().values(end=datetime(2025, 4, 1, tzinfo=UTC)))
+    site.usage(7)
+    other = outbox_scene.plan(outbox_scene.one(marketplace.resource, id=site.resource).offering_id, "Large")
+    outbox_scene.price(other, site.component, 3)
+    site.usage(7, plan_period_id=site.plan_period(other))
+    assert site.bill() == ([Decimal(7)], [Decimal(7)])
+    assert [item.unit_price for item in site.items] == [3]

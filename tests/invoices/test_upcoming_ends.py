@@ -118,3 +118,12 @@ def test_nobody_is_told_while_the_notification_is_off(outbox_scene: Scene) -> No
     _contract(outbox_scene)
     _remind(outbox_scene)
     assert _addresses(outbox_scene) == []
+
+
+def test_a_reminder_of_a_day_without_a_run_goes_out_late_and_once(outbox_scene: Scene) -> None:
+    _remind(outbox_scene, "2025-03-07T01:00:00+00:00")
+    _contract(outbox_scene, "2025-03-23", "Missed")  # 14 days before it nothing ran
+    _contract(outbox_scene, "2025-03-20", "Before")
+    for _ in range(2):
+        _remind(outbox_scene)
+    assert _addresses(outbox_scene) == ["missed@x.org"]

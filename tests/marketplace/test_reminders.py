@@ -184,3 +184,40 @@ def test_a_date_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
     late = datetime(2025, 3, 10, 23, 30, tzinfo=UTC)
     with outbox_scene.site(time_zone="Europe/Tallinn") as site, site.work("entry", late) as work:
         assert tell_of_ending_projects(work) == 1
+
+
+@pytest.mark.parametrize(
+    ("last", "days", "told"),
+    [(1, 5, 0), (3, 5, 1), (3, 7, 1), (8, 1, 1), (8, 0, 1), (2, 0, 1), (1, 0, 0), (8, 2, 1), (30, 8, 0)],
+)
+def test_what_was_due_on_a_day_without_a_run_is_told_late_and_once(
+    outbox_scene: Scene, last: int, days: int, told: int
+) -> None:
+    """The last run was so many days ago; the project ends so many days from now."""
+    _enable(outbox_scene, "notification_about_project_ending")
+    customer = outbox_scene.customer()
+    with outbox_scene.site() as site, site.work("entry", TEN - timedelta(days=last)) as work:
+        tell_of_ending_projects(work)
+    outbox_scene.project(customer, "Alpha", end_date=TODAY + timedelta(days=days))
+    outbox_scene.owner(customer, "owner@example.org")
+    for _ in range(2):
+        _run(outbox_scene, tell_of_ending_projects)
+    assert len(_mails(outbox_scene)) == told
+
+
+def test_a_dry_run_and_the_past_done_again_take_no_reminder_from_anybody(outbox_scene: Scene) -> None:
+    _enable(outbox_scene, "notification_about_resource_ending")
+    project = outbox_scene.project(customer := outbox_scene.customer(), "Alpha")
+    outbox_scene.resource(project, outbox_scene.offering(customer), None, end_date=TODAY + timedelta(days=5))
+    _manager(outbox_scene, project, "manager@example.org")
+
+    def run(day: datetime, *, dry_run: bool = False) -> None:
+        with outbox_scene.site(dry_run=dry_run) as site, site.work("entry", day) as work:
+            tell_of_ending_resources(work)
+
+    run(TEN - timedelta(days=4))
+    run(TEN, dry_run=True)
+    assert _mails(outbox_scene) == []
+    run(TEN)
+    run(TEN - timedelta(days=9))
+    assert len(_mails(outbox_scene)) == 1

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
 from typing import Any
+from unittest.mock import patch
 
 import dagster as dg
 from sqlalchemy import Engine, create_engine, select
@@ -20,6 +21,7 @@ from tests.mail_server import free_port, mail_server
 from tests.parity.script_engines import script_engines
 from tests.result_store import folder_store
 from tests.scene import LOOPBACK
+from waldur_dagster import clock
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.deployment import parse_deployment
@@ -51,10 +53,12 @@ def run(case: dict[str, Any], url: str) -> Observed:
         results as results_url,
         _freeipa(facts.get("freeipa")) as settings,
         script_engines(extra) as engines,
+        patch.object(clock, "now", lambda: datetime.fromisoformat(case["now"])),
     ):
         server.refused_subjects |= set(re.findall(r"with subject '([^']*)'", refusals))
         deployment = parse_deployment(
             {
+                "first_month": "2015-01",
                 "database": {"url": url},
                 "mail": {"host": "127.0.0.1", "port": server.port},
                 "celery": {"result_store_url": results_url},

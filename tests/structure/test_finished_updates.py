@@ -42,9 +42,12 @@ def store() -> Iterator[str]:
 
 def run(scene: Scene, store: str, *, dry_run: bool = False) -> tuple[Outcome, int]:
     site = scene.site(dry_run=dry_run, celery={"result_store_url": store})
-    with site, site.work(ENTRY, NOW) as work, counted(work.connection) as statements:
-        reset_updating_resources(work)
-        return work.outcome, len(statements)
+    with site:
+        with site.work(ENTRY, NOW) as work:
+            connection = work.connection
+        with counted(connection) as statements:
+            reset_updating_resources(lambda: site.work(ENTRY, NOW))
+        return site.outcome, len(statements)
 
 
 def updating(cloud: Cloud, *tasks: str | None) -> None:

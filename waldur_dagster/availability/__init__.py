@@ -5,7 +5,9 @@ A family adds one module with a ``NEEDS`` of its entries, and its name to the ta
 
 from waldur_dagster.availability import core, invoices, marketplace, quotas
 from waldur_dagster.availability.needs import Needs
+from waldur_dagster.availability.rights import lacking_rights
 from waldur_dagster.availability.superseded import superseded
+from waldur_dagster.availability.writes import WRITES
 from waldur_dagster.outbox.migrate import is_current
 from waldur_dagster.site import Site
 
@@ -18,17 +20,23 @@ def missing_parts(site: Site, entry: str) -> list[str]:
     Raises SiteUnreachable when the database does not answer.
     """
     site.check()
-    missing = NEEDS.get(entry, Needs()).missing(site)
+    needs = NEEDS.get(entry, Needs())
+    read, written = {table.name for table in needs.tables}, WRITES.get(entry, {})
+    if lacking := lacking_rights(site, read, {name: written[name] for name in read & written.keys()}):
+        return lacking
+    missing = needs.missing(site)
     if not is_current(site.engine):
         missing.append("schema waldur_dagster (run `waldur-dagster migrate`)")
     return missing
 
 
 def reason_not_to_run(site: Site, entry: str) -> str | None:
-    """What keeps an entry from running on this site, as a sentence; None when nothing does.
+    """What keeps an entry from running on this site, in the words that ticks and runs share; None when nothing does.
 
     Raises SiteUnreachable when the database does not answer.
     """
+    if entry not in NEEDS:
+        return None
     site.check()
     if place_taken := superseded(site, entry):
         return (

@@ -37,6 +37,7 @@ COMMANDS = {
     "run": Command("run", "Run the job of an entry here and now, and show what it did."),
     "schedules": Command("schedules", "List the schedules of this deployment, or switch them."),
     "cutover": Command("cutover", "Print the settings that switch off, on Waldur's side, the entries that run here."),
+    "partitions": Command("partitions", "Show what Waldur has made before this program came."),
     "outbox": Command("outbox", "See, retry or drop what waits in the outbox."),
     "demo": Command("demo", "A Waldur site to play with, billed by Dagster."),
     "readme": Command("readme", "Write what is made of the code: the README's table of entries.", hidden=True),
@@ -74,18 +75,24 @@ def main() -> None:
     try:
         app()
     except Exception as problem:
-        if not isinstance(problem, _told_in_one_line()):
+        reason = _reason(problem)
+        if reason is None:
             raise
-        line = " ".join(str(problem).split())
-        Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {escape(line)}", highlight=False, soft_wrap=True)
+        Console(stderr=True).print(f"[bold red]waldur-dagster:[/] {escape(reason)}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
-def _told_in_one_line() -> tuple[type[Exception], ...]:
-    """What an operator can mend; loaded when something went wrong."""
+def _reason(problem: Exception) -> str | None:
+    """What an operator can mend, in one line; None for a fault of the program. Loaded when something went wrong."""
+    from sqlalchemy.exc import DBAPIError
+
+    from waldur_dagster.availability.rights import NoRights
     from waldur_dagster.catalog import UnknownEntry
     from waldur_dagster.deployment import ConfigurationError
     from waldur_dagster.outbox.migrate import NoOutbox
     from waldur_dagster.site import SiteUnreachable
 
-    return ConfigurationError, NoOutbox, SiteUnreachable, UnknownEntry
+    if isinstance(problem, DBAPIError):  # a table that may not be read, a read-only server, a statement that takes long
+        return f"the database refuses: {str(problem.orig).strip().splitlines()[0]}"
+    known = (ConfigurationError, NoOutbox, NoRights, SiteUnreachable, UnknownEntry)
+    return " ".join(str(problem).split()) if isinstance(problem, known) else None

@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.table import Table
 
 from waldur_dagster.availability import NEEDS, missing_parts, superseded
+from waldur_dagster.availability.rights import require_some_rights
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.clients.broker import Broker, NotGiven
 from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
 from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Celery, Deployment, load_deployment
+from waldur_dagster.past_partitions import suggested_first_month
 from waldur_dagster.platform.constance import Constance
 from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.settings import BadSetting, Settings
@@ -27,12 +29,14 @@ def doctor(
     deployment, console = load_deployment(), Console(quiet=quiet)
     with Site(deployment) as site:
         site.check()
+        require_some_rights(site, {table.name for name in _registered(deployment) for table in NEEDS[name].tables})
         console.print(f"Database  {site.engine.url.render_as_string(hide_password=True)}: reachable")
         replaced = {name: words for name in _registered(deployment) if (words := superseded(site, name))}
         lacking = {name: missing_parts(site, name) for name in _registered(deployment) if name not in replaced}
         is_newer = site.schema.has("marketplace_order", "completed_at")
         unfillable = _unfillable(site, list(lacking))
         settings, locked = site.settings, _locked(site)
+        first_month = _first_month(site)
     console.print(_entries(lacking, replaced))
     if is_newer:
         _tell_other_schedules(console, [name for name in lacking if CATALOG[name].newest_schedule])
@@ -46,7 +50,7 @@ def doctor(
             f"Encrypted, and no key of [encryption] opens it: {', '.join(locked)}. Give Waldur's FIELD_ENCRYPTION_KEY "
             "as one of keys, or its SECRET_KEY as secret_key; what needs these values does not run until then."
         )
-    console.print(_surroundings(deployment, settings))
+    console.print(_surroundings(deployment, settings, first_month))
     if any(lacking.values()):
         raise typer.Exit(1)
 
@@ -126,7 +130,17 @@ def _shown(settings: Settings, name: str, *, only_if: str | None = None) -> str:
         return str(problem)
 
 
-def _surroundings(deployment: Deployment, settings: Settings) -> Table:
+def _first_month(site: Site) -> str:
+    """What the site's data say of the first month, when the deployment file says another or none."""
+    if not all(site.schema.has(name) for name in ("invoices_invoice", "structure_customer")):
+        return ""
+    month, source = suggested_first_month(site)
+    if month is None or month == site.deployment.first_month:
+        return ""
+    return f'the site\'s data suggest first_month = "{month:%Y-%m}" ({source})'
+
+
+def _surroundings(deployment: Deployment, settings: Settings, first_month: str) -> Table:
     """Settings that jobs rely on, and outside systems; the values of secrets are never shown."""
     mail = deployment.mail
     where = f"folder {mail.directory}" if mail.directory else f"{mail.host}:{mail.port} ({mail.security})"
@@ -134,6 +148,7 @@ def _surroundings(deployment: Deployment, settings: Settings) -> Table:
     keys = len(deployment.encryption.keys) + bool(deployment.encryption.secret_key)
     rows = [
         ("time zone", deployment.zone.key, ""),
+        ("first month", f"{deployment.first_partition:%Y-%m}", first_month),
         ("mail", where, ""),
         (
             "sender",

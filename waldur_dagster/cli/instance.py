@@ -4,7 +4,7 @@ Dagster's own command line switches one schedule a call, and loads the code loca
 are the ones that it is made of.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import typer
 from dagster._cli.utils import get_instance_for_cli
 from dagster._cli.workspace.cli_target import WorkspaceOpts, get_repository_from_cli_opts
 from dagster._core.remote_representation.external import RemoteRepository, RemoteSchedule, RemoteSensor
+from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 
 WORKSPACE = Path("workspace.yaml")
 
@@ -36,3 +37,10 @@ def is_running(instance: dg.DagsterInstance, schedule: RemoteSchedule | RemoteSe
     """Whether the daemon lets it tick: what was toggled on the instance, else what the file says."""
     stored = instance.get_instigator_state(schedule.get_remote_origin_id(), schedule.selector_id)
     return bool(schedule.get_current_instigator_state(stored).is_running)
+
+
+def skipped_ticks(instance: dg.DagsterInstance, schedule: RemoteSchedule, since: float) -> Sequence[InstigatorTick]:
+    """The ticks of a schedule after an instant (seconds since 1970) that asked for no run, newest first."""
+    return instance.get_ticks(
+        schedule.get_remote_origin_id(), schedule.selector_id, after=since, statuses=[TickStatus.SKIPPED]
+    )

@@ -1,24 +1,27 @@
 """``waldur-dagster schedules``: which entries run on this deployment, when, and switching them."""
 
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import dagster as dg
 import typer
 from dagster._core.remote_representation.external import RemoteRepository
+from dagster._core.scheduler.instigation import InstigatorTick
 from rich.console import Console
 from rich.table import Table
 
 from sensors.reports import NAME as REPORTS
 from waldur_dagster.catalog import CATALOG, Entry, entries_of
-from waldur_dagster.cli.instance import WORKSPACE, code_location, is_running
+from waldur_dagster.cli.instance import WORKSPACE, code_location, is_running, skipped_ticks
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Deployment, load_deployment
 from waldur_dagster.timetable import cron_of, next_tick
 
 app = typer.Typer(help="List the schedules of this deployment, or switch them.", invoke_without_command=True)
 Workspace = Annotated[Path, typer.Option(help="The workspace file that Dagster runs with.")]
+SHOWN_FOR = timedelta(days=7)
 Names = Annotated[list[str], typer.Argument(help=f"Entries or families, or {REPORTS}.")]
 
 
@@ -32,9 +35,7 @@ def list_schedules(
     if context.invoked_subcommand is not None:
         return
     deployment, implemented = load_deployment(), implemented_entries()
-    with code_location(workspace) as (instance, repository):
-        states = {schedule.name: is_running(instance, schedule) for schedule in repository.get_schedules()}
-        refreshed = is_running(instance, repository.get_sensor(REPORTS))
+    states, skipped, refreshed = _on_instance(workspace)
     table = Table("entry", "cron", f"next tick ({deployment.zone.key})", "deployment", "instance", header_style="bold")
     shown = entries_of(family) if family else list(CATALOG.values())
     for entry in sorted(shown, key=lambda e: e.name not in implemented):
@@ -46,6 +47,9 @@ def list_schedules(
     console.print(
         f"{REPORTS} (reports are made anew when what they read has changed): {'running' if refreshed else 'stopped'}."
     )
+    for entry in shown:
+        if ticks := skipped.get(entry.dagster_name):
+            console.print(_skipped_line(deployment, entry, ticks), soft_wrap=True, highlight=False, markup=False)
 
 
 def _row(deployment: Deployment, entry: Entry, implemented: bool, running: bool | None) -> tuple[str, str, str, str]:
@@ -58,6 +62,22 @@ def _row(deployment: Deployment, entry: Entry, implemented: bool, running: bool 
     tick = f"{next_tick(cron, deployment.zone, datetime.now(UTC)):%Y-%m-%d %H:%M}"
     default = "runs by default" if options.running else "off by default"
     return cron, tick if running else "", default, "[green]running[/]" if running else "stopped"
+
+
+def _skipped_line(deployment: Deployment, entry: Entry, ticks: Sequence[InstigatorTick]) -> str:
+    last = datetime.fromtimestamp(ticks[0].timestamp, deployment.zone)
+    number = "1 tick" if len(ticks) == 1 else f"{len(ticks)} ticks"
+    return f"{entry.name}: {number} skipped in the last week, the last {last:%Y-%m-%d %H:%M}: {ticks[0].skip_reason}"
+
+
+def _on_instance(workspace: Path) -> tuple[dict[str, bool], dict[str, Sequence[InstigatorTick]], bool]:
+    """Which schedules run, the ticks of the last week that each has skipped, newest first, and the reports' sensor."""
+    since = (datetime.now(UTC) - SHOWN_FOR).timestamp()
+    with code_location(workspace) as (instance, repository):
+        schedules = repository.get_schedules()
+        running = {schedule.name: is_running(instance, schedule) for schedule in schedules}
+        skipped = {schedule.name: skipped_ticks(instance, schedule, since) for schedule in schedules}
+        return running, skipped, is_running(instance, repository.get_sensor(REPORTS))
 
 
 @app.command()

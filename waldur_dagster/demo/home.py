@@ -30,6 +30,7 @@ DEPLOYMENT = """\
 # The demo site. A real deployment looks like deploy/waldur.example.toml.
 name = "demo"
 time_zone = "Europe/Tallinn"
+first_month = "{first_month:%Y-%m}"
 reports = "{home}/reports"
 owners = ["team:demo"]
 refresh_reports = true
@@ -123,7 +124,12 @@ class DemoHome:
 
     def _write_files(self, url: URL) -> None:
         home = self.folder.resolve()
-        text = DEPLOYMENT.format(home=home.as_posix(), url=url.render_as_string(hide_password=False))
+        now = datetime.now(UTC)
+        text = DEPLOYMENT.format(
+            home=home.as_posix(),
+            url=url.render_as_string(hide_password=False),
+            first_month=now.date().replace(year=now.year - 1, day=1),
+        )
         self.deployment_file.write_text(text, encoding="utf-8")
         for folder in (self.dagster, self.folder / "celery"):
             folder.mkdir(exist_ok=True)

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.invoices.past_months import is_past
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.schema import marketplace, structure
@@ -35,6 +36,8 @@ CREATING, TERMINATED = 1, 6
 # The columns hold quantities and unit prices below the first bound; with prices of items below the second one the
 # totals of invoices fit too. An item beyond them would stop the billing of everybody.
 COLUMN_BOUND, PRICE_BOUND = literal_column("1e12", Numeric), literal_column("1e15", Numeric)
+# JSON allows smaller numbers than a double can hold; one of them would stop the billing of everybody too.
+SMALLEST_LIMIT = literal_column("1e-300", Numeric)
 # A site with a broken plan on every resource must not fill the log.
 WARNINGS_SHOWN = 200
 
@@ -84,7 +87,9 @@ def add_fixed_items(work: Work, term: Term, new_invoice: Table, discounted: Tabl
         start=literal(term.start),
         end=literal(term.end),
     )
-    return _insert(work, rows.select_from(source).where(_billed_at_start(), component.c.billing_type == "fixed"))
+    return _insert(
+        work, rows.select_from(source).where(*_billed_at_start(work, term), component.c.billing_type == "fixed")
+    )
 
 
 def add_limit_items(work: Work, term: Term, new_invoice: Table) -> int:
@@ -118,7 +123,7 @@ def add_limit_items(work: Work, term: Term, new_invoice: Table) -> int:
         end=literal(term.end),
     )
     source = rows.select_from(_sources(new_invoice))
-    return _insert(work, source.where(_billed_at_start(), has_billable_limit()))
+    return _insert(work, source.where(*_billed_at_start(work, term), has_billable_limit()))
 
 
 def has_billable_limit() -> ColumnElement[bool]:
@@ -129,6 +134,7 @@ def has_billable_limit() -> ColumnElement[bool]:
         component.c.billing_type == "limit",
         component.c.limit_period.is_distinct_from("total"),
         number.not_in((0, -1)),
+        func.abs(number) >= SMALLEST_LIMIT,
     )
 
 
@@ -168,8 +174,9 @@ def _sources(new_invoice: Table) -> FromClause:
     )
 
 
-def _billed_at_start() -> ColumnElement[bool]:
-    return and_(offering.c.type.in_(BILLED_TYPES), resource.c.state.not_in((CREATING, TERMINATED)))
+def _billed_at_start(work: Work, term: Term) -> list[ColumnElement[bool]]:
+    there = [resource.c.created <= term.end] if is_past(work, term.month) else []
+    return [offering.c.type.in_(BILLED_TYPES), resource.c.state.not_in((CREATING, TERMINATED)), *there]
 
 
 def _name(suffix: Any = "") -> ColumnElement[str]:

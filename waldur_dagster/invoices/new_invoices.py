@@ -25,12 +25,14 @@ from waldur_dagster.invoices.discounts import discounted_prices
 from waldur_dagster.invoices.items import (
     BILLED_TYPES,
     CREATING,
+    SMALLEST_LIMIT,
     TERMINATED,
     WARNINGS_SHOWN,
     add_fixed_items,
     add_limit_items,
     fits,
 )
+from waldur_dagster.invoices.past_months import is_past
 from waldur_dagster.invoices.recurring_usage import repeat_usage
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
@@ -46,7 +48,8 @@ def create_invoices(work: Work, month: Month) -> Table:
     A customer that has an invoice of the month, in whatever state, is left alone. Returns the temporary table
     ``new_invoice`` (id, customer_id) of what was made.
     """
-    billed = select(structure.customer.c.id).where(~structure.customer.c.archived, *_accounting_has_started(work))
+    customer = structure.customer
+    billed = select(customer.c.id).where(~customer.c.archived, *_accounting_has_started(work, month))
     return _create(work, Term.whole(month), billed)
 
 
@@ -98,9 +101,18 @@ def _insert_invoices(work: Work, month: Month, customers: Select[Any]) -> Table:
     return temporary_returned(work, "new_invoice", statement)
 
 
-def _accounting_has_started(work: Work) -> list[ColumnElement[bool]]:
-    started = structure.customer.c.accounting_start_date < work.as_of
-    return [started] if work.settings["WALDUR_CORE.ENABLE_ACCOUNTING_START_DATE"] else []
+def _accounting_has_started(work: Work, month: Month) -> list[ColumnElement[bool]]:
+    """Which customers are billed for a month.
+
+    For the present month as in Waldur: all, or where the site has switched it on those whose accounting has started.
+    In a past month nobody is billed whose accounting started after it, or who was not there yet.
+    """
+    customer, conditions = structure.customer, list[ColumnElement[bool]]()
+    if work.settings["WALDUR_CORE.ENABLE_ACCOUNTING_START_DATE"]:
+        conditions.append(customer.c.accounting_start_date < work.as_of)
+    if is_past(work, month):
+        conditions += [customer.c.accounting_start_date <= month.end, customer.c.created <= month.end]
+    return conditions
 
 
 def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
@@ -111,7 +123,10 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
     kind = func.jsonb_typeof(raw)
     number = case((kind == "number", cast(raw, Numeric)))
     no_number = kind.not_in(("number", "null"))
-    limited = and_(component.c.billing_type == "limit", or_(no_number, ~fits(priced.c.price, number * MOST_DAYS)))
+    too_small = and_(number != 0, func.abs(number) < SMALLEST_LIMIT)
+    limited = and_(
+        component.c.billing_type == "limit", or_(no_number, too_small, ~fits(priced.c.price, number * MOST_DAYS))
+    )
     fixed = and_(
         component.c.billing_type == "fixed", ~fits(cast(priced.c.price, Numeric) * priced.c.amount, MOST_HOURS)
     )
@@ -123,7 +138,9 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
         .outerjoin(component, component.c.id == priced.c.component_id)
     )
     found = (
-        select(resource.c.name, resource.c.uuid, resource.c.plan_id, priced.c.id, component.c.type, raw, fixed)
+        select(
+            resource.c.name, resource.c.uuid, resource.c.plan_id, priced.c.id, component.c.type, raw, fixed, too_small
+        )
         .select_from(source)
         .where(
             offering.c.type.in_(BILLED_TYPES),
@@ -139,13 +156,16 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
 MOST_DAYS, MOST_HOURS = literal_column("31", Numeric), literal_column("744", Numeric)
 
 
-def _problem(plan_id: int | None, price_id: int, component_type: str | None, limit: Any, too_expensive: bool) -> str:
+def _problem(plan_id: int | None, price_id: int, component_type: str | None, limit: Any, *extremes: bool) -> str:
+    too_expensive, too_small = extremes
     if plan_id is None:
         return "has no plan; it is not billed"
     if component_type is None:
         return f"price {price_id} of its plan has no component; that price is not billed"
     if too_expensive:
         return f"its price of {component_type} is too large for an invoice; check that it is billed"
+    if too_small:
+        return f"its limit of {component_type} is next to nothing, less than a number can hold; it is not billed"
     if isinstance(limit, int | float):
         return f"its limit of {component_type} is {limit}, which is too large for an invoice; check that it is billed"
     return f"its limit of {component_type} is {limit!r}, not a number; that component is not billed"

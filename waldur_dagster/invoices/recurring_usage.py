@@ -21,7 +21,7 @@ def repeat_usage(work: Work, month: Month, new_invoice: Table) -> int:
     """Copy the recurring usages into this month and bill them; returns the number of items.
 
     A report of this month that is there already wins over a copy, and is billed with its own usage, since the invoice
-    is new. Reports of plan periods that ended before the month are neither copied nor billed.
+    is new. Reports of plan periods that ended before the month, or at its first instant, are neither copied nor billed.
     """
     due = _due_usages(work, month, new_invoice)
     copies = select(
@@ -83,7 +83,7 @@ def _due_usages(work: Work, month: Month, new_invoice: Table) -> Table:
             or_(usage.c.recurring, reported),
             repeats,
             resource.c.state != TERMINATED,
-            or_(period.c.end.is_(None), period.c.end >= month.start),
+            or_(period.c.end.is_(None), period.c.end > month.start),
         )
         .order_by(*key, reported.desc(), usage.c.billing_period.desc(), usage.c.id)
     )

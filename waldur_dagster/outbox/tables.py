@@ -1,4 +1,4 @@
-"""The outbox's own tables, in a schema of their own; alembic migrates it (see ``migrations``)."""
+"""The program's own tables, in a schema of their own; alembic migrates them (see ``migrations``)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     Computed,
+    Date,
     DateTime,
     Identity,
     Index,
@@ -70,4 +71,11 @@ system = Table(
     Column("failures", Integer, nullable=False, server_default="1"),
     Column("next_try", DateTime(timezone=True), nullable=False),
     comment="outside systems that are down, or wrongly configured; their messages wait until next_try",
+)
+
+reminded = Table(
+    "reminded",
+    metadata,
+    Column("entry", Text, primary_key=True),
+    Column("day", Date, nullable=False),
 )

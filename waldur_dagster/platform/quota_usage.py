@@ -93,7 +93,7 @@ def _keep_user_counts(work: Work, deltas: Table) -> None:
     """Today's value (UTC) of the user counts that have changed, never below 0."""
     scope = tuple_(usage.c.content_type_id, usage.c.object_id)
     changed = select(deltas.c.content_type_id, deltas.c.object_id).where(deltas.c.name == USER_COUNT)
-    today = work.as_of.astimezone(UTC).date()
+    today = work.present.astimezone(UTC).date()
     counts = (
         select(
             usage.c.content_type_id,

@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import Integer, Row, Text, and_, literal, select, tuple_, union_all
 
 from waldur_dagster.clients.task_results import FINISHED, UNKNOWN, ResultStoreUnusable, open_store
+from waldur_dagster.deployment import Celery
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_resources import OK, UPDATING, PluginResource
 from waldur_dagster.platform.plugin_states import no_changes, set_state, typed_tables
+from waldur_dagster.site import Transactions
 from waldur_dagster.work import Work
 
 SUCCESS = "SUCCESS"
@@ -22,24 +24,30 @@ NO_STORE = "no store of Celery's results is configured ([celery] result_store_ur
 Tables = Sequence[tuple[PluginResource, int]]
 
 
-def reset_updating_resources(work: Work) -> int:
+def reset_updating_resources(transaction: Transactions) -> int:
     """Set resources whose task is no longer running from Updating to OK; returns how many.
 
-    The tasks' states come from the result store of Waldur's Celery workers. A task that failed or was revoked frees
-    its resource too, with a warning; another warning tells of resources whose task is unknown and that changed last
-    before the time that the store remembers: nothing will free them.
+    The tasks' states come from the result store of Waldur's Celery workers, which is waited for while no transaction is
+    open. A task that failed or was revoked frees its resource too, with a warning; another warning tells of resources
+    whose task is unknown and that changed last before the time that the store remembers: nothing will free them.
     Raises ResultStoreUnusable, before anything is written. Statements: bounded by the number of tables.
     """
-    tables = [(plugin, kind) for plugin, kind in typed_tables(work) if "task_id" in plugin.table.c]
-    waiting = _waiting(work, tables)
-    states, remembered = _states(work, {row.task_id for row in waiting if row.task_id})
-    changes = no_changes(work, "freed")
-    ended = [row for row in waiting if states.get(row.task_id) in FINISHED]
-    freed = sum(_set_ok(work, plugin, kind, ended, changes) for plugin, kind in tables) if ended else 0
-    if freed:
-        follow_plugins(work, changes)
-    _report(work, waiting, states, remembered)
+    with transaction() as work:
+        waiting, celery = _waiting(work, _tables(work)), work.deployment.celery
+    states, remembered = _states(celery, {row.task_id for row in waiting if row.task_id})
+    with transaction() as work:
+        changes = no_changes(work, "freed")
+        ended = [row for row in waiting if states.get(row.task_id) in FINISHED]
+        tables = _tables(work) if ended else []
+        freed = sum(_set_ok(work, plugin, kind, ended, changes) for plugin, kind in tables)
+        if freed:
+            follow_plugins(work, changes)
+        _report(work, waiting, states, remembered)
     return freed
+
+
+def _tables(work: Work) -> Tables:
+    return [(plugin, kind) for plugin, kind in typed_tables(work) if "task_id" in plugin.table.c]
 
 
 def _waiting(work: Work, tables: Tables) -> list[Row[Any]]:
@@ -59,9 +67,8 @@ def _waiting(work: Work, tables: Tables) -> list[Row[Any]]:
     return list(work.connection.execute(union_all(*parts))) if parts else []
 
 
-def _states(work: Work, task_ids: set[str]) -> tuple[dict[str, str], timedelta]:
+def _states(celery: Celery | None, task_ids: set[str]) -> tuple[dict[str, str], timedelta]:
     """The states of the tasks, and how long their store remembers them."""
-    celery = work.deployment.celery
     if celery is None or celery.result_store_url is None:
         raise ResultStoreUnusable(NO_STORE)
     with closing(open_store(celery.result_store_url)) as store:

@@ -1,0 +1,143 @@
+"""Which tables each entry writes, and how: for the check of the role's rights.
+
+Of tables that an entry can do without (see ``Needs``) nothing is asked, so they may be left out here. The tests look at
+everything that they see an entry write.
+"""
+
+Rights = tuple[str, ...]
+ADDS: Rights = ("INSERT",)
+CHANGES: Rights = ("UPDATE",)
+REMOVES: Rights = ("DELETE",)
+KEEPS: Rights = ("INSERT", "UPDATE")
+RENEWS: Rights = ("INSERT", "DELETE")
+ALL: Rights = ("INSERT", "UPDATE", "DELETE")
+
+# Every event in Waldur's log, with who sees it.
+EVENTS = {"logging_event": ADDS, "logging_feed": ADDS}
+
+WRITES: dict[str, dict[str, Rights]] = {
+    "cancel-expired-invitations": {"users_invitation": CHANGES},
+    "cancel_expired_group_invitations": {"users_groupinvitation": CHANGES},
+    "check-expired-permissions": {
+        **EVENTS,
+        "analytics_dailyquotahistory": KEEPS,
+        "permissions_userrole": CHANGES,
+        "quotas_quotausage": ADDS,
+    },
+    "core-reset-updating-resources": {
+        **EVENTS,
+        "marketplace_componentquota": KEEPS,
+        "marketplace_resourceplanperiod": KEEPS,
+        "marketplace_order": CHANGES,
+        "marketplace_resource": CHANGES,
+        "openstack_volume": CHANGES,
+    },
+    "create_customer_permission_reviews": {"structure_customerpermissionreview": ADDS},
+    "process-pending-project-invitations": {
+        **EVENTS,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "users_invitation": CHANGES,
+        "waldur_freeipa_profile": ADDS,
+    },
+    "send-scheduled-broadcast-notifications": {"notifications_broadcastmessage": CHANGES},
+    "structure-set-erred-stuck-resources": {
+        **EVENTS,
+        "marketplace_componentquota": KEEPS,
+        "marketplace_resourceplanperiod": KEEPS,
+        "marketplace_order": CHANGES,
+        "marketplace_resource": CHANGES,
+        "openstack_volume": CHANGES,
+    },
+    "valimo-auth-cleanup-auth-results": {"waldur_auth_valimo_authresult": REMOVES},
+    "update-invoices-total-cost": {"invoices_invoice": CHANGES},
+    "waldur-create-invoices": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_customercredit": CHANGES,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": RENEWS,
+        "invoices_projectcredit": CHANGES,
+        "marketplace_componentusage": ADDS,
+        "marketplace_plancomponent": CHANGES,
+        "marketplace_resource": CHANGES,
+        "policy_customerestimatedcostpolicy": CHANGES,
+        "policy_projectestimatedcostpolicy": CHANGES,
+        "waldur_paypal_invoice": ADDS,
+        "waldur_paypal_invoiceitem": ADDS,
+    },
+    "check-polices": {
+        **EVENTS,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "marketplace_order": ADDS,
+        "marketplace_resource": CHANGES,
+        "policy_customerestimatedcostpolicy": CHANGES,
+        "policy_offeringestimatedcostpolicy": CHANGES,
+        "policy_offeringusagepolicy": CHANGES,
+        "policy_projectestimatedcostpolicy": CHANGES,
+        "quotas_quotausage": ADDS,
+    },
+    "update-custom-quotas": {"analytics_dailyquotahistory": KEEPS, "quotas_quotausage": ADDS},
+    "update-standard-quotas": {"quotas_quotausage": ADDS},
+    "waldur-marketplace-calculate-usage": {"marketplace_categorycomponentusage": KEEPS},
+    "waldur-sync-daily-quotas": {"analytics_dailyquotahistory": ALL},
+    "mark_resources_as_erred_after_timeout": {
+        **EVENTS,
+        "marketplace_order": CHANGES,
+        "marketplace_resource": CHANGES,
+        "openstack_instance": CHANGES,
+        "openstack_tenant": CHANGES,
+    },
+    "process_pending_project_orders": {**EVENTS, "marketplace_order": CHANGES},
+    "remove_deleted_robot_accounts": {
+        **EVENTS,
+        "marketplace_robotaccount": REMOVES,
+        "marketplace_robotaccount_users": REMOVES,
+    },
+    "terminate_expired_resources": {
+        **EVENTS,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "marketplace_order": KEEPS,
+        "quotas_quotausage": ADDS,
+    },
+    "terminate_resources_if_project_end_date_has_been_reached": {
+        **EVENTS,
+        "analytics_dailyquotahistory": CHANGES,
+        "authtoken_token": ADDS,
+        "billing_priceestimate": REMOVES,
+        "core_user": ADDS,
+        "marketplace_order": ADDS,
+        "marketplace_resource": CHANGES,
+        "permissions_userrole": CHANGES,
+        "quotas_quotausage": ADDS,
+        "structure_project": CHANGES,
+    },
+    "terminate_resources_in_state_erred_without_backend_id_and_failed_terminate_order": {
+        **EVENTS,
+        "invoices_invoiceitem": CHANGES,
+        "marketplace_componentquota": REMOVES,
+        "marketplace_componentusage": REMOVES,
+        "marketplace_componentuserusage": REMOVES,
+        "marketplace_order": REMOVES,
+        "marketplace_resource": REMOVES,
+        "marketplace_resourceaccessendpoint": REMOVES,
+        "marketplace_resourceplanperiod": REMOVES,
+        "marketplace_robotaccount": REMOVES,
+        "marketplace_robotaccount_users": REMOVES,
+        "quotas_quotausage": ADDS,
+    },
+    "waldur-marketplace-script-pull-resources": {
+        **EVENTS,
+        "authtoken_token": ADDS,
+        "billing_priceestimate": KEEPS,
+        "core_user": ADDS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": KEEPS,
+        "marketplace_componentusage": KEEPS,
+        "marketplace_resource": CHANGES,
+    },
+    "waldur-marketplace-script-remove-old-dry-runs": {"marketplace_script_dryrun": REMOVES},
+    "waldur-mastermind-reject-past-bookings": {**EVENTS, "marketplace_order": CHANGES, "marketplace_resource": CHANGES},
+}
