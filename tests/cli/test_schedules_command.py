@@ -85,7 +85,8 @@ def test_what_was_skipped_in_the_last_week_is_told_by_entry(terminal: Terminal) 
                     status=status,
                     timestamp=(datetime.now(UTC) - timedelta(days=days)).timestamp(),
                     selector_id=schedule.selector_id,
-                    skip_reason=f"reason {days}",
+                    skip_reason=f"reason {days}" if status is TickStatus.SKIPPED else None,
+                    run_ids=[],
                 )
             )
     told = terminal("schedules", "--family", "invoices").out

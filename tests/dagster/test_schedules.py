@@ -158,7 +158,7 @@ def test_a_tick_skips_with_the_reason_when_the_database_is_down(instance: dg.Dag
 
 def test_every_implemented_entry_has_exactly_one_schedule_and_the_others_have_none() -> None:
     repository = build_definitions(parse_deployment(ELSEWHERE)).get_repository_def()
-    targets = sorted(schedule.job_name for schedule in repository.schedule_defs)
+    targets = sorted(one.job_name for one in repository.schedule_defs if one.job_name != "remove_old_history")
     assert targets == sorted(entry(name).dagster_name for name in implemented_entries())
     to_come = {e.dagster_name for name, e in CATALOG.items() if name not in implemented_entries()}
     assert not to_come & {job.name for job in repository.get_all_jobs()}
@@ -212,5 +212,5 @@ def test_a_deployment_that_names_what_does_not_exist_is_refused(document: dict, 
 def test_the_schedules_of_the_example_deployment_can_be_built(monkeypatch: pytest.MonkeyPatch) -> None:
     example = Path(__file__).parents[2] / "deploy" / "waldur.example.toml"
     for name in re.findall(r'env = "(\w+)"', example.read_text()):
-        monkeypatch.setenv(name, "word")
+        monkeypatch.setenv(name, f"amqp://waldur:word@127.0.0.1/{name}" if name.endswith("_URL") else "word")
     dg.Definitions.validate_loadable(build_definitions(load_deployment(example)))
