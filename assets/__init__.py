@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets import (
     cost_report,
+    credit_checks,
     invoice_checks,
     invoices,
     quota_checks,
@@ -59,7 +60,7 @@ def build_assets(deployment: Deployment) -> AssetLayer:
     ]
     return AssetLayer(
         assets=[*SOURCES, *made, quotas.POLICIES, *reports],
-        checks=[*invoice_checks.build(), *usage_checks.build(), *quota_checks.build()],
+        checks=[*invoice_checks.build(), *credit_checks.build(), *usage_checks.build(), *quota_checks.build()],
         jobs=asset_jobs(deployment.zone),
         partitions={entry_of(asset): asset.partitions_def for asset in made if asset.partitions_def},
         resources={"parquet": ParquetIOManager(deployment.reports)},

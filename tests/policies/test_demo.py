@@ -34,4 +34,4 @@ def test_billing_the_demo_site_fires_and_releases_policies_and_check_polices_doe
             list(connection.scalars(select(table.c.has_fired).order_by(table.c.id)))
             for table in (policy.customerestimatedcostpolicy, policy.projectestimatedcostpolicy)
         ]
-    assert fired == [[True, False], [True, False]]
+    assert fired == [[True, False], [False, True, False]]
