@@ -19,7 +19,10 @@ from waldur_dagster.schema import core, invoices, marketplace, permissions, prom
 from waldur_dagster.site import Site
 
 SEED = 20241001
-CONTENT_TYPES = (("structure", "customer"), ("structure", "project"), ("marketplace", "offering"))
+CONTENT_TYPES = (
+    *(("structure", "customer"), ("structure", "project"), ("marketplace", "offering")),
+    *(("marketplace", "resource"), ("invoices", "invoice"), ("invoices", "projectcredit")),
+)
 NOTIFICATIONS = ("invoices.notification", "invoices.upcoming_ends_notification")
 
 CITIES = (
