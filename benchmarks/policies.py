@@ -18,7 +18,7 @@ from benchmarks.recorder import Recorder, Stage
 from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import MONTH, Filler, Size, build, tidy
 from waldur_dagster.policies import check_policies
-from waldur_dagster.schema import invoices, policy, structure
+from waldur_dagster.schema import policy, structure
 from waldur_dagster.site import Site
 
 ENTRY, RUNS, MOST_SECONDS = "check-polices", 7, 1.0
@@ -58,7 +58,6 @@ def add_policies(engine: Engine, size: Size, *, projects: bool) -> None:
     with engine.begin() as connection:
         fill = Filler(connection, size)
         _join_groups(fill)
-        add_credits(fill)
         limits = {"limit_cost": "CASE s.id % 10 WHEN 0 THEN 1 ELSE 1000000 END", "actions": "''", "period": "2"}
         scopes = {
             policy.customerestimatedcostpolicy: "structure_customer",
@@ -99,31 +98,11 @@ def _join_groups(fill: Filler) -> None:
         fill.add(membership, everybody, customer_id="c.id", organizationgroup_id="g.id")
     else:
         fill.run("INSERT INTO structure_organizationgrouptype (uuid, name) VALUES (gen_random_uuid(), 'Kind')")
-        kind = "(SELECT id FROM structure_organizationgrouptype)"
-        fill.add(structure.organizationgroup, "(VALUES ('All')) v(name)", name="v.name", type_id=kind)
+        fill.run(
+            "INSERT INTO structure_organizationgroup (uuid, name, type_id)"
+            " SELECT gen_random_uuid(), 'All', id FROM structure_organizationgrouptype"
+        )
         fill.run("UPDATE structure_customer SET organization_group_id = (SELECT id FROM structure_organizationgroup)")
-
-
-def add_credits(fill: Filler) -> None:
-    """A tenth of the organizations have a credit, which their first project shares; newer sites book both."""
-    fill.add(
-        invoices.customercredit,
-        "structure_customer c WHERE c.id % 10 = 0",
-        customer_id="c.id",
-        value="500",
-        minimal_consumption_logic="'fixed'",
-    )
-    fill.add(
-        invoices.projectcredit,
-        "invoices_customercredit c, LATERAL (SELECT min(id) AS id FROM structure_project WHERE customer_id ="
-        " c.customer_id) p WHERE p.id IS NOT NULL",
-        project_id="p.id",
-        value="100",
-    )
-    if fill.schema.has(invoices.credittransaction.name):
-        for table, own in (("customercredit", "credit_id"), ("projectcredit", "project_credit_id")):
-            granted = {"amount": "c.value", "transaction_type": "'staff_grant'", own: "c.id"}
-            fill.add(invoices.credittransaction, f"invoices_{table} c", **granted)
 
 
 def measure(engine: Engine, size: Size, *, projects: bool = False, progress: Tell = print) -> Figures:

@@ -14,7 +14,7 @@ from waldur_dagster.schema import invoices, policy, structure
 def add_credits(rows: Rows, connection: Connection, customers: list[int], month: Month) -> None:
     """The linear one keeps a policy of its project from firing, as long as there is more than the policy's limit."""
     ends = date(month.year + 1, 1, 1)
-    for customer, value, expected, logic in ((customers[0], 500, 0, "fixed"), (customers[4], 4000, 300, "linear")):
+    for customer, value, expected, logic in ((customers[0], 500, 0, "fixed"), (customers[4], 60_000, 300, "linear")):
         credit = rows.add(
             invoices.customercredit,
             customer_id=customer,
@@ -29,8 +29,8 @@ def add_credits(rows: Rows, connection: Connection, customers: list[int], month:
     project = structure.project
     shared = connection.scalar(select(project.c.id).where(project.c.customer_id == customers[4]).order_by(project.c.id))
     assert shared is not None
-    own = rows.add(invoices.projectcredit, project_id=shared, value=1500, expected_consumption=100)
-    _book(rows, 1500, month, project_credit_id=own)
+    own = rows.add(invoices.projectcredit, project_id=shared, value=40_000, expected_consumption=100)
+    _book(rows, 40_000, month, project_credit_id=own)
     rows.add(
         policy.projectestimatedcostpolicy,
         scope_id=shared,
