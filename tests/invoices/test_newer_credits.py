@@ -167,7 +167,16 @@ def test_an_invoice_that_was_opened_again_gives_back_first(scene: Scene) -> None
         "is_compensation": True,
         "compensation_of_item": original.uuid.hex,
     }
-    assert told(scene)[0] == "roll_back_customer_credit"
+    back, deleted = events(scene)[:2]
+    assert (back.event_type, back.context["old_value"], back.context["new_value"]) == (
+        "roll_back_customer_credit",
+        920,
+        1000,
+    )
+    assert (deleted.event_type, deleted.message) == (
+        "invoice_item_deleted",
+        "Invoice item Credit compensation. Machine has been deleted.",
+    )
 
 
 def test_a_rollback_wakes_a_credit_that_was_used_up(scene: Scene) -> None:

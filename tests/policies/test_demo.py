@@ -19,7 +19,7 @@ from waldur_dagster.site import Site
 NOW = datetime(2025, 4, 1, 0, 5, tzinfo=UTC)
 
 
-# Fired and released by the billing, and then by check-polices. Newer versions leave none that only forbid to the latter.
+# Fired and released by the billing, and then by check-polices. Newer versions leave nothing to the latter.
 FIGURES = {
     Generation.OCTOBER_2024: ((2, 1), (0, 1)),
     Generation.NEWEST: ((2, 2), (0, 0)),
