@@ -54,6 +54,33 @@ def _shown(row: Mapping[str, Any]) -> str:
 CHECKS = (
     Check(
         "invoices",
+        "credits_are_not_overdrawn",
+        "Credits that have paid more than they had.",
+        Function("assets.credit_checks:overdrawn_credits"),
+    ),
+    Check(
+        "invoices",
+        "ledgers_agree_with_balances",
+        "Credits whose ledger does not add up to their value.",
+        Function("assets.credit_checks:unbalanced_ledgers"),
+        grave=True,
+    ),
+    Check(
+        "invoices",
+        "compensations_are_within_their_items",
+        "Compensations of the month that was closed last that pay more than their item costs.",
+        Function("assets.credit_checks:excessive_compensations"),
+        grave=True,
+    ),
+    Check(
+        "invoices",
+        "compensations_are_booked",
+        "Invoices of the month that was closed last whose compensations are more than the ledger says was drawn.",
+        Function("assets.credit_checks:unbooked_compensations"),
+        grave=True,
+    ),
+    Check(
+        "invoices",
         "totals_are_the_sum_of_items",
         "Invoices whose stored totals are not the sum of their items.",
         Function("assets.invoice_checks:stale_totals"),

@@ -57,8 +57,7 @@ def add_policies(engine: Engine, size: Size, *, projects: bool) -> None:
     """
     with engine.begin() as connection:
         fill = Filler(connection, size)
-        fill.add(structure.organizationgroup, "(VALUES ('All')) v(name)", name="v.name")
-        fill.run("UPDATE structure_customer SET organization_group_id = (SELECT id FROM structure_organizationgroup)")
+        _join_groups(fill)
         limits = {"limit_cost": "CASE s.id % 10 WHEN 0 THEN 1 ELSE 1000000 END", "actions": "''", "period": "2"}
         scopes = {
             policy.customerestimatedcostpolicy: "structure_customer",
@@ -88,6 +87,22 @@ def add_policies(engine: Engine, size: Size, *, projects: bool) -> None:
             limit="1000000000",
         )
     tidy(engine)
+
+
+def _join_groups(fill: Filler) -> None:
+    """All organizations are in one group."""
+    membership = structure.customer_organization_groups
+    if fill.schema.has(membership.name):
+        fill.add(structure.organizationgroup, "(VALUES ('All')) v(name)", name="v.name")
+        everybody = "structure_customer c, structure_organizationgroup g"
+        fill.add(membership, everybody, customer_id="c.id", organizationgroup_id="g.id")
+    else:
+        fill.run("INSERT INTO structure_organizationgrouptype (uuid, name) VALUES (gen_random_uuid(), 'Kind')")
+        fill.run(
+            "INSERT INTO structure_organizationgroup (uuid, name, type_id)"
+            " SELECT gen_random_uuid(), 'All', id FROM structure_organizationgrouptype"
+        )
+        fill.run("UPDATE structure_customer SET organization_group_id = (SELECT id FROM structure_organizationgroup)")
 
 
 def measure(engine: Engine, size: Size, *, projects: bool = False, progress: Tell = print) -> Figures:

@@ -7,7 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, Table, insert, select
+from sqlalchemy import Engine, MetaData, Row, Table, insert, select
 
 from waldur_dagster import schema
 from waldur_dagster.demo.rows import filled
@@ -27,6 +27,7 @@ CONTENT_TYPES = (
     ("marketplace", "offering"),
     ("marketplace", "resource"),
     ("invoices", "invoice"),
+    ("invoices", "projectcredit"),
     ("core", "user"),
     ("marketplace", "order"),
     ("openstack", "tenant"),
@@ -40,12 +41,13 @@ LOOPBACK = {"private_networks": ["127.0.0.0/8"]}
 class Scene:
     """Makes rows; each method returns the id of what it made."""
 
-    def __init__(self, engine: Engine):
+    def __init__(self, engine: Engine, *, known: bool = False):
+        """``known``: the database has had a scene before, and its schema was changed since."""
         self.engine = engine
         self.schema = SiteSchema(engine)
         self._whole: dict[str, Table] = {}
         self._numbers = itertools.count(1)
-        for app_label, model in CONTENT_TYPES:
+        for app_label, model in () if known else CONTENT_TYPES:
             self.add(django.content_type, app_label=app_label, model=model)
 
     def add(self, table: Table, **values: Any) -> int:
@@ -73,6 +75,26 @@ class Scene:
 
     def customer(self, name: str = "Org", **values: Any) -> int:
         return self.add(structure.customer, name=name, **values)
+
+    def group(self, name: str = "Group") -> int:
+        """A group of organizations; older versions want it to have a type."""
+        kind = Table("structure_organizationgrouptype", MetaData())
+        typed = (
+            {"type_id": self.add(kind, name="Type")}
+            if self.schema.has("structure_organizationgroup", "type_id")
+            else {}
+        )
+        return self.add(structure.organizationgroup, name=name, **typed)
+
+    def member(self, group: int | None, name: str = "Org", **values: Any) -> int:
+        """A customer that is in a group, or in none."""
+        membership = structure.customer_organization_groups
+        if not self.schema.has(membership.name):
+            return self.customer(name, organization_group_id=group, **values)
+        customer = self.customer(name, **values)
+        if group is not None:
+            self.add(membership, customer_id=customer, organizationgroup_id=group)
+        return customer
 
     def project(self, customer: int, name: str = "Project", **values: Any) -> int:
         return self.add(structure.project, customer_id=customer, name=name, **values)

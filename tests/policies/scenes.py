@@ -31,8 +31,8 @@ class Place:
     invoice: int
 
     @classmethod
-    def make(cls, scene: Scene, cost: int | str = 20, **customer: Any) -> Place:
-        customer_id = scene.customer(**customer)
+    def make(cls, scene: Scene, cost: int | str = 20, *, group: int | None = None, **customer: Any) -> Place:
+        customer_id = scene.member(group, **customer)
         project = scene.project(customer_id)
         offering = scene.offering(scene.customer("Provider"), "Cloud")
         resource = scene.resource(project, offering, None, "vm")

@@ -9,7 +9,7 @@ import pytest
 from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
 from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.schema import core, logging, marketplace, policy, quotas, structure
+from waldur_dagster.schema import core, logging, marketplace, policy, quotas
 
 FLAGS = {
     "request_downscaling": "downscaled",
@@ -125,7 +125,7 @@ def test_actions_that_a_class_does_not_allow_mean_nothing(outbox_scene: Scene) -
     allow_mails(outbox_scene)
     place = Place.make(outbox_scene)
     place.member("member@example.org")
-    group = outbox_scene.add(structure.organizationgroup, name="Group")
+    group = outbox_scene.group("Group")
     place.on_customer("notify_project_team, request_pausing")
     place.on_usage("terminate_resources,request_pausing", group, {"CPU": (-1, 0)})
     with outbox_scene.site() as site:

@@ -115,10 +115,10 @@ def test_what_a_negative_item_gives_back_to_a_credit_pays_for_the_other_items(sc
 
 
 def test_the_cost_of_an_offering_is_what_customers_of_the_policys_groups_pay(scene: Scene) -> None:
-    chosen, other = (scene.add(structure.organizationgroup, name=name) for name in ("Chosen", "Other"))
-    place = Place.make(scene, organization_group_id=chosen)
+    chosen, other = (scene.group(name) for name in ("Chosen", "Other"))
+    place = Place.make(scene, group=chosen)
     for group, blocked in ((chosen, False), (other, False), (None, False), (chosen, True)):
-        customer = scene.customer(organization_group_id=group, blocked=blocked)
+        customer = scene.member(group, blocked=blocked)
         resource = scene.resource(scene.project(customer), place.offering, None)
         scene.item(scene.invoice(customer, 2025, 3), 5, resource_id=resource)
     scene.item(place.invoice, 100, resource_id=scene.resource(place.project, scene.offering(place.customer), None))
@@ -133,8 +133,8 @@ def test_the_cost_of_an_offering_is_what_customers_of_the_policys_groups_pay(sce
 def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_exceeded_one(outbox_scene: Scene) -> None:
     scene = outbox_scene
     allow_mails(scene)
-    group = scene.add(structure.organizationgroup, name="Group")
-    place = Place.make(scene, organization_group_id=group)
+    group = scene.group("Group")
+    place = Place.make(scene, group=group)
     provider = scene.one(marketplace.offering, id=place.offering).customer_id
     scene.owner(provider, "provider@example.org")
     place.on_usage("notify_organization_owners", group, {"CPU": (100, 6), "RAM": (5, 6), "Disk": (4, 6)})
@@ -163,8 +163,8 @@ def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_excee
 def test_usage_counts_from_the_first_day_of_a_period_to_the_last_of_this_month(
     scene: Scene, day: date, by_period: list[int]
 ) -> None:
-    group = scene.add(structure.organizationgroup, name="Group")
-    place = Place.make(scene, organization_group_id=group)
+    group = scene.group("Group")
+    place = Place.make(scene, group=group)
     for period in (1, 2, 3, 4):
         place.on_usage("", group, {f"c{period}": (5, 0)}, period)
     for limit in scene.rows(policy.offeringcomponentlimit):
@@ -175,9 +175,9 @@ def test_usage_counts_from_the_first_day_of_a_period_to_the_last_of_this_month(
 
 
 def test_policies_of_all_classes_change_in_one_run(scene: Scene) -> None:
-    group = scene.add(structure.organizationgroup, name="Group")
+    group = scene.group("Group")
     for fires in (True, False):
-        place = Place.make(scene, 20 if fires else 5, organization_group_id=group)
+        place = Place.make(scene, 20 if fires else 5, group=group)
         place.on_project("", has_fired=not fires)
         place.on_customer("", has_fired=not fires)
         place.on_offering("", group, has_fired=not fires)

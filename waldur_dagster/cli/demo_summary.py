@@ -1,5 +1,7 @@
 """What ``make demo`` tells at its end: a page that a person enjoys."""
 
+from decimal import Decimal
+
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
@@ -8,6 +10,7 @@ from sqlalchemy import Connection, func, select
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.site import make_engine
 
@@ -21,6 +24,7 @@ def summary(console: Console, deployment: Deployment, home: DemoHome, month: Mon
     with engine.connect() as connection:
         console.print(_billed(connection, month))
         console.print(_closed(connection, month.previous))
+        console.print(_credits(connection))
     engine.dispose()
     mails = sorted(home.mails.glob("*.eml")) if home.mails.exists() else []
     plot = home.reports / "plots" / f"cost_report-{month.first}.png"
@@ -61,6 +65,28 @@ def _billed(connection: Connection, month: Month) -> Table:
         numbers = (sum(row[n] for row in rest) for n in (3, 1, 2))
         count, price, cost = numbers
         table.add_row(f"[dim]{len(rest)} more[/]", str(count), f"{price:,.2f}", f"{cost:,.2f}")
+    return table
+
+
+def _credits(connection: Connection) -> Table:
+    """What is left of each credit, and what the ledger says it went for; older sites keep no ledger."""
+    credit, booked = invoices.customercredit, invoices.credittransaction
+    amounts: dict[tuple[int, str], Decimal] = {}
+    if SiteSchema(connection).has(booked.name):
+        rows = connection.execute(
+            select(booked.c.credit_id, booked.c.transaction_type, func.sum(booked.c.amount))
+            .where(booked.c.credit_id.is_not(None))
+            .group_by(booked.c.credit_id, booked.c.transaction_type)
+        )
+        amounts = {(id, kind): amount for id, kind, amount in rows}
+    table = Table("Organization", title="Credits", title_justify="left", header_style="bold")
+    kinds = {"staff_grant": "granted", "compensation": "paid", "minimal_draw": "minimum", "": "left"}
+    for heading in kinds.values():
+        table.add_column(heading, justify="right")
+    found = select(customer.c.name, credit.c.id, credit.c.value).join(credit, credit.c.customer_id == customer.c.id)
+    for name, id, value in connection.execute(found.order_by(customer.c.name)):
+        shown = [value if not kind else amounts.get((id, kind)) for kind in kinds]
+        table.add_row(name, *("-" if amount is None else f"{amount:,.2f}" for amount in shown))
     return table
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, update
 
+from waldur_dagster.demo.credits import add_credits
 from waldur_dagster.demo.policies import add_policies
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
@@ -18,7 +19,10 @@ from waldur_dagster.schema import core, invoices, marketplace, permissions, prom
 from waldur_dagster.site import Site
 
 SEED = 20241001
-CONTENT_TYPES = (("structure", "customer"), ("structure", "project"), ("marketplace", "offering"))
+CONTENT_TYPES = (
+    *(("structure", "customer"), ("structure", "project"), ("marketplace", "offering")),
+    *(("marketplace", "resource"), ("invoices", "invoice"), ("invoices", "projectcredit")),
+)
 NOTIFICATIONS = ("invoices.notification", "invoices.upcoming_ends_notification")
 
 CITIES = (
@@ -109,7 +113,7 @@ def build_site(engine: Engine, deployment: Deployment, month: Month) -> None:
     _bill_last_month(deployment, month.previous)
     with engine.begin() as connection:
         rows = Rows(connection, random, born)
-        _credits(rows, customers, month)
+        add_credits(rows, connection, customers, month)
         _announce_price(connection, catalogue)
         add_policies(rows, connection, customers, month)
 
@@ -150,7 +154,14 @@ def _offerings(rows: Rows, provider: int) -> Catalogue:
     catalogue = Catalogue()
     category = rows.add(marketplace.category, title="Research infrastructure")
     for name, kind, units, components in OFFERINGS:
-        offering = rows.add(marketplace.offering, name=name, type=kind, customer_id=provider, category_id=category)
+        offering = rows.add(
+            marketplace.offering,
+            name=name,
+            type=kind,
+            customer_id=provider,
+            category_id=category,
+            plugin_options={"supports_pausing": True, "supports_downscaling": True},
+        )
         made = {
             type_: rows.add(
                 marketplace.offeringcomponent,
@@ -271,19 +282,6 @@ def _contracts(rows: Rows, customers: list[int], month: Month) -> None:
 def _bill_last_month(deployment: Deployment, month: Month) -> None:
     with Site(deployment) as site, site.work(ENTRY, month.start) as work:
         make_new_invoices(work, month)
-
-
-def _credits(rows: Rows, customers: list[int], month: Month) -> None:
-    for customer, value, minimum, logic in ((customers[0], 500, 0, "fixed"), (customers[4], 4000, 300, "linear")):
-        rows.add(
-            invoices.customercredit,
-            customer_id=customer,
-            value=value,
-            minimal_consumption=minimum,
-            expected_consumption=minimum,
-            minimal_consumption_logic=logic,
-            end_date=(month.first + timedelta(days=200)),
-        )
 
 
 def _announce_price(connection: Any, catalogue: Catalogue) -> None:

@@ -10,23 +10,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from waldur_dagster.invoices.compensation import NET, Rules
 from waldur_dagster.invoices.credits import Balance, Compensation, ProjectCredit, Settlement, Tail
 
+# Stands in messages for the name of the event's project, or of its customer where there is no project.
+NAME = "{name}"
+
 
 @dataclass(frozen=True)
 class Told:
-    """An event. ``{name}`` in the message is its project's name, or its customer's where there is no project.
-
-    ``item`` says that it is about a compensation's item: its invoice's log shows it too.
-    """
+    """An event. ``of_item``: it is about an item of the invoice, whose log shows it too, and names nobody."""
 
     event_type: str
     message: str
     context: dict[str, Any]
     project_id: int | None = None
-    item: Compensation | None = None
+    of_item: bool = False
 
 
 def events_of(settlement: Settlement, rules: Rules) -> Iterator[Told]:
@@ -58,6 +59,9 @@ def _newer(settlement: Settlement) -> Iterator[Told]:
         old, new = int(change.old), int(change.new)
         text = f"{what.capitalize()} credit for {{name}} has been rolled back from {old} to {new}."
         yield Told(f"roll_back_{what}_credit", text, {"old_value": old, "new_value": new}, project)
+    if settlement.rolled_back:
+        for item in settlement.invoice.paid_by(settlement.credit):
+            yield _of_item("deleted", f"Invoice item {item.name} has been deleted.", item.uuid)
     if settlement.tail:
         yield from _tail(settlement, settlement.tail)
     for compensation in settlement.compensations:
@@ -94,7 +98,11 @@ def _compensation(compensation: Compensation) -> Iterator[Told]:
     yield Told("reduction_of_customer_credit", text, context | _balances(balance))
     project = compensation.item.resource_project_id
     yield Told("reduction_of_project_credit", text, context | _balances(balance, of_project), project)
-    yield Told("invoice_item_created", "Invoice item has been created.", {}, item=compensation)
+    yield _of_item("created", "Invoice item has been created.", compensation.uuid)
+
+
+def _of_item(what: str, message: str, uuid: UUID) -> Told:
+    return Told(f"invoice_item_{what}", message, {"invoice_item_uuid": uuid.hex}, of_item=True)
 
 
 def _reduction(compensation: Compensation) -> tuple[str, str]:

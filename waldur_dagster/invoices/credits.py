@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from waldur_dagster.invoices.money import price_of
 
@@ -103,10 +103,14 @@ class OpenInvoice:
     paid: Sequence[Item]
     previous_month_pending: bool
 
+    def paid_by(self, credit: Balance) -> list[Item]:
+        """The compensations of a credit."""
+        return [item for item in self.paid if item.paid_by == credit.id]
+
 
 @dataclass(frozen=True)
 class Compensation:
-    """``amount`` of an item is paid by credit; it becomes an item of its own with the negative amount.
+    """``amount`` of an item is paid by credit; it becomes an item of its own, ``uuid``, with the negative amount.
 
     ``draw`` is what the credit lost, ``project_draw`` the part of it that its project's own credit lost too.
     ``balance`` and ``project_balance`` are what was left after it.
@@ -119,6 +123,7 @@ class Compensation:
     project: ProjectCredit | None = None
     project_draw: Decimal = ZERO
     project_balance: Decimal = ZERO
+    uuid: UUID = field(default_factory=uuid4)
 
     @property
     def name(self) -> str:

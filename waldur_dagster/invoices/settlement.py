@@ -67,7 +67,7 @@ def settle(invoice: OpenInvoice, credit: CustomerCredit, today: date, rules: Rul
 
 def _roll_back(invoice: OpenInvoice, credit: CustomerCredit, today: date) -> Iterator[Change]:
     """Give back what the credit has paid for the invoice already: at least the minimal consumption."""
-    paid = [item for item in invoice.paid if item.paid_by == credit.id]
+    paid = invoice.paid_by(credit)
     if not paid:
         return
     for project_id, project in sorted(credit.projects.items()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Self
-from uuid import UUID, uuid4
 
 from sqlalchemy import (
     Boolean,
@@ -26,7 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.compensation import NET, Rules
 from waldur_dagster.invoices.credit_columns import expected_column
-from waldur_dagster.invoices.credit_events import events_of
+from waldur_dagster.invoices.credit_events import NAME, events_of
 from waldur_dagster.invoices.credits import Change, CustomerCredit, ProjectCredit, Settlement
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.contexts import NOTHING, customer_context, invoice_context, project_context
@@ -111,14 +110,11 @@ class SettlementWriter:
         invoice = settlement.invoice
         self._settled.add(invoice_id=invoice.id)
         if settlement.rolled_back:
-            for item in invoice.paid:
-                if item.paid_by == credit.id:
-                    self._withdrawn.add(id=item.id)
-        made: dict[int, UUID] = {}
+            for item in invoice.paid_by(credit):
+                self._withdrawn.add(id=item.id)
         for compensation in settlement.compensations:
-            made[compensation.item.id] = uuid4()
             self._compensations.add(
-                uuid=made[compensation.item.id],
+                uuid=compensation.uuid,
                 invoice_id=invoice.id,
                 credit_id=credit.id,
                 item_id=compensation.item.id,
@@ -135,17 +131,16 @@ class SettlementWriter:
                 amount=movement.amount,
             )
         for told in events_of(settlement, self._rules):
-            beginning, _, rest = told.message.partition("{name}")
-            about = {"invoice_item_uuid": made[told.item.item.id].hex} if told.item else {}
+            beginning, _, rest = ("", "", told.message) if told.of_item else told.message.partition(NAME)
             self._events.add(
                 customer_id=credit.customer_id,
                 project_id=told.project_id,
                 invoice_id=invoice.id,
-                of_item=told.item is not None,
+                of_item=told.of_item,
                 event_type=told.event_type,
-                beginning=beginning if rest else "",
-                rest=rest or beginning,
-                context=told.context | about,
+                beginning=beginning,
+                rest=rest,
+                context=told.context,
             )
 
     def write(self) -> None:
