@@ -100,9 +100,16 @@ CHECKS = (
     ),
     Check(
         "invoices",
-        "items_lie_in_the_month",
-        "Items of the month that begin before it or end after it.",
-        Function("assets.invoice_checks:items_outside_the_month"),
+        "items_lie_in_their_time",
+        "Items of the month that begin before their time or end after it: the month, or a limit's quarter or year.",
+        Function("assets.invoice_checks:items_outside_their_time"),
+    ),
+    Check(
+        "invoices",
+        "discounts_are_within_their_items",
+        "Items of the month whose volume discounts take off more than they cost.",
+        Function("assets.invoice_checks:discounts_above_their_items"),
+        grave=True,
     ),
     Check(
         "category_component_usage",

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, Table, func, select
 
+from waldur_dagster.invoices.states import is_open
 from waldur_dagster.resources import RunSite
 from waldur_dagster.schema import analytics, invoices, marketplace, quotas
 from waldur_dagster.work import Work
@@ -23,7 +24,7 @@ def of_invoices(work: Work, site: RunSite) -> dict[str, Any]:
             func.count(),
             func.coalesce(func.sum(invoice.c.total_price), 0),
             func.coalesce(func.sum(invoice.c.total_cost), 0),
-            func.count().filter(invoice.c.state == "pending"),
+            func.count().filter(is_open()),
         ).where(*of_month)
     ).one()
     items = select(func.count()).select_from(item.join(invoice, invoice.c.id == item.c.invoice_id)).where(*of_month)

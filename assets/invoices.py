@@ -46,6 +46,16 @@ def build(months: dg.PartitionsDefinition[str]) -> list[EntryAsset]:
             figures=FIGURES,
         ),
         EntryAsset(
+            "finalized_invoices",
+            "finalize-previous-invoices",
+            GROUP,
+            steps=(Step(Function(f"{BILLING}:finalize_invoices"), of="month", of_present=True),),
+            deps=("invoices",),
+            partitions=months,
+            table="invoices_invoice",
+            figures=FIGURES,
+        ),
+        EntryAsset(
             "invoice_totals",
             "update-invoices-total-cost",
             GROUP,

@@ -1,8 +1,9 @@
 """How long the monthly billing takes on a large site, stage by stage, beside what PostgreSQL itself needs.
 
 ``python -m benchmarks.billing`` makes the site on an embedded server, bills it as the job does and prints the figures.
-The bound is the cost that no program can avoid: the very item rows inserted once more by one bare
-``INSERT ... SELECT`` into a table of the same keys, indexes and deferred foreign keys, commit included.
+The bound is the cost that no program can avoid: the very rows of the items, and of the events that newer versions of
+Waldur have for each, inserted once more by a bare ``INSERT ... SELECT`` into tables of the same keys, indexes and
+deferred foreign keys, commit included.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOpti
 from benchmarks.site import MONTH, Size, build, tidy
 from waldur_dagster.invoices import billing
 from waldur_dagster.platform.month import Month
+from waldur_dagster.schema.generations import Generation
 from waldur_dagster.site import Site
 from waldur_dagster.work import Work
 
@@ -67,9 +69,16 @@ class Figures:
         )
 
 
-def measure(engine: Engine, size: Size, *, mails: bool = True, progress: Tell = print) -> Figures:
+def measure(
+    engine: Engine,
+    size: Size,
+    *,
+    mails: bool = True,
+    progress: Tell = print,
+    generation: Generation = Generation.NEWEST,
+) -> Figures:
     """Make a site in an empty database and bill it."""
-    build(engine, runner.deployment_of(engine), size, progress)
+    build(engine, runner.deployment_of(engine), size, progress, generation)
     recorder = Recorder(engine)
     steps = _bill(engine, recorder, STEPS, {}, progress)
     with engine.connect() as connection:
@@ -105,32 +114,41 @@ def _bill(
 
 
 _OF_MONTH = f"WHERE invoice_id IN (SELECT id FROM invoices_invoice WHERE year = {MONTH.year} AND month = {MONTH.month})"
-_BEFORE = _OF_MONTH.replace(" IN ", " NOT IN ")
+# Of each table the rows that billing a month inserts for items, as conditions; all others were there before.
+_EVENTS = f"event_type = 'invoice_item_created' AND context ->> 'invoice_month' = '{MONTH.month}'"
+_ROWS = {
+    "invoices_invoiceitem": _OF_MONTH.removeprefix("WHERE "),
+    "logging_event": _EVENTS,
+    "logging_feed": f"event_id IN (SELECT id FROM logging_event WHERE {_EVENTS})",
+}
 _KEYS = """
-    SELECT format('ALTER TABLE bench_item ADD %s', pg_get_constraintdef(oid))
-    FROM pg_constraint WHERE conrelid = 'invoices_invoiceitem'::regclass AND contype = 'f'
+    SELECT format('ALTER TABLE bench_{table} ADD %s', pg_get_constraintdef(oid))
+    FROM pg_constraint WHERE conrelid = '{table}'::regclass AND contype = 'f'
 """
 
 
 def _bare_insert(engine: Engine, recorder: Recorder, progress: Tell) -> Stage:
-    """Insert the month's items again, into a table that held last month's items as the real one did."""
+    """Insert the month's rows again, into tables that held those before them as the real ones did."""
     progress(BOUND)
     with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE bench_item (LIKE invoices_invoiceitem INCLUDING ALL)"))
-        for (statement,) in connection.execute(text(_KEYS)).all():
-            connection.exec_driver_sql(statement)
-        connection.execute(text(f"INSERT INTO bench_item SELECT * FROM invoices_invoiceitem {_BEFORE}"))
+        for table, new in _ROWS.items():
+            connection.execute(text(f"CREATE TABLE bench_{table} (LIKE {table} INCLUDING ALL)"))
+            for (statement,) in connection.execute(text(_KEYS.format(table=table))).all():
+                connection.exec_driver_sql(statement)
+            connection.execute(text(f"INSERT INTO bench_{table} SELECT * FROM {table} WHERE NOT ({new})"))
     tidy(engine)
     watched = create_engine(engine.url)
     recorder.watch(watched)
     connection = watched.connect()
     with recorder.stage(BOUND) as stage, connection.begin():
-        insert = text(f"INSERT INTO bench_item SELECT * FROM invoices_invoiceitem {_OF_MONTH} ORDER BY id")
-        stage.rows = connection.execute(insert).rowcount
+        for table, new in _ROWS.items():
+            insert = text(f"INSERT INTO bench_{table} SELECT * FROM {table} WHERE {new} ORDER BY id")
+            stage.rows += connection.execute(insert).rowcount
     connection.close()
     watched.dispose()
     with engine.begin() as connection:
-        connection.execute(text("DROP TABLE bench_item"))
+        for table in _ROWS:
+            connection.execute(text(f"DROP TABLE bench_{table}"))
     return stage
 
 
@@ -144,11 +162,14 @@ def main(
     mails: Annotated[bool, typer.Option(help="Also write the customers' mails and the accounting report.")] = True,
     statements: StatementsOption = 0,
     directory: DirectoryOption = None,
+    generation: Annotated[Generation, typer.Option(help="The version of Waldur whose site is billed.")] = (
+        Generation.NEWEST
+    ),
 ) -> None:
     """Bill a large site on an embedded PostgreSQL and print the figures by stage; fails when a target is missed."""
     console, chosen = Console(), runner.size_of(size)
     with runner.empty_database(directory, console) as (engine, progress):
-        figures = measure(engine, chosen, mails=mails, progress=progress)
+        figures = measure(engine, chosen, mails=mails, progress=progress, generation=generation)
     console.print(table_of(figures))
     if statements:
         console.print(runner.slowest(figures.steps + figures.mails, statements))

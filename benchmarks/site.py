@@ -15,12 +15,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection, Engine, Table, text
 
 from waldur_dagster.deployment import Deployment
+from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
-from waldur_dagster.invoices.items import BILLED_TYPES
+from waldur_dagster.invoices.components import BILLED_TYPES
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, quotas, structure
+from waldur_dagster.schema.base import is_optional
 from waldur_dagster.schema.generations import Generation, create_tables
 from waldur_dagster.schema.neutral import neutral_value
 from waldur_dagster.site import Site
@@ -35,9 +37,9 @@ CONTENT_TYPES = (
 )
 ROLES = (("CUSTOMER.OWNER", "customer"), ("PROJECT.MANAGER", "project"), ("PROJECT.MEMBER", "project"))
 PLAN_UNITS = ("month", "day", "hour", "half_month", "quantity")
-# Kind of billing and limit period of the components that make an item a month, and of those that make none.
-BILLED_KINDS = (("fixed", None), ("limit", "month"), ("usage", None), ("limit", "annual"), ("fixed", None))
-UNBILLED_KINDS = (("one", None), ("few", None), ("limit", "total"))
+# Kind of billing and limit period of the components that make an item in ``MONTH``, and of those that make none.
+BILLED_KINDS = (("fixed", "month"), ("limit", "month"), ("usage", "month"), ("limit", None), ("fixed", "month"))
+UNBILLED_KINDS = (("one", "month"), ("few", "month"), ("limit", "total"))
 QUOTAS = ("nc_user_count", "nc_resource_count", "nc_volume_count", "storage")
 
 
@@ -69,8 +71,13 @@ class Filler:
         self.schema = SiteSchema(connection)
 
     def add(self, table: Table, source: str, **columns: str) -> None:
-        """One row of ``table`` for each row of the FROM clause ``source``; ``columns`` are SQL expressions."""
-        values = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | columns
+        """One row of ``table`` for each row of the FROM clause ``source``; ``columns`` are SQL expressions.
+
+        Columns that only older or newer versions have are given where the site has them.
+        """
+        gone = {c.name for c in table.columns if is_optional(c) and not self.schema.has_column(c)}
+        had = {name: value for name, value in columns.items() if name not in gone}
+        values = {c.name: _empty(table.name, c) for c in self.schema.demanded(table.name)} | had
         names = ", ".join(f'"{name}"' for name in values)
         self.run(f"INSERT INTO {table.name} ({names}) SELECT {', '.join(values.values())} FROM {source}")
 
@@ -78,9 +85,15 @@ class Filler:
         self._connection.exec_driver_sql(statement.replace("%", "%%"))
 
 
-def build(engine: Engine, deployment: Deployment, size: Size, progress: Callable[[str], None] = lambda _: None) -> None:
+def build(
+    engine: Engine,
+    deployment: Deployment,
+    size: Size,
+    progress: Callable[[str], None] = lambda _: None,
+    generation: Generation = Generation.NEWEST,
+) -> None:
     """Make the tables and the rows of a site that is about to bill ``MONTH``; ``progress`` is told of each layer."""
-    lay(engine, size, progress)
+    lay(engine, size, progress, generation=generation)
     progress("invoices of last month")
     with Site(deployment) as site, site.work(ENTRY, MONTH.previous.start) as work:
         make_new_invoices(work, MONTH.previous)
@@ -153,8 +166,14 @@ def _organizations(fill: Filler) -> None:
 
 
 def _offerings(fill: Filler) -> None:
-    """Two plans for each offering; all offerings have all kinds of components, in different numbers."""
+    """Two plans for each offering; all offerings have all kinds of components, in different numbers.
+
+    A tenth of the plans have a volume discount, where the site has that.
+    """
     size = fill.size
+    # A limit for longer than a month that is due in MONTH; older versions bill those of a year every month.
+    longer = "quarterly" if rules.has_own_limit_periods(fill.schema) else "annual"
+    periods = [period or longer for _, period in BILLED_KINDS]
     fill.add(marketplace.category, "(VALUES ('Compute')) v(title)", title="v.title")
     fill.add(
         marketplace.offering,
@@ -169,8 +188,7 @@ def _offerings(fill: Filler) -> None:
     )
     kinds = (
         f"generate_series(1, {size.components}) n",
-        f"(SELECT {_nth([k for k, _ in BILLED_KINDS], 'o.id + n')} AS kind,"
-        f" {_nth([p for _, p in BILLED_KINDS], 'o.id + n')} AS period) k",
+        f"(SELECT {_nth([k for k, _ in BILLED_KINDS], 'o.id + n')} AS kind, {_nth(periods, 'o.id + n')} AS period) k",
     )
     fill.add(
         marketplace.offeringcomponent,
@@ -207,6 +225,8 @@ def _offerings(fill: Filler) -> None:
         component_id="c.id",
         price="0.01 * (1 + c.id % 90)",
         amount="1 + c.id % 3",
+        discount_formula="CASE WHEN p.id % 10 = 0 THEN '10 if usage >= 1000 else 5 if usage >= 10 else 0' ELSE '' END",
+        discount_aggregation="(ARRAY['customer', 'resource'])[1 + p.id / 10 % 2]",
     )
 
 
@@ -259,6 +279,7 @@ def _usages(fill: Filler) -> None:
         date="timestamptz '2025-03-20 10:00+00'",
         billing_period="date '2025-03-01'",
         recurring="true",
+        missing_usage_policy="'reuse'",
     )
 
 
@@ -309,6 +330,7 @@ def _agreements(fill: Filler) -> None:
         customer_id="c.id",
         value="200 + c.id % 5000",
         minimal_consumption="c.id % 3 * 50",
+        expected_consumption="c.id % 3 * 50",
         minimal_consumption_logic="(ARRAY['fixed', 'linear'])[c.id / 10 % 2 + 1]",
         end_date="date '2025-12-31'",
     )

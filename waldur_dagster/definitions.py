@@ -10,7 +10,7 @@ from jobs import OPERATIONAL_JOBS
 from jobs.retention import retention_job, retention_schedule
 from schedules import build_schedules
 from sensors import SENSOR_JOBS, build_sensors
-from waldur_dagster.catalog import entry
+from waldur_dagster.catalog import CATALOG, entry
 from waldur_dagster.deployment import Deployment, load_deployment
 from waldur_dagster.resources import site_resource
 
@@ -41,7 +41,7 @@ def build_definitions(deployment: Deployment) -> dg.Definitions:
 
 def implemented_entries() -> set[str]:
     """Names of the catalog entries that have a job."""
-    return {*OPERATIONAL_JOBS, *asset_entries().values()}
+    return {*OPERATIONAL_JOBS, *asset_entries().values()} & CATALOG.keys()
 
 
 def is_registered(deployment: Deployment, name: str) -> bool:

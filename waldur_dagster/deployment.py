@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, V
 from pydantic_core import ErrorDetails
 
 from waldur_dagster import clock
-from waldur_dagster.catalog import CATALOG, FAMILIES
+from waldur_dagster.catalog import ADDED, CATALOG, FAMILIES
 from waldur_dagster.setting_names import nearest, wrong_settings
 from waldur_dagster.settings import Settings
 from waldur_dagster.timetable import check_cron
@@ -324,7 +324,7 @@ class Deployment(Section):
     @field_validator("families", "entries")
     @classmethod
     def _are_documented(cls, value: dict[str, EntryOptions], info: ValidationInfo) -> dict[str, EntryOptions]:
-        known = FAMILIES if info.field_name == "families" else CATALOG
+        known: Collection[str] = FAMILIES if info.field_name == "families" else {**CATALOG, **ADDED}
         for name in value.keys() - set(known):
             raise ValueError(f"has no {name}{nearest(name, known)}")
         return value

@@ -78,6 +78,7 @@ DEFAULTS: dict[str, Any] = {
             },
         },
         "SEND_CUSTOMER_INVOICES": False,
+        "INVOICE_FINALIZATION_GRACE_PERIOD_HOURS": 0,
     },
     "WALDUR_MARKETPLACE": {
         "ENABLE_STALE_RESOURCE_NOTIFICATIONS": False,

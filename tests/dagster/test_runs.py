@@ -243,7 +243,7 @@ def test_an_item_that_reaches_out_of_the_month_is_told(
     with outbox_scene.engine.begin() as connection:
         moments = {name: datetime.fromisoformat(value) for name, value in values.items()}
         connection.execute(update(invoices.invoiceitem).values(moments))
-    assert set(_failed_checks(outbox_scene, instance)) == {"items_lie_in_the_month"}
+    assert set(_failed_checks(outbox_scene, instance)) == {"items_lie_in_their_time"}
 
 
 # The report

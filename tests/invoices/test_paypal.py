@@ -52,6 +52,16 @@ def test_the_copy_names_the_issuer_and_the_customer_in_compact_json(outbox_scene
     assert json.loads(copy.payment_details)["country_name"] == "Estonia"
 
 
+@pytest.mark.parametrize(("country", "name"), [("", None), ("EU", "European Union"), ("ZZ", "")])
+def test_a_customer_without_a_country_has_no_name_of_one(outbox_scene: Scene, country: str, name: str | None) -> None:
+    customer = outbox_scene.customer(country=country)
+    outbox_scene.item(outbox_scene.invoice(customer, 2025, 3), 10)
+    with outbox_scene.site(waldur=PAYPAL) as site:
+        bill(site, APRIL)
+    details = json.loads(outbox_scene.one(paypal.invoice).payment_details)
+    assert (details["country"], details["country_name"]) == (country, name)
+
+
 def test_the_copy_is_told_in_the_customers_log(outbox_scene: Scene) -> None:
     customer = outbox_scene.customer("Org")
     outbox_scene.item(outbox_scene.invoice(customer, 2025, 3), 5)

@@ -1,5 +1,6 @@
 """What ``make demo`` tells at its end: a page that a person enjoys."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from rich.console import Console
@@ -9,6 +10,7 @@ from sqlalchemy import Connection, func, select
 
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import Deployment
+from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import invoices, structure
@@ -25,6 +27,7 @@ def summary(console: Console, deployment: Deployment, home: DemoHome, month: Mon
         console.print(_billed(connection, month))
         console.print(_closed(connection, month.previous))
         console.print(_credits(connection))
+        console.print(by_rule(connection))
     engine.dispose()
     mails = sorted(home.mails.glob("*.eml")) if home.mails.exists() else []
     plot = home.reports / "plots" / f"cost_report-{month.first}.png"
@@ -110,4 +113,21 @@ def _closed(connection: Connection, month: Month) -> Table:
     words = {"created": "closed", "paid": "closed, fixed price contract", "pending": "open"}
     for state, count, total, credit in rows:
         table.add_row(words.get(state, state), str(count), f"{total:,.2f}", f"{credit:,.2f}")
+    return table
+
+
+def by_rule(connection: Connection) -> Table:
+    """What the rules of newer versions came to, in all invoices of the demo."""
+    rules = {
+        "volume discounts of closed months": item.c.details["is_discount"].astext == "true",
+        "limits by quarter or year": item.c.end - item.c.start > timedelta(days=80),
+        "use beyond what is prepaid": item.c.details["is_overage"].astext == "true",
+    }
+    table = Table("Rule", title="By rule", title_justify="left", header_style="bold")
+    for heading in ("Items", "EUR"):
+        table.add_column(heading, justify="right")
+    for name, chosen in rules.items():
+        price = func.coalesce(func.sum(item_price(item)), 0)
+        count, total = connection.execute(select(func.count(), price).where(chosen)).one()
+        table.add_row(name, str(count), f"{total:,.2f}")
     return table

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Engine, update
 
 from waldur_dagster.demo.credits import add_credits
+from waldur_dagster.demo.licences import add_licences, use_support
 from waldur_dagster.demo.policies import add_policies
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
@@ -110,9 +111,12 @@ def build_site(engine: Engine, deployment: Deployment, month: Month) -> None:
             update(structure.customer).where(structure.customer.c.id == customers[-1]).values(archived=True)
         )
         _contracts(rows, customers, month)
-    _bill_last_month(deployment, month.previous)
+        licences = add_licences(rows, provider, customers[5:8], month)
+        use_support(rows, licences, month.previous, hours=8)
+    _bill(deployment, month.previous)
     with engine.begin() as connection:
         rows = Rows(connection, random, born)
+        use_support(rows, licences, month, hours=6)
         add_credits(rows, connection, customers, month)
         _announce_price(connection, catalogue)
         add_policies(rows, connection, customers, month)
@@ -279,9 +283,12 @@ def _contracts(rows: Rows, customers: list[int], month: Month) -> None:
         )
 
 
-def _bill_last_month(deployment: Deployment, month: Month) -> None:
-    with Site(deployment) as site, site.work(ENTRY, month.start) as work:
-        make_new_invoices(work, month)
+def _bill(deployment: Deployment, last: Month) -> None:
+    """Last month, and before it the first month of this quarter, in which limits by quarter are billed."""
+    months = [last.previous, last] if last.month % 3 == 2 else [last]
+    for month in months:
+        with Site(deployment) as site, site.work(ENTRY, month.start) as work:
+            make_new_invoices(work, month)
 
 
 def _announce_price(connection: Any, catalogue: Catalogue) -> None:

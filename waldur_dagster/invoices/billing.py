@@ -1,4 +1,4 @@
-"""The monthly billing, waldur-create-invoices: its steps in their order (spec invoices, section 2).
+"""The monthly billing, waldur-create-invoices: its steps in their order (spec invoices, section 2; newer_billing 1.1).
 
 Each step is one transaction and can be repeated: what is done already is left alone. So a run that was killed between
 two steps is finished by the next one.
@@ -6,33 +6,69 @@ two steps is finished by the next one.
 
 from __future__ import annotations
 
+from datetime import UTC, timedelta
+
 from sqlalchemy import Table, select
 
+from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.accounting_report import send_accounting_report
-from waldur_dagster.invoices.closing import close_invoices
+from waldur_dagster.invoices.closing import close_invoices, close_waiting_invoices, let_invoices_wait
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
+from waldur_dagster.invoices.monthly_report import send_monthly_report
 from waldur_dagster.invoices.new_invoices import create_invoices
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.prices import switch_prices
+from waldur_dagster.invoices.states import WAITING
+from waldur_dagster.locks import ENTRIES, held
 from waldur_dagster.platform.month import Month, month_number
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.users.system_robot import act_as_robot
 from waldur_dagster.work import Work
 
-ENTRY = "waldur-create-invoices"
+ENTRY, FINALIZATION = "waldur-create-invoices", "finalize-previous-invoices"
 
 
 def switch_announced_prices(work: Work, month: Month) -> None:
+    _name_the_actor(work)
     if is_newest(work, month):
         work.outcome.figures["prices switched"] = switch_prices(work)
 
 
 def close_past_invoices(work: Work, month: Month) -> None:
-    work.outcome.figures["invoices closed"] = close_invoices(work, month)
+    _name_the_actor(work)
+    if rules.grace_hours(work):
+        work.outcome.figures["invoices left open for the time of grace"] = let_invoices_wait(work, month)
+    else:
+        work.outcome.figures["invoices closed"] = close_invoices(work, month)
+
+
+def finalize_invoices(work: Work, month: Month) -> None:
+    """Close what waits for it, once the hours of grace since the beginning of ``month`` have passed.
+
+    When none waits any more, the mails of the month are written, which the monthly billing left to this. While the
+    monthly billing itself is at work nothing is done: an hour later is early enough.
+    """
+    _name_the_actor(work)
+    waited = work.as_of.astimezone(UTC) - month.start.astimezone(UTC)
+    if not _any_waits(work) or waited < timedelta(hours=rules.grace_hours(work)):
+        return
+    if held(work.connection, ENTRIES, [ENTRY]):
+        work.outcome.warn("invoices", "the monthly billing is at work; they are closed in the next hour")
+        return
+    work.outcome.figures["invoices closed"] = close_waiting_invoices(work, month)
+    if not _any_waits(work):
+        _write_mails(work, month)
+
+
+def _any_waits(work: Work) -> bool:
+    waiting = select(invoices.invoice.c.id).where(invoices.invoice.c.state == WAITING)
+    return bool(work.connection.scalar(select(waiting.exists())))
 
 
 def make_new_invoices(work: Work, month: Month) -> None:
     """Invoices with their items and totals, and the estimates and policies that follow from them: all or nothing."""
+    _name_the_actor(work)
     made = create_invoices(work, month)
     if is_newest(work, month):
         refresh_price_estimates(work, month, select(made.c.customer_id))
@@ -58,9 +94,23 @@ def _affected_by(made: Table, month: Month) -> Affected:
 
 
 def write_mails(work: Work, month: Month) -> None:
+    """At once, or after the time of grace by ``finalize_invoices``."""
+    if not rules.grace_hours(work):
+        _write_mails(work, month)
+
+
+def _write_mails(work: Work, month: Month) -> None:
     if is_newest(work, month):
         send_accounting_report(work, month)
         send_customer_invoices(work, month)
+        if rules.has_one_billing_service(work.schema):  # it has no schedule of its own any more
+            send_monthly_report(work, month)
+
+
+def _name_the_actor(work: Work) -> None:
+    """In newer versions the system robot acts in all of the run."""
+    if rules.has_one_billing_service(work.schema):
+        act_as_robot(work)
 
 
 def is_newest(work: Work, month: Month) -> bool:

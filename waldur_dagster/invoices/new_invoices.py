@@ -21,19 +21,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.invoices import rules
+from waldur_dagster.invoices.carried_usage import carry_usage_over
+from waldur_dagster.invoices.components import billing_type, has_resources_to_bill
 from waldur_dagster.invoices.discounts import discounted_prices
-from waldur_dagster.invoices.items import (
-    BILLED_TYPES,
-    CREATING,
-    SMALLEST_LIMIT,
-    TERMINATED,
-    WARNINGS_SHOWN,
-    add_fixed_items,
-    add_limit_items,
-    fits,
-)
+from waldur_dagster.invoices.item_events import log_items_of
+from waldur_dagster.invoices.items import SMALLEST_LIMIT, WARNINGS_SHOWN, add_fixed_items, fits
+from waldur_dagster.invoices.limit_items import add_limit_items
 from waldur_dagster.invoices.past_months import is_past
 from waldur_dagster.invoices.recurring_usage import repeat_usage
+from waldur_dagster.invoices.states import PENDING
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.month import Month
@@ -64,12 +61,15 @@ def create_invoices_of(work: Work, month: Month, customers: Select[Any]) -> Tabl
 def _create(work: Work, term: Term, customers: Select[Any]) -> Table:
     month = term.month
     new_invoice = _insert_invoices(work, month, customers)
-    work.outcome.figures["usage items"] += repeat_usage(work, month, new_invoice)
+    carry = carry_usage_over if rules.has_usage_policies(work.schema) else repeat_usage
+    usage_items = carry(work, month, new_invoice)
+    work.outcome.figures["usage items"] += work.connection.scalar(select(func.count()).select_from(usage_items)) or 0
     discounted = discounted_prices(work, month, new_invoice)
     work.outcome.figures["fixed items"] += add_fixed_items(work, term, new_invoice, discounted)
     work.outcome.figures["limit items"] += add_limit_items(work, term, new_invoice)
     _warn_about_unbillable(work, new_invoice)
     refresh_totals(work, select(new_invoice.c.id))
+    log_items_of(work, new_invoice)
     return new_invoice
 
 
@@ -80,7 +80,7 @@ def _insert_invoices(work: Work, month: Month, customers: Select[Any]) -> Table:
             func.gen_random_uuid().label("uuid"),
             literal(month.year).label("year"),
             literal(month.month).label("month"),
-            literal("pending").label("state"),
+            literal(PENDING).label("state"),
             customer.c.id.label("customer_id"),
             customer.c.default_tax_percent.label("tax_percent"),
             literal(0).label("total_cost"),
@@ -118,23 +118,22 @@ def _accounting_has_started(work: Work, month: Month) -> list[ColumnElement[bool
 def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
     """Tell of resources and prices of which no item could be made (spec invoices D2); the rest is billed."""
     resource, offering, project = marketplace.resource, marketplace.offering, structure.project
-    priced, component = marketplace.plancomponent, marketplace.offeringcomponent
+    plan, priced, component = marketplace.plan, marketplace.plancomponent, marketplace.offeringcomponent
     raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
-    kind = func.jsonb_typeof(raw)
-    number = case((kind == "number", cast(raw, Numeric)))
-    no_number = kind.not_in(("number", "null"))
+    json_type = func.jsonb_typeof(raw)
+    number = case((json_type == "number", cast(raw, Numeric)))
+    no_number = json_type.not_in(("number", "null"))
     too_small = and_(number != 0, func.abs(number) < SMALLEST_LIMIT)
-    limited = and_(
-        component.c.billing_type == "limit", or_(no_number, too_small, ~fits(priced.c.price, number * MOST_DAYS))
-    )
-    fixed = and_(
-        component.c.billing_type == "fixed", ~fits(cast(priced.c.price, Numeric) * priced.c.amount, MOST_HOURS)
-    )
+    kind = billing_type(work.schema)
+    most_days = DAYS_OF_YEAR if rules.has_own_limit_periods(work.schema) else DAYS_OF_MONTH
+    limited = and_(kind == "limit", or_(no_number, too_small, ~fits(priced.c.price, number * most_days)))
+    fixed = and_(kind == "fixed", ~fits(cast(priced.c.price, Numeric) * priced.c.amount, MOST_HOURS))
     source = (
         new_invoice.join(project, project.c.customer_id == new_invoice.c.customer_id)
         .join(resource, resource.c.project_id == project.c.id)
         .join(offering, offering.c.id == resource.c.offering_id)
-        .outerjoin(priced, priced.c.plan_id == resource.c.plan_id)
+        .outerjoin(plan, plan.c.id == resource.c.plan_id)
+        .outerjoin(priced, priced.c.plan_id == plan.c.id)
         .outerjoin(component, component.c.id == priced.c.component_id)
     )
     found = (
@@ -143,8 +142,7 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
         )
         .select_from(source)
         .where(
-            offering.c.type.in_(BILLED_TYPES),
-            resource.c.state.not_in((CREATING, TERMINATED)),
+            has_resources_to_bill(work.schema),
             or_(resource.c.plan_id.is_(None), and_(priced.c.id.is_not(None), component.c.id.is_(None)), limited, fixed),
         )
         .limit(WARNINGS_SHOWN)
@@ -153,7 +151,8 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
         work.outcome.warn(f"resource {name} ({uuid.hex})", _problem(*facts))
 
 
-MOST_DAYS, MOST_HOURS = literal_column("31", Numeric), literal_column("744", Numeric)
+DAYS_OF_MONTH, DAYS_OF_YEAR = literal_column("31", Numeric), literal_column("366", Numeric)
+MOST_HOURS = literal_column("744", Numeric)
 
 
 def _problem(plan_id: int | None, price_id: int, component_type: str | None, limit: Any, *extremes: bool) -> str:

@@ -154,18 +154,21 @@ def _payment_details() -> ColumnElement[str]:
     import pycountry
 
     countries = {country.alpha_2: country.name for country in pycountry.countries} | {"EU": "European Union"}
+    known_name = cast(literal(json.dumps(countries), Text), JSONB).op("->>", return_type=Text())(customer.c.country)
     values: dict[str, Any] = {
         "name": customer.c.name,
         "address": customer.c.address,
         "country": customer.c.country,
-        "country_name": func.coalesce(
-            cast(literal(json.dumps(countries), Text), JSONB).op("->>", return_type=Text())(customer.c.country), ""
-        ),
+        # An unknown country has an empty name; a customer without a country has null.
+        "country_name": case((func.coalesce(customer.c.country, "") != "", func.coalesce(known_name, ""))),
         "email": customer.c.email,
         "postal": customer.c.postal,
         "phone_number": customer.c.phone_number,
         "bank_name": customer.c.bank_name,
         "bank_account": customer.c.bank_account,
     }
-    pairs = [func.concat(f'"{key}":', cast(func.to_json(cast(value, Text)), Text)) for key, value in values.items()]
+    pairs = [
+        func.concat(f'"{key}":', func.coalesce(cast(func.to_json(cast(value, Text)), Text), "null"))
+        for key, value in values.items()
+    ]
     return func.concat("{", func.concat_ws(",", *pairs), "}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Double, Select, cast, func, literal, select, union_all, update
+from sqlalchemy import ColumnElement, Double, Select, cast, func, literal, or_, select, true, union_all, update
 
+from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
@@ -16,9 +17,10 @@ invoice, item, estimate = invoices.invoice, invoices.invoiceitem, billing.pricee
 
 
 def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) -> int:
-    """Set the estimates of some customers and all their projects to the sum of their items of the month.
+    """Set the estimates of some customers and their projects to the sum of their items of the month.
 
-    ``customers`` selects customer ids. Missing estimates are made; invoices count in any state. Returns rows changed.
+    ``customers`` selects customer ids. Missing estimates are made; invoices count in any state. Newer versions leave
+    removed projects without items as they are (spec newer_billing 1.9). Returns rows changed.
     """
     customer_type, project_type = (
         work.content_types("structure", "customer"),
@@ -38,15 +40,20 @@ def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) ->
         select(of_month.c.project_id.label("id"), func.sum(of_month.c.price).label("total")).group_by("id").subquery()
     )
     project = structure.project
+    estimated: ColumnElement[bool] = true()
+    if rules.has_one_billing_service(work.schema):
+        estimated = or_(~project.c.is_removed, by_project.c.total.is_not(None))
     scopes = union_all(
         select(
             literal(customer_type).label("content_type_id"), chosen.c[0].label("object_id"), by_customer.c.total
         ).select_from(chosen.outerjoin(by_customer, by_customer.c.id == chosen.c[0])),
-        select(literal(project_type), project.c.id, by_project.c.total).select_from(
+        select(literal(project_type), project.c.id, by_project.c.total)
+        .select_from(
             project.join(chosen, chosen.c[0] == project.c.customer_id).outerjoin(
                 by_project, by_project.c.id == project.c.id
             )
-        ),
+        )
+        .where(estimated),
     ).subquery("scopes")
     total = func.coalesce(cast(scopes.c.total, Double), 0.0).label("total")
     new = temporary_table(work, "new_estimate", select(scopes.c.content_type_id, scopes.c.object_id, total))

@@ -1,4 +1,7 @@
-"""Usage that repeats itself: last month's recurring reports are reported and billed again (spec invoices 1.6)."""
+"""Usage that repeats itself: last month's recurring reports are reported and billed again (spec invoices 1.6).
+
+Newer versions have policies instead: ``carried_usage``.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,8 @@ from sqlalchemy import Date as DateType
 from sqlalchemy import Table, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from waldur_dagster.invoices.items import TERMINATED
+from waldur_dagster.invoices.charged_usage import charged_usage
+from waldur_dagster.invoices.components import TERMINATED
 from waldur_dagster.invoices.usage_items import add_usage_items
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.temporary import temporary_table
@@ -17,8 +21,8 @@ usage, period = marketplace.componentusage, marketplace.resourceplanperiod
 resource, project = marketplace.resource, structure.project
 
 
-def repeat_usage(work: Work, month: Month, new_invoice: Table) -> int:
-    """Copy the recurring usages into this month and bill them; returns the number of items.
+def repeat_usage(work: Work, month: Month, new_invoice: Table) -> Table:
+    """Copy the recurring usages into this month and bill them; returns the table of new items.
 
     A report of this month that is there already wins over a copy, and is billed with its own usage, since the invoice
     is new. Reports of plan periods that ended before the month, or at its first instant, are neither copied nor billed.
@@ -40,7 +44,7 @@ def repeat_usage(work: Work, month: Month, new_invoice: Table) -> int:
         due.c.modified_by_id,
     ).where(~due.c.reported)
     work.execute(work.insert_from(usage, copies.order_by(due.c.resource_id, due.c.component_id)))
-    return add_usage_items(work, month, due)
+    return add_usage_items(work, month, charged_usage(work, month, due))
 
 
 def _due_usages(work: Work, month: Month, new_invoice: Table) -> Table:

@@ -57,9 +57,39 @@ class Term:
             return _hundredths(1 + (16 - day) / half)
         return _hundredths((self.month.days - day + 1) / half)
 
+    @property
+    def quarters(self) -> int:
+        """How many quarters of the calendar year begin in it: 1 or 0 (spec newer_billing 1.6)."""
+        return int(self.begins_quarter and self.start == self.month.start)
+
+    @property
+    def begins_quarter(self) -> bool:
+        """Whether its month is the first of a quarter."""
+        return self.month.month % 3 == 1
+
+    @property
+    def quarter(self) -> Quarter:
+        """The quarter that begins with its month."""
+        last = Month(self.month.year, self.month.month + 2, self.month.zone)
+        return Quarter(self.month.start, last.end, (last.last - self.month.first).days + 1)
+
     def quantities(self) -> list[tuple[str, Any]]:
         """How many of a plan's units it has, by unit; any other unit has ``months``."""
-        return [("hour", self.hours), ("day", self.days), ("half_month", self.half_months)]
+        return [
+            ("hour", self.hours),
+            ("day", self.days),
+            ("half_month", self.half_months),
+            ("quarter", self.quarters),
+        ]
+
+
+@dataclass(frozen=True)
+class Quarter:
+    """Three months, from their first instant to their last microsecond, in the site's time zone."""
+
+    start: datetime
+    end: datetime
+    days: int
 
 
 def _begun(span: timedelta, unit: timedelta) -> int:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Date, FromClause, Select, and_, exists, func, literal, select, update
+from sqlalchemy import Column, Date, FromClause, Select, and_, case, exists, func, literal, select, update
 
+from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.reported_usage import bill_reported_usage
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import marketplace
@@ -16,6 +18,22 @@ from waldur_dagster.work import Work
 
 usage, resource = marketplace.componentusage, marketplace.resource
 KEY = ("resource_id", "component_id", "plan_period_id")
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """Where a report says whether its usage holds for the next month too, with the words for yes and no."""
+
+    column: Column[Any]
+    yes: Any
+    no: Any
+
+
+def repetition(schema: SiteSchema) -> Repetition:
+    """A flag, or in newer versions a policy for months without a report (spec newer_billing 0)."""
+    if rules.has_usage_policies(schema):
+        return Repetition(usage.c.missing_usage_policy, "reuse", "none")
+    return Repetition(usage.c.recurring, True, False)
 
 
 def report_usage(work: Work, source: Select[Any]) -> None:
@@ -35,14 +53,15 @@ def report_usage(work: Work, source: Select[Any]) -> None:
         .select_from(reported.outerjoin(usage, known))
         .where(usage.c.usage.is_distinct_from(reported.c.usage)),
     )
+    repeats = repetition(work.schema)
     work.execute(
         update(usage)
-        .values(recurring=False)
+        .values({repeats.column: repeats.no})
         .where(
             usage.c.resource_id == reported.c.resource_id,
             usage.c.component_id == reported.c.component_id,
             usage.c.billing_period == first_day,
-            usage.c.recurring,
+            repeats.column != repeats.no,
         )
     )
     _write(work, reported, first_day)
@@ -60,6 +79,7 @@ def report_usage(work: Work, source: Select[Any]) -> None:
 
 
 def _write(work: Work, reported: FromClause, first_day: Any) -> None:
+    repeats = repetition(work.schema)
     rows = select(
         func.gen_random_uuid().label("uuid"),
         literal(work.as_of).label("created"),
@@ -67,10 +87,11 @@ def _write(work: Work, reported: FromClause, first_day: Any) -> None:
         literal(work.as_of).label("date"),
         first_day.label("billing_period"),
         literal("").label("backend_id"),
-        *reported.c,
+        *(reported.c[name] for name in (*KEY, "usage", "description", "modified_by_id")),
+        case((reported.c.recurring, repeats.yes), else_=repeats.no).label(repeats.column.name),
     )
     statement = work.insert_from(usage, rows)
-    new = ("usage", "date", "description", "recurring", "modified_by_id", "modified")
+    new = ("usage", "date", "description", repeats.column.name, "modified_by_id", "modified")
     work.execute(
         statement.on_conflict_do_update(
             index_elements=[*(usage.c[name] for name in KEY), usage.c.billing_period],

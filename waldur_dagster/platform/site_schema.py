@@ -38,7 +38,8 @@ _COLUMNS = text(
     """
     SELECT c.relname, a.attname, format_type(a.atttypid, NULL) AS type,
            a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS demanded,
-           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY(i.indkey))
+           EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND a.attnum = ANY(i.indkey)),
+           CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY c.relname, a.attnum
@@ -59,12 +60,16 @@ _REFERENCES = text(
 
 @dataclass(frozen=True)
 class SiteColumn:
-    """A column as PostgreSQL has it; ``demanded`` columns refuse an insert that does not name them."""
+    """A column as PostgreSQL has it; ``demanded`` columns refuse an insert that does not name them.
+
+    ``length`` is that of texts which have one, in characters.
+    """
 
     name: str
     type: str
     demanded: bool
     is_key: bool
+    length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,11 @@ class SiteSchema:
     def own(self, declared: Table, name: str, otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
         """A column of a declared table under its name, or what stands for it where the site has no such column."""
         return (declared.c[name] if self.has(declared.name, name) else otherwise).label(name)
+
+    def holds(self, wanted: Column[Any], value: str) -> bool:
+        """Whether the site has the column, and a text of that length fits into it."""
+        found = self.tables.get(wanted.table.name, {}).get(wanted.name)
+        return found is not None and (found.length is None or len(value) <= found.length)
 
     def missing(self, needed: Table) -> list[str]:
         """What the site lacks of a table: its name, or ``table.column`` for each column.

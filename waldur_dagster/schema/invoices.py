@@ -69,6 +69,7 @@ invoiceitem = Table(
     Column("measured_unit", String),
     Column("uuid", Uuid),
     Column("credit_id", Integer),
+    Column("plan_component_id", Integer, info=NEWER),
 )
 
 payment = Table(
@@ -131,5 +132,32 @@ credittransaction = Table(
     Column("project_uuid", String),
     Column("content_type_id", Integer),
     Column("object_id", Integer),
+    info=NEWER,
+)
+
+# Who earns a share of what a customer pays, and what was earned with each invoice.
+customeraffiliate = Table(
+    "invoices_customeraffiliate",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("customer_id", Integer),
+    Column("affiliate_id", Integer),
+    Column("fee_percent", Numeric(8, 5)),
+    Column("is_active", Boolean),
+    Column("start_date", Date),
+    Column("end_date", Date),
+    info=NEWER,
+)
+
+affiliatefeeaccrual = Table(
+    "invoices_affiliatefeeaccrual",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("affiliate_link_id", Integer),
+    Column("invoice_id", Integer),
+    Column("amount", Numeric(16, 5)),
     info=NEWER,
 )

@@ -1,9 +1,9 @@
 """What is sold: categories, offerings with their components, plans with their prices."""
 
-from sqlalchemy import Boolean, Column, Integer, Numeric, String, Table, Uuid
+from sqlalchemy import Boolean, Column, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.schema.base import metadata
+from waldur_dagster.schema.base import NEWER, metadata
 
 category = Table(
     "marketplace_category",
@@ -65,6 +65,10 @@ offeringcomponent = Table(
     Column("offering_id", Integer),
     Column("parent_id", Integer),
     Column("uuid", Uuid),
+    Column("billed_per_plan", Boolean, info=NEWER),
+    Column("limit_decimal_places", SmallInteger, info=NEWER),
+    Column("is_prepaid", Boolean, info=NEWER),
+    Column("overage_component_id", Integer, info=NEWER),
 )
 
 plan = Table(
@@ -77,6 +81,7 @@ plan = Table(
     Column("unit", String),
     Column("article_code", String),
     Column("offering_id", Integer),
+    Column("billing_mode", String, info=NEWER),
 )
 
 plancomponent = Table(
@@ -88,6 +93,8 @@ plancomponent = Table(
     Column("component_id", Integer),
     Column("plan_id", Integer),
     Column("future_price", Numeric(22, 10)),
+    Column("discount_formula", Text, info=NEWER),
+    Column("discount_aggregation", String, info=NEWER),
 )
 
 serviceprovider = Table(
