@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.marketplace.test_termination import run
+from tests.marketplace.test_termination import grant, run
 from tests.scene import Scene
 from waldur_dagster.marketplace.expiry import end_projects, terminate_expired_resources
 from waldur_dagster.marketplace.pending_orders import process_pending_project_orders
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.marketplace.timeouts import give_up_stale_orders
+from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import core, logging, marketplace, structure
 
@@ -272,3 +273,18 @@ def test_an_order_that_is_given_up_has_ended_and_its_error_has_a_time(outbox_sce
     order = outbox_scene.one(marketplace.order, id=stale)
     assert (order.state, order.completed_at, order.error_updated_at) == (OrderState.ERRED, NOON, NOON)
     assert order.output_updated_at is None
+
+
+def test_the_mail_to_the_provider_leads_to_the_page_of_the_order(outbox_scene: Scene) -> None:
+    site = Site(outbox_scene, 0)
+    whole = outbox_scene.whole(marketplace.offering)
+    with outbox_scene.engine.begin() as connection:
+        connection.execute(whole.update().values(type="Marketplace.Basic"))
+    approver = outbox_scene.owner(site.customer, "provider@example.org")
+    grant(outbox_scene, "CUSTOMER.OWNER", "ORDER.APPROVE")
+    outbox_scene.add(core.notification, key="marketplace.notify_provider_about_pending_order", enabled=True)
+    site.end()
+    (order,) = site.orders()
+    (mail,) = [row.payload for row in outbox_scene.rows(message, kind="mail")]
+    assert approver and mail["to"] == ["provider@example.org"]
+    assert f"marketplace-order-details/{order.uuid.hex}/" in mail["body"]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import FromClause, Select, select, true, union
+from sqlalchemy import FromClause, Row, Select, select, true, union
 
 from waldur_dagster.marketplace.rights import APPROVE
 from waldur_dagster.marketplace.text_objects import OFFERING, ORDER, RESOURCE
@@ -52,11 +52,18 @@ def _letters(work: Work, chosen: FromClause) -> Iterator[Letter]:
         )
         facts = {
             "order": shown,
-            "order_url": f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}providers/{row.provider_uuid.hex}/orders/",
+            "order_url": f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}{_page(work, row)}",
             "site_name": work.constance["SITE_NAME"],
         }
         for email in sorted(approvers[row.id]):
             yield Letter(f"pending provider order {row.uuid.hex} {email}", email, facts)
+
+
+def _page(work: Work, row: Row[Any]) -> str:
+    """Where the portal shows the order: newer ones have a page for each (spec newer 0.9)."""
+    if work.schema.has_column(order.c.completed_at):
+        return f"marketplace-order-details/{row.uuid.hex}/"
+    return f"providers/{row.provider_uuid.hex}/orders/"
 
 
 def _orders(chosen: FromClause) -> Select[Any]:
