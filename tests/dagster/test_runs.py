@@ -189,14 +189,14 @@ def _failed_checks(scene: Scene, instance: dg.DagsterInstance) -> dict[str, dg.A
         instance=instance, run_config=QUIET | {"resources": {"site": {"config": {"as_of": APRIL_START}}}}
     )
     evaluations = result.get_asset_check_evaluations()
-    assert len(evaluations) == 4
+    assert len(evaluations) == 9
     return {one.check_name: one for one in evaluations if not one.passed}
 
 
 def test_every_check_passes_on_billed_invoices(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
     billable(outbox_scene)
     result = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
-    assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 4
+    assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * 9
     assert _failed_checks(outbox_scene, instance) == {}
 
 
