@@ -106,7 +106,7 @@ WRITES: dict[str, dict[str, Rights]] = {
     },
     "terminate_resources_if_project_end_date_has_been_reached": {
         **EVENTS,
-        "analytics_dailyquotahistory": CHANGES,
+        "analytics_dailyquotahistory": KEEPS,
         "authtoken_token": ADDS,
         "billing_priceestimate": REMOVES,
         "core_user": ADDS,
