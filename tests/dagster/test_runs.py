@@ -22,7 +22,7 @@ from waldur_dagster.schema import core, invoices
 
 REMINDERS = "send-notifications-about-upcoming-ends"
 
-CHECKS = len(invoice_checks.CHECKS) + len(credit_checks.CHECKS)
+CHECKS = len([*invoice_checks.build(), *credit_checks.build()])
 
 
 def _contract(scene: Scene, end: date, email: str = "owner@x.org") -> None:
