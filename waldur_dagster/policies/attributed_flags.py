@@ -56,12 +56,11 @@ from waldur_dagster.policies.flags import (
     resource,
     wanted,
 )
-from waldur_dagster.schema import invoices, structure
+from waldur_dagster.schema import invoices
 from waldur_dagster.structure.project_ends import has_grace, is_in_grace
 from waldur_dagster.work import Work
 
 ATTRIBUTION = "_policy_attribution"
-customer = structure.customer
 
 
 def raise_flags(work: Work, policies: Sequence[Policy], action: Action) -> None:
