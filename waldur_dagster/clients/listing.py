@@ -84,12 +84,19 @@ def by_link(read: Callable[[str], Page], first: str) -> Pages:
     return pages
 
 
-def by_offset(read: Callable[[int], Page]) -> Pages:
-    """Pages that begin at a number of items, until one is empty: servers may cut them shorter than they were asked."""
+def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False) -> Pages:
+    """Pages that begin at a number of items, until one is empty: servers may cut them shorter than they were asked.
+
+    ``unless_ignored``: some servers of the kind answer everything, whatever offset is asked.
+    """
 
     def pages() -> Iterator[Page]:
         offset = 0
+        first: Sequence[Any] = ()
         while (page := read(offset)).items:
+            if unless_ignored and page.items == first:
+                return
+            first = first or page.items
             yield page
             offset += len(page.items)
             if page.total is not None and offset >= page.total:
