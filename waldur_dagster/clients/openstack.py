@@ -225,7 +225,9 @@ def _plugin(account: Account) -> Any:
 
 def _has_more(answer: dict[str, Any]) -> bool:
     """Whether a page says that another one follows: nova's ``servers_links``, cinder's, neutron's, glance's ``next``."""
-    links = [link for key, value in answer.items() if key.endswith("_links") and isinstance(value, list) for link in value]
+    links = [
+        link for key, value in answer.items() if key.endswith("_links") and isinstance(value, list) for link in value
+    ]
     return bool(answer.get("next")) or any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
 
 

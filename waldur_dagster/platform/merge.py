@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, exists, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, Table, and_, cast, exists, literal, or_, select, true, update
 
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.platform.temporary import temporary_returned, temporary_table
+from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.work import Work
 
 
@@ -44,10 +44,9 @@ class Merge:
         given = given_rows(_first_of_each(rows, self._key), **(known | dict(types or {})))
         self.pulled = temporary_table(work, f"pulled_{self._name}", select(given))
 
-    def matches(self, pulled: Any = None) -> ColumnElement[bool]:
+    def matches(self) -> ColumnElement[bool]:
         """Whether a row of the table and one that was pulled are the same thing."""
-        pulled = self.pulled if pulled is None else pulled
-        return and_(self._scope, *(self.table.c[column] == pulled.c[column] for column in self._key))
+        return and_(self._scope, *(self.table.c[column] == self.pulled.c[column] for column in self._key))
 
     def update(
         self,
@@ -55,65 +54,56 @@ class Merge:
         *,
         also: Mapping[str, Any] | None = None,
         where: ColumnElement[bool] | None = None,
-        source: Any = None,
-    ) -> Table:
+    ) -> list[Row[Any]]:
         """Give known rows the pulled values where one differs, and then ``also`` (modified = now).
 
-        ``values`` are names of pulled columns, or expressions by the column they are for; ``source`` replaces
-        ``pulled`` where those need more than it has. Rows that ``where`` excludes stay. Returns the temporary table
-        ``changed_...``: id, and for each column ``old_<column>`` and ``new_<column>``.
+        ``values`` are names of pulled columns, or expressions by the column they are for. Rows that ``where`` excludes
+        stay. Returns the changed ones: id, and for each column ``old_<column>`` and ``new_<column>``.
         """
-        pulled = self.pulled if source is None else source
+        pulled, table = self.pulled, self.table
         new = dict(values) if isinstance(values, Mapping) else {name: pulled.c[name] for name in values}
-        table = self.table
-        differing = (
+        known = (
             select(
                 table.c.id,
                 *(table.c[name].label(f"old_{name}") for name in new),
-                *(value.label(f"new_{name}") for name, value in new.items()),
+                *(cast(value, table.c[name].type).label(f"new_{name}") for name, value in new.items()),
             )
-            .join_from(table, pulled, self.matches(pulled))
+            .join_from(table, pulled, self.matches())
             .where(true() if where is None else where)
-            .where(or_(*(table.c[name].is_distinct_from(value) for name, value in new.items())))
             .with_for_update(of=table)
-            .cte("differing")
+            .cte("known")
         )
         written = (
             update(table)
-            .values({name: differing.c[f"new_{name}"] for name in new} | dict(also or {}))
-            .where(table.c.id == differing.c.id)
-            .returning(*differing.c)
+            .values({name: known.c[f"new_{name}"] for name in new} | dict(also or {}))
+            .where(
+                table.c.id == known.c.id,
+                or_(*(known.c[f"old_{name}"].is_distinct_from(known.c[f"new_{name}"]) for name in new)),
+            )
+            .returning(*known.c)
         )
-        return temporary_returned(self._work, f"changed_{self._name}", written)
+        return list(self._work.execute(written))
 
-    def insert(
-        self, values: Mapping[str, Any], *, source: Any = None, where: ColumnElement[bool] | None = None
-    ) -> Table:
-        """Insert what is not known: ``values`` are columns with expressions or plain values.
-
-        Returns the temporary table ``inserted_...`` with id and the key.
-        """
-        pulled = self.pulled if source is None else source
+    def insert(self, values: Mapping[str, Any]) -> list[Row[Any]]:
+        """Insert what is not known; ``values`` are columns with expressions or plain values. Returns id and the key."""
+        pulled, table = self.pulled, self.table
         columns = [
-            (value if isinstance(value, ColumnElement) else literal(value, self.table.c[name].type)).label(name)
+            (value if isinstance(value, ColumnElement) else literal(value, table.c[name].type)).label(name)
             for name, value in values.items()
         ]
-        fresh: Select[Any] = select(*columns).select_from(pulled).where(~exists().where(self.matches(pulled)))
-        if where is not None:
-            fresh = fresh.where(where)
-        table = self.table
+        fresh = select(*columns).select_from(pulled).where(~exists().where(self.matches()).correlate(pulled))
         statement = self._work.insert_from(table, fresh).returning(table.c.id, *(table.c[name] for name in self._key))
-        return temporary_returned(self._work, f"inserted_{self._name}", statement)
+        return list(self._work.execute(statement))
 
-    def stale(self, where: ColumnElement[bool] | None = None) -> Table:
-        """The temporary table ``stale_...`` (id) of rows in the scope that were not pulled; they stay locked."""
+    def stale(self, where: ColumnElement[bool] | None = None) -> list[int]:
+        """The ids of rows in the scope that were not pulled; they stay locked."""
         listed = exists().where(self.matches()).correlate(self.table)
-        found = select(self.table.c.id).where(self._scope, ~listed).with_for_update(of=self.table)
-        return temporary_table(self._work, f"stale_{self._name}", found if where is None else found.where(where))
+        found = select(self.table.c.id).where(self._scope, ~listed, true() if where is None else where)
+        return list(self._work.connection.scalars(found.order_by(self.table.c.id).with_for_update(of=self.table)))
 
-    def delete(self, stale: Table) -> int:
+    def delete(self, ids: Sequence[int]) -> int:
         """Delete such rows with all that hangs on them; returns how many."""
-        return delete_with_dependants(self._work, self.table, list(self._work.connection.scalars(select(stale.c.id))))
+        return delete_with_dependants(self._work, self.table, ids)
 
 
 def _first_of_each(rows: Sequence[Mapping[str, Any]], key: Sequence[str]) -> list[Mapping[str, Any]]:
