@@ -224,10 +224,9 @@ def _plugin(account: Account) -> Any:
 
 
 def _has_more(answer: dict[str, Any]) -> bool:
-    """Whether a page says that another one follows: nova's ``servers_links``, cinder's, neutron's, glance's ``next``."""
-    links = [
-        link for key, value in answer.items() if key.endswith("_links") and isinstance(value, list) for link in value
-    ]
+    """Whether a page says that another one follows: ``servers_links`` and the like, or glance's ``next``."""
+    lists = [value for key, value in answer.items() if key.endswith("_links") and isinstance(value, list)]
+    links = [link for found in lists for link in found]
     return bool(answer.get("next")) or any(isinstance(link, dict) and link.get("rel") == "next" for link in links)
 
 
