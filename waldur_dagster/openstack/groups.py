@@ -32,8 +32,8 @@ def merge_security_groups(work: Work, place: Tenant, fetched: Mapping[str, Any])
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting(group, "name", document["name"]),
-            "description": fitting(group, "description", document["description"]),
+            "name": fitting("name", document["name"]),
+            "description": fitting("description", document["description"]),
         }
         for document in documents
     ]
@@ -88,7 +88,7 @@ def _rule(group_id: int, document: Mapping[str, Any], groups: Mapping[str, int])
         "to_port": ANY_PORT if highest is None else highest,
         "protocol": document["protocol"] or "",
         "cidr": document["remote_ip_prefix"],
-        "description": fitting(rule, "description", document.get("description")),
+        "description": fitting("description", document.get("description")),
         "remote_group_id": groups.get(document["remote_group_id"]),
     }
 
@@ -102,7 +102,7 @@ def merge_server_groups(work: Work, place: Tenant, fetched: Mapping[str, Any]) -
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting(servergroup, "name", document["name"]),
+            "name": fitting("name", document["name"]),
             "policy": next(iter(document["policies"]), ""),
         }
         for document in fetched["server groups"]

@@ -23,6 +23,7 @@ zone, port, subnet, network = (
     openstack.subnet,
     openstack.network,
 )
+LONGEST_ADDRESSES = 255  # characters of a column
 OF_FLAVOR = ("flavor_name", "flavor_disk", "cores", "ram", "disk")
 PULLED = ("runtime_state", "hypervisor_hostname", "directly_connected_ips", "availability_zone_id")
 
@@ -152,7 +153,7 @@ def _rows(work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mappi
                 "hypervisor_hostname": server["hypervisor_hostname"],
                 "availability_zone_id": zones.get(server["zone"]),
                 "directly_connected_ips": direct,
-                "flavor_name": figures and fitting(instance, "flavor_name", figures["name"]),
+                "flavor_name": figures and fitting("flavor_name", figures["name"]),
                 "flavor_disk": figures and figures["disk"],
                 "cores": figures and figures["cores"],
                 "ram": figures and figures["ram"],
@@ -165,8 +166,7 @@ def _rows(work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mappi
 def _direct(networks: Iterable[tuple[str, list[str]]], own: Collection[str]) -> str:
     """Addresses in networks in which the instance has no port that the site knows."""
     found = [address for name, addresses in networks if name not in own for address in addresses]
-    longest = instance.c.directly_connected_ips.type.length  # type: ignore[attr-defined]
-    while len(text := ",".join(found)) > longest:
+    while len(text := ",".join(found)) > LONGEST_ADDRESSES:
         found.pop()
     return text
 

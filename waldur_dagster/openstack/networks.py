@@ -34,8 +34,8 @@ def merge_networks(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> Non
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting(network, "name", document["name"]),
-            "description": fitting(network, "description", document.get("description")),
+            "name": fitting("name", document["name"]),
+            "description": fitting("description", document.get("description")),
             "is_external": bool(document["router:external"]),
             "runtime_state": document["status"],
             "mtu": document.get("mtu"),
@@ -104,8 +104,8 @@ def _subnet(document: Mapping[str, Any], network_id: int) -> dict[str, Any]:
     return {
         "network_id": network_id,
         "backend_id": document["id"],
-        "name": fitting(subnet, "name", document["name"]),
-        "description": fitting(subnet, "description", document.get("description")),
+        "name": fitting("name", document["name"]),
+        "description": fitting("description", document.get("description")),
         "allocation_pools": compact(document["allocation_pools"]),
         "cidr": document["cidr"],
         "ip_version": document["ip_version"],

@@ -41,8 +41,8 @@ def merge_routers(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting(router, "name", document["name"]),
-            "description": fitting(router, "description", document.get("description")),
+            "name": fitting("name", document["name"]),
+            "description": fitting("description", document.get("description")),
             "routes": compact(document["routes"]),
             "fixed_ips": compact(_addresses(document["ports"])),
         }
@@ -100,7 +100,7 @@ def merge_floating_ips(work: Work, place: Tenant, fetched: Mapping[str, Any]) ->
         {
             "backend_id": document["id"],
             "address": document["floating_ip_address"],
-            "description": fitting(floatingip, "description", document.get("description")),
+            "description": fitting("description", document.get("description")),
             "backend_network_id": document["floating_network_id"] or "",
             "runtime_state": document["status"],
             "port_id": ports.get(document["port_id"]),
@@ -154,8 +154,8 @@ def _port(document: Mapping[str, Any], ids: Mapping[str, Mapping[str, int]]) -> 
     fixed = document["fixed_ips"]
     return {
         "backend_id": document["id"],
-        "name": fitting(port, "name", document["name"]),
-        "description": fitting(port, "description", document.get("description")),
+        "name": fitting("name", document["name"]),
+        "description": fitting("description", document.get("description")),
         "instance_id": ids["instances"].get(document["device_id"]),
         "subnet_id": ids["subnets"].get(fixed[0].get("subnet_id")) if fixed else None,
         "network_id": ids["networks"].get(document["network_id"]),

@@ -38,6 +38,8 @@ from waldur_dagster.work import Work
 MIB = 1024  # a GiB in MiB
 MISSING = "Does not exist at backend."
 STABLE = (OK, ERRED)
+# Characters that columns of these names have in all tables of a cloud.
+LENGTHS = {"name": 150, "image_name": 150, "flavor_name": 255, "description": 2000, "device": 50}
 # Columns that count for quotas of project and customer, beside the row itself.
 COUNTED = {
     openstack.instance.name: {"os_cpu_count": "cores", "os_ram_size": "ram"},
@@ -55,9 +57,9 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def fitting(table: Table, column: str, text: str | None) -> str:
+def fitting(column: str, text: str | None) -> str:
     """A name or description as long as its column can hold; clouds allow longer ones."""
-    return (text or "")[: getattr(table.c[column].type, "length", None)]
+    return (text or "")[: LENGTHS[column]]
 
 
 def success(table: Table) -> dict[str, ColumnElement[Any]]:

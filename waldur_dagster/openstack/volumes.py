@@ -80,8 +80,8 @@ def merge_snapshots(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> No
     rows = [
         {
             "backend_id": str(document["id"]),
-            "name": fitting(snapshot, "name", document["name"]),
-            "description": fitting(snapshot, "description", document["description"]),
+            "name": fitting("name", document["name"]),
+            "description": fitting("description", document["description"]),
             "size": mib(document["size"]),
             "metadata": compact(document.get("metadata") or {}),
             "runtime_state": document["status"],
@@ -100,19 +100,19 @@ def _volume(document: Mapping[str, Any], ids: Mapping[str, Mapping[Any, int]]) -
     image = of_image or {}
     return {
         "backend_id": str(document["id"]),
-        "name": fitting(volume, "name", document["name"]),
-        "description": fitting(volume, "description", document["description"]),
+        "name": fitting("name", document["name"]),
+        "description": fitting("description", document["description"]),
         "size": mib(document["size"]),
         "metadata": compact(document.get("metadata") or {}),
         "type_id": ids["types"].get(document.get("volume_type")),
         "bootable": str(document["bootable"]).lower() == "true",
         "runtime_state": document["status"],
         "availability_zone_id": ids["zones"].get(document.get("availability_zone")),
-        "device": fitting(volume, "device", attachment.get("device")),
+        "device": fitting("device", attachment.get("device")),
         "instance_id": ids["instances"].get(attachment.get("server_id")),
         "image_metadata": NO_IMAGE if of_image is None else compact(of_image),
         "image_id": ids["images"].get(image.get("image_id")),
-        "image_name": fitting(volume, "image_name", image.get("image_name")),
+        "image_name": fitting("image_name", image.get("image_name")),
     }
 
 

@@ -3,7 +3,6 @@
 from waldur_dagster.schema.openstack.networks import floatingip, network, port, router, securitygroup, subnet
 from waldur_dagster.schema.openstack.properties import (
     backup_snapshots,
-    backuprestoration,
     flavor,
     flavor_tenants,
     image,
@@ -12,7 +11,6 @@ from waldur_dagster.schema.openstack.properties import (
     instanceavailabilityzone,
     port_security_groups,
     securitygrouprule,
-    snapshotrestoration,
     volumeavailabilityzone,
     volumetype_tenants,
 )
@@ -22,7 +20,6 @@ from waldur_dagster.schema.openstack.tenants import backup, backupschedule, snap
 __all__ = [
     "backup",
     "backup_snapshots",
-    "backuprestoration",
     "backupschedule",
     "flavor",
     "flavor_tenants",
@@ -40,7 +37,6 @@ __all__ = [
     "securitygrouprule",
     "servergroup",
     "snapshot",
-    "snapshotrestoration",
     "snapshotschedule",
     "subnet",
     "tenant",

@@ -1,93 +1,79 @@
 """What an OpenStack cloud offers: flavors, images, zones; and the links between tables of a cloud."""
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, SmallInteger, String, Table, Uuid
+from sqlalchemy import Boolean, Column, Integer, SmallInteger, String, Table, Uuid
 
-from waldur_dagster.schema.base import OnDelete, identity, metadata, references
-
-
-def _key(name: str, target: str, on_delete: OnDelete = OnDelete.CASCADE, **options: bool) -> Column[int]:
-    return Column(name, Integer, references(f"openstack_{target}.id", on_delete, name=f"fk_{target}_{name}"), **options)
+from waldur_dagster.schema.base import metadata
 
 
-def _link(table: str, *targets: str) -> Table:
-    return Table(f"openstack_{table}", metadata, identity(), *(_key(f"{t}_id", t, nullable=False) for t in targets))
+def _link(table: str, owner: str, target: str) -> Table:
+    return Table(
+        table,
+        metadata,
+        Column("id", Integer, primary_key=True),
+        Column(f"{owner}_id", Integer),
+        Column(f"{target}_id", Integer),
+    )
 
 
 flavor = Table(
     "openstack_flavor",
     metadata,
-    identity(),
-    Column("name", String(150), nullable=False),
-    Column("uuid", Uuid, nullable=False),
-    Column("backend_id", String(255), nullable=False),
-    Column("cores", SmallInteger, nullable=False),
-    Column("ram", Integer, nullable=False),
-    Column("disk", Integer, nullable=False),
-    Column("settings_id", Integer, nullable=False),
+    Column("id", Integer, primary_key=True),
+    Column("name", String),
+    Column("uuid", Uuid),
+    Column("backend_id", String),
+    Column("cores", SmallInteger),
+    Column("ram", Integer),
+    Column("disk", Integer),
+    Column("settings_id", Integer),
 )
+
 image = Table(
     "openstack_image",
     metadata,
-    identity(),
-    Column("name", String(150), nullable=False),
-    Column("uuid", Uuid, nullable=False),
-    Column("backend_id", String(255), nullable=False),
-    Column("min_ram", Integer, nullable=False),
-    Column("min_disk", Integer, nullable=False),
-    Column("settings_id", Integer, nullable=False),
+    Column("id", Integer, primary_key=True),
+    Column("name", String),
+    Column("uuid", Uuid),
+    Column("backend_id", String),
+    Column("min_ram", Integer),
+    Column("min_disk", Integer),
+    Column("settings_id", Integer),
 )
+
 instanceavailabilityzone, volumeavailabilityzone = (
     Table(
         f"openstack_{kind}availabilityzone",
         metadata,
-        identity(),
-        Column("name", String(150), nullable=False),
-        Column("uuid", Uuid, nullable=False),
-        Column("available", Boolean, nullable=False),
-        Column("settings_id", Integer, nullable=False),
-        _key("tenant_id", "tenant", nullable=False),
+        Column("id", Integer, primary_key=True),
+        Column("name", String),
+        Column("uuid", Uuid),
+        Column("available", Boolean),
+        Column("settings_id", Integer),
+        Column("tenant_id", Integer),
     )
     for kind in ("instance", "volume")
 )
+
 securitygrouprule = Table(
     "openstack_securitygrouprule",
     metadata,
-    identity(),
-    Column("protocol", String(40), nullable=False),
+    Column("id", Integer, primary_key=True),
+    Column("backend_id", String),
+    Column("ethertype", String),
+    Column("direction", String),
+    Column("protocol", String),
     Column("from_port", Integer),
     Column("to_port", Integer),
-    Column("cidr", String(255)),
-    Column("backend_id", String(36), nullable=False),
-    _key("security_group_id", "securitygroup", nullable=False),
-    Column("description", String(2000), nullable=False),
-    Column("direction", String(8), nullable=False),
-    Column("ethertype", String(40), nullable=False),
-    _key("remote_group_id", "securitygroup"),
+    Column("cidr", String),
+    Column("description", String),
+    Column("security_group_id", Integer),
+    Column("remote_group_id", Integer),
 )
-flavor_tenants = _link("flavor_tenants", "flavor", "tenant")
-image_tenants = _link("image_tenants", "image", "tenant")
-volumetype_tenants = _link("volumetype_tenants", "volumetype", "tenant")
-instance_security_groups = _link("instance_security_groups", "instance", "securitygroup")
-port_security_groups = _link("port_security_groups", "port", "securitygroup")
-backup_snapshots = _link("backup_snapshots", "backup", "snapshot")
-backuprestoration = Table(
-    "openstack_backuprestoration",
-    metadata,
-    identity(),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("modified", DateTime(timezone=True), nullable=False),
-    Column("uuid", Uuid, nullable=False),
-    _key("backup_id", "backup", nullable=False),
-    _key("flavor_id", "flavor", OnDelete.SET_NULL),
-    _key("instance_id", "instance", nullable=False),
-)
-snapshotrestoration = Table(
-    "openstack_snapshotrestoration",
-    metadata,
-    identity(),
-    Column("created", DateTime(timezone=True), nullable=False),
-    Column("modified", DateTime(timezone=True), nullable=False),
-    Column("uuid", Uuid, nullable=False),
-    _key("snapshot_id", "snapshot", nullable=False),
-    _key("volume_id", "volume", nullable=False),
-)
+
+# The owner of the links comes first.
+flavor_tenants = _link("openstack_flavor_tenants", "tenant", "flavor")
+image_tenants = _link("openstack_image_tenants", "tenant", "image")
+volumetype_tenants = _link("openstack_volumetype_tenants", "tenant", "volumetype")
+instance_security_groups = _link("openstack_instance_security_groups", "instance", "securitygroup")
+port_security_groups = _link("openstack_port_security_groups", "port", "securitygroup")
+backup_snapshots = _link("openstack_backup_snapshots", "backup", "snapshot")
