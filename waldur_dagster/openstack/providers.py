@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -17,6 +17,7 @@ from waldur_dagster.visits import Stop, Visit
 from waldur_dagster.work import Work
 
 TYPE = "OpenStack"
+T = TypeVar("T")
 settings, tenant = structure.servicesettings, openstack.tenant
 
 
@@ -65,6 +66,10 @@ class Sessions:
     @property
     def admin(self) -> Cloud:
         return admin_session(self._visit, self.place.provider)
+
+    def shared(self, what: str, ask: Callable[[], T]) -> T:
+        """An answer that is the same for all tenants of the cloud; it is asked for once."""
+        return self._visit.client(what, ask)
 
     def __enter__(self) -> Sessions:
         return self
