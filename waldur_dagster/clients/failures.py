@@ -15,7 +15,9 @@ TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
 class VisitFailed(Exception):
-    """Something that was to be done at an outside system was not."""
+    """Something was not done at an outside system; ``status`` is that of its answer, where there was one."""
+
+    status: int | None = None
 
 
 class ItemFailed(VisitFailed):
@@ -40,11 +42,10 @@ class LoginRefused(SystemFailed):
 
 def failure_of(status: int, words: str) -> VisitFailed:
     """What an answer other than 2xx means: 401, 404, "try again later" and the rest."""
-    if status == 401:
-        return LoginRefused(words)
-    if status == 404:
-        return NotFound(words)
-    return SystemFailed(words) if status in TRIED_AGAIN else ItemFailed(words)
+    kinds = {401: LoginRefused, 404: NotFound}
+    failure = kinds.get(status, SystemFailed if status in TRIED_AGAIN else ItemFailed)(words)
+    failure.status = status
+    return failure
 
 
 def words_of(body: str, secrets: Iterable[str] = ()) -> str:

@@ -163,11 +163,12 @@ class Cloud:
         return complete(key.replace("_", " "), pages)
 
     def _ask(self, method: str, service: str, path: str, parameters: dict[str, Any]) -> Any:
-        proxy = getattr(self._connection, service)
         what = f"{method} {path}"
-        answer = self._understood(
-            SERVICES[service], what, lambda: proxy.request(path, method, params=parameters, raise_exc=False)
-        )
+
+        def ask() -> Any:  # finding the service may mean to log in
+            return getattr(self._connection, service).request(path, method, params=parameters, raise_exc=False)
+
+        answer = self._understood(SERVICES[service], what, ask)
         if not answer.ok or answer.is_redirect:
             said = words_of(answer.text, [self._account.password])
             words = f"{SERVICES[service]}: {said or what} (HTTP {answer.status_code})"
