@@ -210,7 +210,7 @@ def _plugin(account: Account) -> Any:
             application_credential_id=account.username,
             application_credential_secret=account.password,
         )
-    project = (
+    project: dict[str, Any] = (
         {"project_id": account.project_id}
         if account.project_id
         else {"project_name": account.project_name, "project_domain_name": account.domain}

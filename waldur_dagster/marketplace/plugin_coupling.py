@@ -91,11 +91,18 @@ def follow_plugins(work: Work, changed: FromClause) -> None:
 
 
 def copy_facts(work: Work, chosen: FromClause) -> None:
-    """Only copy the plugin's facts to the marketplace: ``chosen`` has content_type_id and object_id."""
+    """Only copy the plugin's facts to the marketplace: ``chosen`` has content_type_id and object_id.
+
+    A resource whose name and id change gets one event, not two as when its plugin's state has changed.
+    """
     still = [literal(OK, Integer).label(name) for name in ("old_state", "new_state")]
     moved = _moved(work, select(chosen.c.content_type_id, chosen.c.object_id, *still).subquery("chosen_rows"))
-    if moved is not None:
-        _copy_facts(work, moved)
+    if moved is None:
+        return
+    keep_metadata(work, moved)
+    backend_id = func.coalesce(func.nullif(moved.c.backend_id, ""), resource.c.backend_id).label("backend_id")
+    copied = select(moved.c.resource_id, moved.c.name, backend_id).join(resource, resource.c.id == moved.c.resource_id)
+    change_resources(work, copied.subquery("copied"))
 
 
 def _coupled_tables(work: Work) -> list[tuple[PluginResource, int]]:

@@ -60,7 +60,7 @@ class Sessions:
         self.place = place
         self._visit = visit
         # What services say of their versions is the same for all tenants of a cloud.
-        self._discovered = visit.client("discovered", dict)
+        self._discovered: dict[str, Any] = visit.client("discovered", dict)
         self.tenant = Cloud(place.account, self._discovered)
 
     @property
@@ -79,7 +79,7 @@ class Sessions:
 
 
 def admin_session(visit: Visit, provider: Provider) -> Cloud:
-    discovered = visit.client("discovered", dict)
+    discovered: dict[str, Any] = visit.client("discovered", dict)
     return visit.client("admin", lambda: Cloud(provider.admin, discovered))
 
 

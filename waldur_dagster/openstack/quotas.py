@@ -64,8 +64,8 @@ def _fetch(visiting: Visit, place: Tenant) -> dict[str, dict[str, int]]:
         except VisitFailed as problem:
             raise Partly(pulled, problem) from None
         except (KeyError, TypeError, ValueError) as error:
-            problem = ItemFailed(f"an answer about quotas has an unknown form: {type(error).__name__} {error}")
-            raise Partly(pulled, problem) from None
+            words = f"an answer about quotas has an unknown form: {type(error).__name__} {error}"
+            raise Partly(pulled, ItemFailed(words)) from None
     return pulled
 
 

@@ -57,8 +57,8 @@ def pull_tenants(transaction: Transactions, kinds: Sequence[Kind]) -> None:
                 except VisitFailed as problem:
                     raise Partly(pulled, problem) from None
                 except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                    problem = ItemFailed(f"the answer about {kind.name} has an unknown form: {type(error).__name__}")
-                    raise Partly(pulled, problem) from error
+                    words = f"the answer about {kind.name} has an unknown form: {type(error).__name__} {error}"
+                    raise Partly(pulled, ItemFailed(words)) from None
         pulled.whole = True
         return pulled
 

@@ -95,7 +95,7 @@ def merge_snapshots(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> No
 
 
 def _volume(document: Mapping[str, Any], ids: Mapping[str, Mapping[Any, int]]) -> dict[str, Any]:
-    attachment = next(iter(document.get("attachments") or []), {})
+    attachment: Mapping[str, Any] = next(iter(document.get("attachments") or []), {})
     of_image = document.get("volume_image_metadata")
     image = of_image or {}
     return {
