@@ -9,6 +9,7 @@ from waldur_dagster.openstack.lost_resources import create_lost_resources
 from waldur_dagster.openstack.pull_properties import pull_tenant_properties
 from waldur_dagster.openstack.pull_resources import pull_tenant_resources
 from waldur_dagster.openstack.pull_subresources import pull_tenant_subresources
+from waldur_dagster.services.pull import pull_service_properties, pull_service_resources
 
 WORK = {
     "marketplace-openstack.create-resources-for-lost-instances-and-volumes": create_lost_resources,
@@ -18,6 +19,8 @@ WORK = {
 ITEM_BY_ITEM = {
     "openstack-delete-expired-backups": delete_expired_backups,
     "openstack-delete-expired-snapshots": delete_expired_snapshots,
+    "pull-service-properties": pull_service_properties,
+    "pull-service-resources": pull_service_resources,
     "openstack-tenant-properties-list-pull-task": pull_tenant_properties,
     "openstack-tenant-resources-list-pull-task": pull_tenant_resources,
     "openstack-tenant-subresources-list-pull-task": pull_tenant_subresources,

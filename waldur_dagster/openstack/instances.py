@@ -11,7 +11,8 @@ from waldur_dagster.clients.failures import NotFound
 from waldur_dagster.marketplace.instance_facts import import_instances, keep_host
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import changes_of, fitting, is_stable, mark_missing, mib, success, sync_links
+from waldur_dagster.openstack.rows import changes_of, fitting, is_stable, mark_missing, mib, success
+from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import openstack
 from waldur_dagster.work import Work

@@ -10,7 +10,8 @@ from sqlalchemy import Table, func, select
 
 from waldur_dagster.marketplace.storage_components import keep_storage_components
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import fitting, mib, sync_links
+from waldur_dagster.openstack.rows import fitting, mib
+from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import openstack
 from waldur_dagster.work import Work

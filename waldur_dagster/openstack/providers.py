@@ -129,19 +129,24 @@ def read_tenants(work: Work, *where: Any) -> list[Tenant]:
     ]
 
 
-def _provider(work: Work, row: Any) -> Provider:
-    options = work.secrets.opened(SERVICE_OPTIONS, row.options)
-    domain = row.domain or "Default"
-    admin = Account(
-        auth_url=row.backend_url or "",
-        username=row.username or "",
-        password=work.secrets.opened(SERVICE_PASSWORD, row.password) or "",
-        domain=domain,
+def account_of(url: str, username: str, password: str, options: Mapping[str, Any], domain: str) -> Account:
+    """The administrator's account that a cloud's service settings describe."""
+    return Account(
+        auth_url=url,
+        username=username,
+        password=password,
+        domain=domain or "Default",
         project_name=str(options.get("tenant_name") or "admin"),
         verify=bool(options.get("verify_ssl", False)),
         certificate=str(options.get("certificate") or ""),
         auth_type=str(options.get("auth_type") or "password"),
     )
+
+
+def _provider(work: Work, row: Any) -> Provider:
+    options = work.secrets.opened(SERVICE_OPTIONS, row.options)
+    password = work.secrets.opened(SERVICE_PASSWORD, row.password) or ""
+    admin = account_of(row.backend_url or "", row.username or "", password, options, row.domain or "")
     return Provider(row.id, row.name, row.uuid, row.state, admin, options)
 
 

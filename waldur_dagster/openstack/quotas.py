@@ -15,16 +15,15 @@ from waldur_dagster.openstack.tenant_usage import keep_resource_usage
 from waldur_dagster.platform.contexts import customer_context, project_context, settings_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
-from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED, OK, UPDATING
-from waldur_dagster.platform.quota_usage import add_deltas, hold_corrections
-from waldur_dagster.schema import openstack, quotas, structure
+from waldur_dagster.platform.quota_values import keep_limits, keep_usage
+from waldur_dagster.schema import openstack, structure
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Partly, Visit, visit
 from waldur_dagster.work import Work
 
 ENTRY = "openstack-tenant-pull-quotas"
-tenant, limit, usage = openstack.tenant, quotas.quotalimit, quotas.quotausage
+tenant = openstack.tenant
 UNLIMITED = -1
 # Names of quotas by those that the services use.
 OF_NOVA = {"ram": "ram", "cores": "vcpu", "instances": "instances"}
@@ -106,45 +105,15 @@ def _usage(sessions: Sessions) -> dict[str, int]:
 
 
 def _merge(work: Work, place: Tenant, pulled: Mapping[str, Mapping[str, int]]) -> None:
+    scope = (content_type_of(work, tenant), place.id)
     if "limits" in pulled:
-        _keep_limits(work, place, pulled["limits"])
+        changed = keep_limits(work, scope, pulled["limits"])
+        if changed:
+            told = [{"name": row.new_name, "old": row.old_value, "new": row.new_value} for row in changed]
+            _log_limits(work, place, given_rows(told, name=Text, old=BigInteger, new=BigInteger))
     if "usage" in pulled:
-        _keep_usage(work, place, pulled["usage"])
+        keep_usage(work, scope, pulled["usage"])
         keep_resource_usage(work, place, pulled["usage"])
-
-
-def _keep_limits(work: Work, place: Tenant, limits: Mapping[str, int]) -> None:
-    content_type = content_type_of(work, tenant)
-    rows = [{"name": name, "value": value} for name, value in limits.items()]
-    scope = (limit.c.content_type_id == content_type) & (limit.c.object_id == place.id)
-    made = Merge(work, limit, rows, key=["name"], columns=["value"], scope=scope)
-    changed = made.update({"value": made.pulled.c.value, "name": made.pulled.c.name})
-    pulled = {name: made.pulled.c[name] for name in ("name", "value")}
-    made.insert(pulled | {"content_type_id": content_type, "object_id": place.id})
-    if changed:
-        told = [{"name": row.new_name, "old": row.old_value, "new": row.new_value} for row in changed]
-        _log_limits(work, place, given_rows(told, name=Text, old=BigInteger, new=BigInteger))
-
-
-def _keep_usage(work: Work, place: Tenant, used: Mapping[str, int]) -> None:
-    """Append what the log lacks; the sum of the log counts, even one below 0."""
-    hold_corrections(work)
-    content_type = content_type_of(work, tenant)
-    known = (
-        select(usage.c.name, func.sum(usage.c.delta))
-        .where(usage.c.content_type_id == content_type, usage.c.object_id == place.id, usage.c.name.in_(used))
-        .group_by(usage.c.name)
-    )
-    sums: dict[str, Any] = dict(work.connection.execute(known).all())
-    deltas = {name: value - int(sums.get(name, 0)) for name, value in used.items()}
-    rows = [
-        {"content_type_id": content_type, "object_id": place.id, "name": name, "delta": delta}
-        for name, delta in deltas.items()
-        if delta
-    ]
-    if rows:
-        given = given_rows(rows, content_type_id=Integer, object_id=Integer, name=Text, delta=BigInteger)
-        add_deltas(work, select(given))
 
 
 def _log_limits(work: Work, place: Tenant, changed: FromClause) -> None:

@@ -15,11 +15,8 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
     case,
     cast,
-    delete,
-    exists,
     func,
     literal,
     select,
@@ -115,23 +112,6 @@ def mark_missing(work: Work, table: Table, ids: Sequence[int]) -> list[Row[Any]]
         .returning(table.c.id, known.c.state.label("old_state"))
     )
     return list(work.execute(written))
-
-
-def sync_links(work: Work, links: Table, wanted: Collection[tuple[int, int]], owners: Collection[int]) -> None:
-    """Make the links of ``owners`` (first column after the key) to others (second) what ``wanted`` says."""
-    owner, target = (column.name for column in list(links.c)[1:3])
-    if not owners:
-        return
-    rows = [{"owner": one, "target": other} for one, other in wanted]
-    given = select(given_rows(rows, owner=Integer, target=Integer)).cte("wanted")
-    same = and_(links.c[owner] == given.c.owner, links.c[target] == given.c.target)
-    stale = delete(links).where(links.c[owner].in_(owners), ~exists().where(same).correlate(links))
-    work.execute(stale.add_cte(given))
-    fresh = select(given.c.owner.label(owner), given.c.target.label(target)).where(
-        ~exists().where(same).correlate(given)
-    )
-    if rows:
-        work.execute(work.insert_from(links, fresh))
 
 
 def count_rows(work: Work, table: Table, ids: Sequence[int], sign: int) -> None:
