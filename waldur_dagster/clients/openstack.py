@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from waldur_dagster.clients.failures import (
     Incomplete,
@@ -87,10 +87,10 @@ class Cloud:
             _do_not_warn()
         self._connection = Connection(session=self._session, compute_default_microversion=COMPUTE_VERSION)
 
-    @property
-    def project_id(self) -> str:
-        """The project of this session, as keystone says."""
-        return str(self._understood("keystone", "log in", self._session.get_project_id))
+    def logged_in(self) -> Self:
+        """Log in now, so that a login that is refused is refused once, whoever shares the session."""
+        self._understood("keystone", "the login", self._session.get_token)
+        return self
 
     def get(self, service: str, path: str, **parameters: Any) -> dict[str, Any]:
         """What a service (``compute``, ``block_storage``, ``network``, ``image``, ``identity``) answers to a GET."""
@@ -138,7 +138,7 @@ class Cloud:
         if self._certificate:
             self._certificate.close()
 
-    def __enter__(self) -> Cloud:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -36,7 +36,7 @@ def delete_expired_backups(transaction: Transactions) -> None:
     visit(transaction, stops, snapshot_deletion.fetch, _merge)
 
 
-def _begin(work: Work) -> list[int]:
+def _begin(work: Work) -> Sequence[int]:
     """Put expired backups and their snapshots into Deleting; returns the snapshots."""
     busy = exists().where(
         links.c.backup_id == backup.c.id, snapshot.c.id == links.c.snapshot_id, snapshot.c.state.not_in(STABLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Integer, Row, Table, Text, and_, case, cast, exists, func, literal, select
+from sqlalchemy import Integer, Table, Text, and_, case, cast, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.marketplace.events import log_resource_events
@@ -100,7 +100,7 @@ def _create(work: Work, table: Table, offering_type: str) -> list[int]:
     return ids
 
 
-def _lost(work: Work, table: Table, offering_type: str) -> Sequence[Row[Any]]:
+def _lost(work: Work, table: Table, offering_type: str) -> Sequence[Any]:
     """Objects without a resource whose tenant has one offering of the type, by name and age."""
     scoped = (
         select(offering.c.object_id.label("tenant_id"), func.min(offering.c.id).label("offering_id"))
@@ -120,7 +120,7 @@ def _lost(work: Work, table: Table, offering_type: str) -> Sequence[Row[Any]]:
     ).all()
 
 
-def _tell(work: Work, made: Sequence[Row[Any]]) -> None:
+def _tell(work: Work, made: Sequence[Any]) -> None:
     rows = [{"resource_id": row.id} for row in made]
     chosen = select(given_rows(rows, resource_id=Integer)).subquery("made")
     message = text_from("Resource {name} has been made for what its cloud has already.", name=resource.c.name)

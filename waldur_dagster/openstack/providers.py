@@ -80,7 +80,7 @@ class Sessions:
 
 def admin_session(visit: Visit, provider: Provider) -> Cloud:
     discovered: dict[str, Any] = visit.client("discovered", dict)
-    return visit.client("admin", lambda: Cloud(provider.admin, discovered))
+    return visit.client("admin", lambda: Cloud(provider.admin, discovered).logged_in())
 
 
 def read_providers(work: Work, chosen: Sequence[int] | None = None) -> dict[int, Provider]:

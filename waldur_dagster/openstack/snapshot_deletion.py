@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, cast, exists, func, literal, select, union_all, update
@@ -122,7 +123,7 @@ def fetch(visiting: Visit, batch: Batch) -> Result:
         try:
             for doomed in batch.snapshots:
                 words = f"delete snapshot {doomed.backend_id} of {batch.tenant}"
-                if visiting.change(words, lambda doomed=doomed: _ask(cloud, doomed, result)):
+                if visiting.change(words, partial(_ask, cloud, doomed, result)):
                     asked.append(doomed)
             _follow(cloud, asked, result)
         except SystemFailed as problem:

@@ -100,7 +100,7 @@ def merge_projects(work: Work, service: Service, projects: Sequence[Mapping[str,
 
 def _session(visiting: Visit, service: Service) -> Cloud:
     account = account_of(service.url, service.username, service.password, service.options, service.domain)
-    return visiting.client("admin", lambda: Cloud(account))
+    return visiting.client("admin", lambda: Cloud(account).logged_in())
 
 
 def _follow(work: Work, changed: Sequence[Row[Any]]) -> None:
@@ -146,4 +146,4 @@ def _end(work: Work, missing: Sequence[int]) -> None:
         order.c.state.in_([OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER]),
     )
     change_orders(work, waiting.subquery("waiting"), "orders_of_missing", move_resources=False)
-    terminate(work, of_tenants.add_columns(literal(GONE)))
+    terminate(work, of_tenants.add_columns(literal(GONE).label("comment")))

@@ -41,8 +41,10 @@ class Service:
 
 def due_services(work: Work, types: Collection[str]) -> list[Service]:
     """Active providers of these types that are OK or erred; in newer versions of Waldur those that sell something."""
-    columns = ("id", "name", "uuid", "type", "state", "backend_url", "username", "domain")
-    columns += ("password", "token", "options")
+    columns = (
+        *("id", "name", "uuid", "type", "state", "backend_url", "username", "domain"),
+        *("password", "token", "options"),
+    )
     due = select(*(settings.c[name] for name in columns)).where(
         settings.c.state.in_([OK, ERRED]), settings.c.is_active, settings.c.type.in_(types)
     )

@@ -66,8 +66,12 @@ def _pull(transaction: Transactions, ways: Mapping[str, Way], text: Callable[[Se
     with transaction() as work:
         here = {type for type, way in ways.items() if all(work.schema.has(table.name) for table in way.tables)}
         services = due_services(work, here)
-        facts = {"digitalocean_url": work.deployment.digitalocean_url, "settings": dict(work.settings)}
-        facts |= {"accounts": slurm.due_accounts(work, services), "month": work.local_time.date()}
+        facts: dict[str, Any] = {
+            "digitalocean_url": work.deployment.digitalocean_url,
+            "settings": dict(work.settings),
+            "accounts": slurm.due_accounts(work, services),
+            "month": work.today,
+        }
     stops = [Stop(str(service), str(service), service) for service in services]
 
     def failed(work: Work, service: Service, problem: VisitFailed) -> bool:
