@@ -15,7 +15,7 @@ from tests.loopback import serving
 from tests.mail_server import free_port
 from waldur_dagster.clients import patience
 from waldur_dagster.clients.failures import Incomplete, ItemFailed, LoginRefused, NotFound, SystemFailed, VisitFailed
-from waldur_dagster.clients.http import JsonApi, pinned
+from waldur_dagster.clients.json_api import JsonApi, pinned
 from waldur_dagster.clients.listing import Page, by_link, by_marker, by_number, by_offset, complete, items_of
 
 SECRET = "geheim-7"

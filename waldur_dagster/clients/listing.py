@@ -68,7 +68,7 @@ def items_of(answer: Any, key: str) -> list[Any]:
 
 
 def by_link(read: Callable[[str], Page], first: str) -> Pages:
-    """Pages that name the address of the next one; ``read`` must pin it to the site's own host (``http.pinned``)."""
+    """Pages that name the address of the next one; ``read`` must pin it to the site's host (``json_api.pinned``)."""
 
     def pages() -> Iterator[Page]:
         address: str | None = first

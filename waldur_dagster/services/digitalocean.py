@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Table, func, select
 
-from waldur_dagster.clients.http import JsonApi, pinned
+from waldur_dagster.clients.json_api import JsonApi, pinned
 from waldur_dagster.clients.listing import Page, by_link, complete, items_of
 from waldur_dagster.openstack.rows import mib
 from waldur_dagster.platform.links import sync_links

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Table, func
 
 from waldur_dagster.clients.failures import ItemFailed
-from waldur_dagster.clients.http import JsonApi
+from waldur_dagster.clients.json_api import JsonApi
 from waldur_dagster.clients.listing import items_of
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import vmware
