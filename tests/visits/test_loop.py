@@ -171,7 +171,7 @@ def test_no_transaction_is_open_while_fetching_and_one_connection_is_used(scene:
             assert site.schema.tables
             with site.transactions(ENTRY, NOW)():
                 pass
-            journey(site, stops(a=2), fetch, parallel=2)
+            journey(site, stops(a=3), fetch, parallel=1)
     assert set(map(tuple, seen)) == {(1, 0)}
 
 
