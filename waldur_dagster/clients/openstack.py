@@ -67,9 +67,9 @@ class Cloud:
 
     def __init__(self, account: Account, discovered: dict[str, Any] | None = None):
         """``discovered`` keeps what services say of their versions, for several sessions at one cloud."""
-        import requests  # noqa: PLC0415  heavy libraries are loaded by the jobs that use them
-        from keystoneauth1 import session  # noqa: PLC0415
-        from openstack.connection import Connection  # noqa: PLC0415
+        import requests
+        from keystoneauth1 import session
+        from openstack.connection import Connection
 
         self._account = account
         self._http = requests.Session()
@@ -178,8 +178,8 @@ class Cloud:
 
     def _understood(self, service: str, what: str, call: Any) -> Any:
         """Make a call, and tell what it raises as what it means."""
-        from keystoneauth1 import exceptions  # noqa: PLC0415
-        from openstack.exceptions import SDKException  # noqa: PLC0415
+        from keystoneauth1 import exceptions
+        from openstack.exceptions import SDKException
 
         try:
             return call()
@@ -202,7 +202,7 @@ class Cloud:
 
 
 def _plugin(account: Account) -> Any:
-    from keystoneauth1.identity import v3  # noqa: PLC0415
+    from keystoneauth1.identity import v3
 
     if account.auth_type == "v3applicationcredential":
         return v3.ApplicationCredential(
@@ -241,6 +241,6 @@ def _file_of(text: str) -> Any:
 
 def _do_not_warn() -> None:
     """The site has switched verification off: it needs no warning of every call."""
-    import urllib3  # noqa: PLC0415
+    import urllib3
 
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
