@@ -110,7 +110,7 @@ class Site:
             with connection.begin():
                 yield
         elif alone:
-            transaction = connection.begin()
+            transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
             try:
                 yield
             finally:

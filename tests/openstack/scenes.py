@@ -16,6 +16,12 @@ from waldur_dagster.site import Transactions
 
 NOW = datetime(2025, 3, 10, 9, 30, tzinfo=UTC)
 ENTRY = "openstack-tenant-resources-list-pull-task"
+ENTRIES = {
+    "pull_quotas": "openstack-tenant-pull-quotas",
+    "pull_tenant_properties": "openstack-tenant-properties-list-pull-task",
+    "pull_tenant_resources": ENTRY,
+    "pull_tenant_subresources": "openstack-tenant-subresources-list-pull-task",
+}
 
 
 class CloudSite:
@@ -64,10 +70,10 @@ class CloudSite:
         return self.scene.add(table, **(row | self._at(settings) | values))
 
     def run(
-        self, do: Callable[[Transactions], Any], *, dry_run: bool = False, entry: str = ENTRY, **document: Any
+        self, do: Callable[[Transactions], Any], *, dry_run: bool = False, entry: str = "", **document: Any
     ) -> Outcome:
         with self.scene.site(dry_run=dry_run, **document) as site:
-            do(site.transactions(entry, NOW))
+            do(site.transactions(entry or ENTRIES[do.__name__], NOW))
             return site.outcome
 
     def _at(self, settings: int) -> dict[str, int]:

@@ -18,7 +18,7 @@ from waldur_dagster.site import Site
 from waldur_dagster.visits import Partly, Stop, Visit, visit
 from waldur_dagster.work import Work
 
-ENTRY = "openstack-tenant-resources-list-pull-task"
+ENTRY = "a visit"
 NOW = datetime(2025, 3, 10, 9, 30, tzinfo=UTC)
 customer = structure.customer
 
