@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.invoices.closing import close_invoices
+from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import django, invoices, logging, structure
@@ -216,7 +218,9 @@ def test_a_discount_lowers_the_item_that_it_names(scene: Scene) -> None:
     site = Site(scene, 200)
     lowered = scene.one(invoices.invoiceitem, id=site.item(120))
     site.item(-24, "Discount", details={"is_discount": True, "discount_of_item": lowered.uuid.hex})
-    site.close()
+    closing = select(invoices.invoice.c.id, invoices.invoice.c.customer_id).subquery("closing")
+    with scene.site() as running, running.work("waldur-create-invoices", APRIL) as work:
+        assert settle_credits(work, closing) == []
     assert (site.paid(), site.left) == ([96], 104)
     assert scene.one(invoices.invoice, id=site.march).total_price == 0
 

@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Integer, Numeric, Select, Text, cast, literal, n
 
 from tests.scene import Scene, bill
 from tests.statements import counted
-from waldur_dagster.invoices.usage_reports import report_usage
+from waldur_dagster.billing.usage_reports import report_usage
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.schema import invoices, logging, marketplace
@@ -284,3 +284,31 @@ def test_more_reports_take_no_more_statements(outbox_scene: Scene) -> None:
             report_usage(work, _reports(said))
             seen.append(len(statements))
     assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        "marketplace_plan.billing_mode",
+        "marketplace_plancomponent.discount_formula",
+        "marketplace_offeringcomponent.is_prepaid",
+        "marketplace_offeringcomponent.limit_decimal_places",
+        "invoices_invoiceitem.plan_component_id",
+    ],
+)
+def test_each_rule_is_asked_for_by_itself(outbox_scene: Scene, lacking: str) -> None:
+    """Sites in between lack one of the columns, and bill by the rules of the others."""
+    metered = Metered(outbox_scene)
+    outbox_scene.price(metered.plan, outbox_scene.component(metered.offering, "seats", "limit"), 10)
+    table, _, column = lacking.partition(".")
+    with outbox_scene.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
+        limits = update(marketplace.resource).values(limits={"seats": 2})
+        connection.execute(limits)
+    time = metered.time()
+    with outbox_scene.site() as site:
+        assert bill(site, APRIL).failures == []
+    assert metered.report(7, time).failures == []
+    with outbox_scene.engine.connect() as connection:
+        quantities = connection.exec_driver_sql("SELECT quantity FROM invoices_invoiceitem ORDER BY id").scalars()
+        assert list(quantities) == [2, 7]

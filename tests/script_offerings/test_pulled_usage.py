@@ -134,7 +134,15 @@ def test_usage_needs_a_time_of_the_plan_in_this_month(
 
 
 @pytest.mark.parametrize(
-    ("limit_period", "before", "state"), [("month", 6, OK), ("total", 5, OK), ("annual", 6, ERRED), ("total", 6, ERRED)]
+    ("limit_period", "before", "state"),
+    [
+        ("month", 6, OK),
+        ("total", 5, OK),
+        ("annual", 6, ERRED),
+        ("total", 6, ERRED),
+        pytest.param("quarterly", 5, OK, marks=pytest.mark.generation("8")),
+        pytest.param("quarterly", 6, ERRED, marks=pytest.mark.generation("8")),
+    ],
 )
 def test_usage_above_the_limit_of_a_component_makes_the_resource_erred(
     outbox_scene: Scene, limit_period: str, before: int, state: ResourceState

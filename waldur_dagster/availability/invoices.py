@@ -40,6 +40,7 @@ BILLING = Needs(
         invoices.customercredit,
         invoices.customercredit_offerings,
         invoices.projectcredit,
+        invoices.credittransaction,
         invoices.paymentprofile,
         promotions.campaign,
         promotions.discountedresource,

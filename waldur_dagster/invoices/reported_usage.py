@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import FromClause, Table, and_, func, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy import FromClause, Table, and_, cast, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.charged_usage import charged_usage
@@ -19,8 +19,8 @@ from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.invoices.usage_items import add_usage_items, is_sold, overlaps, warn_of_too_large
 from waldur_dagster.platform.expressions import hex_of, json_object, merged
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 invoice, item, project = invoices.invoice, invoices.invoiceitem, structure.project
@@ -106,15 +106,14 @@ def _find_items(work: Work, month: Month, reported: FromClause) -> Table:
     of_usage, preferred = _item_of_plan(month, charged) if rules.has_billing_modes(schema) else _item_of_time(month)
     key = (charged.c.resource_id, charged.c.component_id, charged.c.plan_period_id)
     quantity = billed_usage(schema, charged.c.usage)
+    details = merged(json_object(plan_period_uuid=hex_of(period.c.uuid)), *discount_usage(schema, quantity))
     rows = (
         select(
             *key,
             charged.c.usage,
             charged.c.is_overage,
             quantity.label("quantity"),
-            merged(json_object(plan_period_uuid=hex_of(period.c.uuid)), *discount_usage(schema, quantity)).label(
-                "item_details"
-            ),
+            cast(details, JSONB).label("item_details"),
             resource.c.project_id,
             resource.c.offering_id,
             project.c.customer_id,

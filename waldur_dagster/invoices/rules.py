@@ -5,7 +5,7 @@ Each is asked of the site's own schema by itself, since sites in between exist; 
 
 from __future__ import annotations
 
-from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.schema import invoices, marketplace
 from waldur_dagster.work import Work
 
@@ -20,8 +20,10 @@ def has_one_billing_service(schema: SiteSchema) -> bool:
 
 
 def has_volume_discounts(schema: SiteSchema) -> bool:
+    """Prices have formulas, and items say which price they have."""
     priced = marketplace.plancomponent
-    return schema.has_column(priced.c.discount_formula) and schema.has_column(priced.c.discount_aggregation)
+    formula = schema.has_column(priced.c.discount_formula) and schema.has_column(priced.c.discount_aggregation)
+    return formula and has_one_billing_service(schema)
 
 
 def has_own_limit_periods(schema: SiteSchema) -> bool:

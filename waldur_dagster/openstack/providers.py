@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 
 from waldur_dagster.clients.openstack import Account, Cloud
-from waldur_dagster.platform.encryption import SERVICE_OPTIONS, SERVICE_PASSWORD, NotOpened
+from waldur_dagster.database.encryption import SERVICE_OPTIONS, SERVICE_PASSWORD, NotOpened
 from waldur_dagster.platform.plugin_resources import ERRED, OK
 from waldur_dagster.schema import openstack, structure
 from waldur_dagster.visits import Stop, Visit

@@ -15,8 +15,8 @@ from waldur_dagster.openstack.providers import Tenant
 from waldur_dagster.openstack.rows import content_type_of
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, openstack
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource, offering, component = marketplace.resource, marketplace.offering, marketplace.offeringcomponent

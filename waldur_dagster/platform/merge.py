@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, cast, exists, literal, o
 
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.platform.temporary import temporary_table
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Table, cast, false, insert, literal, null, select, update
 
 from waldur_dagster.platform.plugin_resources import PluginResource, existing
-from waldur_dagster.platform.temporary import temporary_table
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 

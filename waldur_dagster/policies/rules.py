@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.platform.organization_groups import in_group
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies.classes import CUSTOMER_USAGE, PolicyClass
 from waldur_dagster.schema import policy, structure
 
@@ -27,13 +27,15 @@ def has_customer_usage(schema: SiteSchema) -> bool:
 
 
 def has_slurm_usage(schema: SiteSchema) -> bool:
-    return schema.has(policy.slurmperiodicusagepolicy.name)
+    """Whether there are SLURM policies, with all that they are evaluated by."""
+    child = policy.slurmperiodicusagepolicy
+    return schema.has(child.name) and not schema.missing(child)
 
 
 def is_child(schema: SiteSchema) -> ColumnElement[bool]:
     """Whether a row of the usage policies is that of a SLURM policy, which is evaluated as such and as nothing else."""
     child, parent = policy.slurmperiodicusagepolicy, policy.offeringusagepolicy
-    if not has_slurm_usage(schema):
+    if not schema.has(child.name):
         return false()
     return select(child.c.offeringusagepolicy_ptr_id).where(child.c.offeringusagepolicy_ptr_id == parent.c.id).exists()
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Integer, Numeric, Text, and_, case, extract, func, literal, select
 
+from waldur_dagster.billing.usage_reports import report_usage
 from waldur_dagster.clients.containers import ScriptFailed
-from waldur_dagster.invoices.usage_reports import report_usage
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.month import Month
@@ -81,9 +81,12 @@ def keep_usages(work: Work, resource: Any, plan_period: Any, usages: list[Usage]
 def _metered(work: Work, month: Month, resource: Any, plan_period: int) -> dict[str, Metered]:
     """The components of the resource's offering by type. A limit of nothing is none, as in Waldur."""
     replaced = and_(usage.c.plan_period_id == plan_period, usage.c.billing_period == month.first)
+    in_year = extract("year", usage.c.billing_period) == month.year
+    in_quarter = extract("quarter", usage.c.billing_period) == (month.month + 2) // 3
     counted = case(
         (component.c.limit_period == "month", usage.c.billing_period == month.first),
-        (component.c.limit_period == "annual", extract("year", usage.c.billing_period) == month.year),
+        (component.c.limit_period == "annual", in_year),
+        (component.c.limit_period == "quarterly", and_(in_year, in_quarter)),
         else_=True,
     )
     of_resource = and_(usage.c.component_id == component.c.id, usage.c.resource_id == resource.id, ~replaced, counted)

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import exists, select, update
 
 from waldur_dagster.clients.failures import VisitFailed
+from waldur_dagster.database.encryption import SERVICE_OPTIONS, SERVICE_PASSWORD, SERVICE_TOKEN, NotOpened
 from waldur_dagster.marketplace.states import OfferingState
-from waldur_dagster.platform.encryption import SERVICE_OPTIONS, SERVICE_PASSWORD, SERVICE_TOKEN, NotOpened
 from waldur_dagster.platform.plugin_resources import ERRED, OK
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.work import Work
