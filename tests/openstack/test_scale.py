@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
-from tests.openstack.scenes import ENTRY, NOW, CloudSite, port, project_id, server, snapshot, volume
+from tests.openstack.scenes import ENTRIES, NOW, CloudSite, port, project_id, server, snapshot, volume
 from tests.scene import Scene
 from waldur_dagster.openstack.pull_resources import pull_tenant_resources
 from waldur_dagster.openstack.pull_subresources import pull_tenant_subresources
@@ -36,6 +36,6 @@ def _statements(scene: Scene, do: object, many: int) -> int:
             site.add(openstack.snapshot, tenant, settings, f"id-n{n}", name="old")
         with scene.site() as run:
             event.listen(run.engine, "before_cursor_execute", lambda *a: seen.append(a[2]))
-            transactions: Transactions = run.transactions(ENTRY, NOW)
+            transactions: Transactions = run.transactions(ENTRIES[do.__name__], NOW)  # type: ignore[attr-defined]
             do(transactions)  # type: ignore[operator]
     return len(seen)

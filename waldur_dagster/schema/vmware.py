@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Column, DateTime, Integer, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy import BigInteger, Column, DateTime, Integer, SmallInteger, String, Table, Text, Uuid
 
 from waldur_dagster.schema.base import metadata
 
@@ -71,7 +71,9 @@ def _property(kind: str, *columns: Column[Any]) -> Table:
 folder = _property("folder")
 cluster = _property("cluster")
 network = _property("network", Column("type", String))
-datastore = _property("datastore", Column("type", String), Column("capacity", Integer), Column("free_space", Integer))
+datastore = _property(
+    "datastore", Column("type", String), Column("capacity", BigInteger), Column("free_space", BigInteger)
+)
 template = _property(
     "template",
     Column("description", String),
