@@ -132,6 +132,20 @@ CHECKS = (
         monthly=False,
     ),
     Check(
+        "tenant_quotas",
+        "usage_is_within_limits",
+        "Tenants that use more than their cloud allows them; limits below 0 are none.",
+        Function("assets.quota_checks:tenants_over_limit"),
+        monthly=False,
+    ),
+    Check(
+        "tenant_quotas",
+        "tenants_are_read_every_day",
+        "Tenants that are erred since more than a day, or whose quotas were never read.",
+        Function("assets.quota_checks:tenants_not_read"),
+        monthly=False,
+    ),
+    Check(
         "daily_quotas",
         "history_is_complete_up_to_yesterday",
         "Days that the history should have, and that nobody took.",

@@ -31,6 +31,7 @@ class Step:
     """One step of an entry: a function of the unit of work, and of the run's month or day when ``of`` says so.
 
     ``of_present``: it works as of the present, whatever the partition; otherwise as of the partition's beginning.
+    ``item_by_item``: the function is given what opens the next transaction (site.Transactions) instead.
     """
 
     do: Function
@@ -38,6 +39,7 @@ class Step:
     name: str | None = None
     of: Literal["month", "day"] | None = None
     of_present: bool = False
+    item_by_item: bool = False
 
     def __call__(self, work: "Work", site: "RunSite") -> None:
         partition = () if self.of is None else (getattr(site, self.of),)
@@ -152,10 +154,13 @@ def _op(asset: EntryAsset, step: Step, *, first: bool, last: bool) -> dg.OpDefin
     )
     def run(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
         site: RunSite = context.resources.site
-        with site.step(
-            context, asset.entry, site.present if step.of_present else None, figures=asset.figures if last else None
-        ) as work:
-            step(work, site)
+        if step.item_by_item:
+            with site.transactions(context, asset.entry) as transaction:
+                step.do(transaction)
+        else:
+            as_of, figures = site.present if step.of_present else None, asset.figures if last else None
+            with site.step(context, asset.entry, as_of, figures=figures) as work:
+                step(work, site)
         if last:
             site.finish(context, asset.entry)
         if not (last and site.dry_run and context.has_assets_def):

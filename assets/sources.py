@@ -25,6 +25,7 @@ QUOTA_TABLES = {
     "marketplace_resourceplanperiod": "Which plan a resource had, from when until when.",
     "marketplace_offering": "What is offered, by category.",
     "marketplace_order": "Orders of offerings.",
+    "openstack_tenant": "Tenants: a project at an OpenStack cloud each, where their quotas are read.",
     "permissions_userrole": "Who has which role where.",
     "plugin_resources": "Servers, disks, allocations and so on, as the plugins made them: 36 tables.",
     "quotas_quotausage": "The log of quota usage: each row a change.",

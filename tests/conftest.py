@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
@@ -55,8 +56,8 @@ def _only_declared_tables_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
     work = Site.work
 
     @contextmanager
-    def watched(self: Site, entry: str, as_of: datetime) -> Iterator[Work]:
-        with work(self, entry, as_of) as unit:
+    def watched(self: Site, entry: str, as_of: datetime, **options: Any) -> Iterator[Work]:
+        with work(self, entry, as_of, **options) as unit:
             yield unit
         needed = {table.name for table in NEEDS[entry].tables} if entry in NEEDS else set()
         for name in needed & unit.outcome.rows.keys():

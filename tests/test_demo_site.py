@@ -94,7 +94,7 @@ def test_the_demo_s_script_offering_has_scripts_that_report(demo: Deployment) ->
         settings = {"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT": {"base_url": server.url}}
         deployment = demo.model_copy(update={"waldur": demo.waldur | settings})
         with Site(deployment, run_id=entry) as site:
-            pull_script_resources(lambda: site.work(entry, datetime.now(UTC)))
+            pull_script_resources(site.transactions(entry, datetime.now(UTC)))
             assert (site.outcome.figures["resources pulled"], site.outcome.failures) == (3, [])
             resource = marketplace.resource
             named = select(resource).where(resource.c.name == "broken notebook")

@@ -279,6 +279,7 @@ class Deployment(Section):
     owners: tuple[str, ...] = ()
     source_url: str | None = None
     refresh_reports: bool = False
+    digitalocean_url: str = "https://api.digitalocean.com/v2/"
     interruptible_offerings: tuple[str, ...] = INTERRUPTIBLE
     reports: Path = Path("reports")
     media: Path | None = None

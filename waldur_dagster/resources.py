@@ -121,7 +121,7 @@ class RunSite:
     def transactions(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Transactions]:
         """As ``step``, for a step of many units of work; gives what opens the next one."""
         with self._begun(context, entry):
-            yield lambda: self.site.work(entry, self.as_of)
+            yield self.site.transactions(entry, self.as_of, context.log)
         self._tell(context, self.site.outcome)
 
     @contextmanager

@@ -105,6 +105,7 @@ DEFAULTS: dict[str, Any] = {
     "WALDUR_PAYPAL": {"ENABLED": False},
     "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
     "WALDUR_SLURM": {"ENABLED": False},
+    "WALDUR_VMWARE": {"BASIC_MODE": False},
     "WALDUR_ANALYTICS": {"DAILY_QUOTA_LIFETIME": 31 * 24 * 3600},
 }
 

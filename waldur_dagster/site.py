@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
@@ -23,8 +25,20 @@ from waldur_dagster.work import Work
 
 __all__ = ["AlreadyRunning", "Site", "SiteUnreachable", "Transactions", "current_settings", "make_engine"]
 
-# Opens the next transaction of a job that has many.
-Transactions = Callable[[], AbstractContextManager[Work]]
+
+@dataclass(frozen=True)
+class Transactions:
+    """Opens the next transaction of a job that has many; ``log`` is the run's.
+
+    In a dry run each is rolled back by itself, so that none stays open while something outside is waited for.
+    """
+
+    open: Callable[[], AbstractContextManager[Work]]
+    dry_run: bool
+    log: logging.Logger
+
+    def __call__(self) -> AbstractContextManager[Work]:
+        return self.open()
 
 
 class AlreadyRunning(Exception):
@@ -71,19 +85,41 @@ class Site:
         """Waldur's settings that hold on this site, as they are when they are first asked for."""
         return current_settings(self.engine, self.deployment, self.schema)
 
+    def transactions(self, entry: str, as_of: datetime, log: logging.Logger | None = None) -> Transactions:
+        """As ``work``, for a step of many units of work that do not depend on each other."""
+        return Transactions(lambda: self.work(entry, as_of, alone=True), self.dry_run, log or logging.getLogger(entry))
+
     @contextmanager
-    def work(self, entry: str, as_of: datetime) -> Iterator[Work]:
+    def work(self, entry: str, as_of: datetime, *, alone: bool = False) -> Iterator[Work]:
         """One transaction for one step of ``entry``; committed at the end, unless this is a dry run.
 
-        Raises AlreadyRunning when another run has the entry, SiteUnreachable when the database does not answer.
+        ``alone``: a dry run does not keep it for the steps that follow. Raises AlreadyRunning when another run has the
+        entry, SiteUnreachable when the database does not answer.
         """
         self.hold(entry)
         connection = self._ready_connection()
-        with connection.begin_nested() if self.dry_run else connection.begin():
+        with self._transaction(connection, alone):
             present = self.present or as_of
             work = Work(connection, self.deployment, self.schema, entry, as_of, present, self.dry_run, self.run_id)
             yield work
         self.outcome.add(work.outcome)
+
+    @contextmanager
+    def _transaction(self, connection: Connection, alone: bool) -> Iterator[None]:
+        if not self.dry_run:
+            with connection.begin():
+                yield
+        elif alone:
+            transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
+            try:
+                yield
+            finally:
+                transaction.rollback()
+        else:
+            if not connection.in_transaction():
+                connection.begin()
+            with connection.begin_nested():
+                yield
 
     def check(self) -> None:
         """Raises SiteUnreachable when the database does not answer."""
@@ -94,11 +130,10 @@ class Site:
         connection = self._ready_connection()
         if entry in self._locked:
             return
-        taken = locks.try_lock(connection, locks.ENTRIES, entry)
-        if taken and self.run_id and not self._locked:
-            locks.try_lock(connection, locks.RUNS, self.run_id)
-        if not self.dry_run:
-            connection.commit()
+        with _aside(connection):
+            taken = locks.try_lock(connection, locks.ENTRIES, entry)
+            if taken and self.run_id and not self._locked:
+                locks.try_lock(connection, locks.RUNS, self.run_id)
         if not taken:
             raise AlreadyRunning(f"{entry} is being done by another run on this database; this one does nothing.")
         self._locked.add(entry)
@@ -106,10 +141,8 @@ class Site:
     def at_work(self, runs: Iterable[str]) -> set[str]:
         """Those of the runs that hold their lock on this database, whatever Dagster knows of them."""
         connection = self._ready_connection()
-        found = locks.held(connection, locks.RUNS, runs)
-        if not self.dry_run:
-            connection.rollback()
-        return found
+        with _aside(connection):
+            return locks.held(connection, locks.RUNS, runs)
 
     def close(self) -> None:
         """Free the lock, roll back a dry run, disconnect."""
@@ -140,9 +173,8 @@ class Site:
 
     def _answers(self, connection: Connection) -> bool:
         try:
-            process = connection.scalar(text("SELECT pg_backend_pid()"))
-            if not self.dry_run:
-                connection.rollback()
+            with _aside(connection):
+                process = connection.scalar(text("SELECT pg_backend_pid()"))
         except OperationalError:
             connection.invalidate()
             connection.close()
@@ -165,3 +197,12 @@ class Site:
         except OperationalError as error:
             raise unreachable(self.engine, error) from None
         return connection
+
+
+@contextmanager
+def _aside(connection: Connection) -> Iterator[None]:
+    """Ask something beside the work: a transaction that was not open stays so. Locks of the session survive this."""
+    inside = connection.in_transaction()
+    yield
+    if not inside:
+        connection.rollback()

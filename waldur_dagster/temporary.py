@@ -108,10 +108,21 @@ class Spool:
 
 
 def _create(work: Work, name: str, columns: list[Column[Any]]) -> Table:
-    table = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    table = _described(name, columns)
     work.connection.execute(text(f"DROP TABLE IF EXISTS pg_temp.{name}"))  # steps of a dry run share a transaction
     work.connection.execute(CreateTable(table))
     return table
+
+
+# Statements on the same description are compiled once, however often their table is made.
+_descriptions: dict[tuple[str, ...], Table] = {}
+
+
+def _described(name: str, columns: list[Column[Any]]) -> Table:
+    key = (name, *(f"{column.name} {column.type!r}" for column in columns))
+    if key not in _descriptions:
+        _descriptions[key] = Table(name, MetaData(), *columns, prefixes=["TEMPORARY"], postgresql_on_commit="DROP")
+    return _descriptions[key]
 
 
 def _analyze(work: Work, table: Table) -> None:

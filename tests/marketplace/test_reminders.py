@@ -103,7 +103,7 @@ def test_owners_get_one_mail_with_all_resources_that_cost_nothing(outbox_scene: 
 
 def _send(scene: Scene, **document: Any) -> Outcome:
     with scene.site(**document) as site:
-        send_telemetry(lambda: site.work("send_telemetry", TEN))
+        send_telemetry(site.transactions("send_telemetry", TEN))
         return site.outcome
 
 

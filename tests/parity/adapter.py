@@ -19,6 +19,7 @@ from assets.partitions import partition_key
 from tests.freeipa_server import freeipa_server
 from tests.mail_server import free_port, mail_server
 from tests.parity.script_engines import script_engines
+from tests.parity.slurm_commands import slurm_commands
 from tests.result_store import folder_store
 from tests.scene import LOOPBACK
 from waldur_dagster import clock
@@ -54,6 +55,7 @@ def run(case: dict[str, Any], url: str) -> Observed:
         _freeipa(facts.get("freeipa")) as settings,
         script_engines(extra) as engines,
         patch.object(clock, "now", lambda: datetime.fromisoformat(case["now"])),
+        slurm_commands(facts.get("commands")),
     ):
         server.refused_subjects |= set(re.findall(r"with subject '([^']*)'", refusals))
         deployment = parse_deployment(
@@ -65,6 +67,7 @@ def run(case: dict[str, Any], url: str) -> Observed:
                 # Cases compare contexts field by field, and all were recorded on, or derived from, those of 2024.
                 "event_contexts": "2024",
                 "web_hooks": LOOPBACK,
+                **_digitalocean(case),
                 "waldur": case["settings"] | _telemetry(case) | settings | engines,
             }
         )
@@ -83,6 +86,12 @@ def run(case: dict[str, Any], url: str) -> Observed:
         {"args": [], "kwargs": {}} | {k: v for k, v in p.items() if k in ("task", "args", "kwargs")} for p in payloads
     ]
     return Observed(mails=mails, handovers=handovers, error=None if result.success else _error(result))
+
+
+def _digitalocean(case: dict[str, Any]) -> dict[str, str]:
+    """Where the recorded DigitalOcean stands on loopback."""
+    urls = [call["url"] for call in case["http"] if "api.digitalocean.com" in call["url"]]
+    return {"digitalocean_url": urls[0].partition("/v2/")[0] + "/v2/"} if urls else {}
 
 
 def _telemetry(case: dict[str, Any]) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,8 +13,7 @@ from tests.scene import BORN, Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import core, marketplace
 from waldur_dagster.script_offerings.pull import pull_script_resources
-from waldur_dagster.site import Site
-from waldur_dagster.work import Work
+from waldur_dagster.site import Site, Transactions
 
 ENTRY = "waldur-marketplace-script-pull-resources"
 NOW = datetime(2025, 3, 10, 9, 30, tzinfo=UTC)
@@ -77,8 +75,8 @@ def pull_from(
         return site.outcome
 
 
-def transactions(site: Site) -> Callable[[], AbstractContextManager[Work]]:
-    return lambda: site.work(ENTRY, NOW)
+def transactions(site: Site) -> Transactions:
+    return site.transactions(ENTRY, NOW)
 
 
 def resource_named(scene: Scene, name: str = "job") -> Any:

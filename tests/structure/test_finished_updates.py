@@ -46,7 +46,7 @@ def run(scene: Scene, store: str, *, dry_run: bool = False) -> tuple[Outcome, in
         with site.work(ENTRY, NOW) as work:
             connection = work.connection
         with counted(connection) as statements:
-            reset_updating_resources(lambda: site.work(ENTRY, NOW))
+            reset_updating_resources(site.transactions(ENTRY, NOW))
         return site.outcome, len(statements)
 
 

@@ -15,6 +15,22 @@ ALL: Rights = ("INSERT", "UPDATE", "DELETE")
 # Every event in Waldur's log, with who sees it.
 EVENTS = {"logging_event": ADDS, "logging_feed": ADDS}
 
+# What follows in the marketplace when a plugin's row changes its state.
+COUPLED = {
+    **EVENTS,
+    "marketplace_componentquota": KEEPS,
+    "marketplace_resourceplanperiod": KEEPS,
+    "marketplace_order": CHANGES,
+    "marketplace_resource": CHANGES,
+}
+DELETED_SNAPSHOTS = {
+    **EVENTS,
+    "openstack_backup_snapshots": REMOVES,
+    "openstack_snapshot": ("UPDATE", "DELETE"),
+    "openstack_volume": CHANGES,
+    "quotas_quotausage": ADDS,
+}
+
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
     "cancel_expired_group_invitations": {"users_groupinvitation": CHANGES},
@@ -156,4 +172,73 @@ WRITES: dict[str, dict[str, Rights]] = {
     },
     "waldur-marketplace-script-remove-old-dry-runs": {"marketplace_script_dryrun": REMOVES},
     "waldur-mastermind-reject-past-bookings": {**EVENTS, "marketplace_order": CHANGES, "marketplace_resource": CHANGES},
+    "marketplace-openstack.create-resources-for-lost-instances-and-volumes": {**EVENTS, "marketplace_resource": KEEPS},
+    "marketplace-openstack.refresh-instance-backend-metadata": {**EVENTS, "marketplace_resource": CHANGES},
+    "openstack-delete-expired-backups": {**DELETED_SNAPSHOTS, "openstack_backup": ("UPDATE", "DELETE")},
+    "openstack-delete-expired-snapshots": DELETED_SNAPSHOTS,
+    "openstack-tenant-properties-list-pull-task": {
+        **COUPLED,
+        "marketplace_offeringcomponent": KEEPS,
+        "openstack_flavor": KEEPS,
+        "openstack_flavor_tenants": RENEWS,
+        "openstack_image": KEEPS,
+        "openstack_image_tenants": RENEWS,
+        "openstack_instance": CHANGES,
+        "openstack_instanceavailabilityzone": ALL,
+        "openstack_tenant": CHANGES,
+        "openstack_volume": CHANGES,
+        "openstack_volumeavailabilityzone": ALL,
+        "openstack_volumetype": KEEPS,
+        "openstack_volumetype_tenants": RENEWS,
+    },
+    "openstack-tenant-pull-quotas": {
+        **COUPLED,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": KEEPS,
+        "marketplace_componentusage": KEEPS,
+        "openstack_tenant": CHANGES,
+        "quotas_quotalimit": KEEPS,
+        "quotas_quotausage": ADDS,
+    },
+    "openstack-tenant-resources-list-pull-task": {
+        **COUPLED,
+        "openstack_instance": CHANGES,
+        "openstack_instance_security_groups": RENEWS,
+        "openstack_snapshot": CHANGES,
+        "openstack_tenant": CHANGES,
+        "openstack_volume": CHANGES,
+    },
+    "openstack-tenant-subresources-list-pull-task": {
+        **COUPLED,
+        "openstack_floatingip": ALL,
+        "openstack_instance": CHANGES,
+        "openstack_instance_security_groups": REMOVES,
+        "openstack_network": ALL,
+        "openstack_port": ALL,
+        "openstack_port_security_groups": RENEWS,
+        "openstack_router": ALL,
+        "openstack_securitygroup": ALL,
+        "openstack_securitygrouprule": ALL,
+        "openstack_servergroup": ALL,
+        "openstack_subnet": ALL,
+        "openstack_tenant": CHANGES,
+        "quotas_quotausage": ADDS,
+    },
+    "openstack_mark_as_erred_old_tenants_in_deleting_state": {"openstack_tenant": CHANGES},
+    "pull-service-properties": {
+        "quotas_quotalimit": KEEPS,
+        "quotas_quotausage": ADDS,
+        "structure_servicesettings": CHANGES,
+    },
+    "pull-service-resources": {
+        **COUPLED,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "marketplace_offering": CHANGES,
+        "marketplace_order": KEEPS,
+        "openstack_tenant": CHANGES,
+        "quotas_quotausage": ADDS,
+        "structure_servicesettings": CHANGES,
+    },
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, create_engine, text
 
 from waldur_dagster.demo import server
+from waldur_dagster.demo.clouds import add_cloud_rows
 from waldur_dagster.demo.endings import add_endings
 from waldur_dagster.demo.people import add_people
 from waldur_dagster.demo.quotas import add_quotas
@@ -154,6 +155,7 @@ def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
     add_people(engine, now)
     add_quotas(engine, deployment, now)
     assert deployment.celery is not None and deployment.celery.result_store_url is not None
+    add_cloud_rows(engine, now)
     add_stuck_disks(engine, now, deployment.celery.result_store_url)
     add_endings(engine, now)
     add_reminders(engine, now, deployment.zone)

@@ -62,7 +62,7 @@ def _clouds(rows: Rows, random: Random, connection: Connection) -> None:
     for _, name, project, kind in connection.execute(sold.order_by(resource.c.id)).all():
         if kind == CLOUD:
             _tenant(rows, random, name, project, settings["OpenStack"])
-        elif kind == CLUSTER:
+        elif kind == CLUSTER and rows.schema.has(slurm.allocation.name):
             rows.add(
                 slurm.allocation, name=name, project_id=project, service_settings_id=settings["SLURM"], is_active=True
             )

@@ -81,17 +81,28 @@ def follow_plugins(work: Work, changed: FromClause) -> None:
     without a counterpart in the marketplace are passed over. In this order: the plugin's facts are copied to the
     marketplace resource, then the operation that has ended is settled. Statements: constant.
     """
-    coupled = _coupled_tables(work)
-    if not coupled:
-        return
-    work.connection.execute(_JSON_OF)
-    moved = _moved(work, changed, coupled)
-    if not work.connection.scalar(select(func.count()).select_from(moved)):
+    moved = _moved(work, changed)
+    if moved is None:
         return
     _copy_facts(work, moved)
     columns = (moved.c.resource_id, moved.c.result, moved.c.error_message, moved.c.error_traceback)
     settle(work, select(*columns).where(moved.c.result.is_not(None)).subquery("ended"))
     _recover(work, moved)
+
+
+def copy_facts(work: Work, chosen: FromClause) -> None:
+    """Only copy the plugin's facts to the marketplace: ``chosen`` has content_type_id and object_id.
+
+    A resource whose name and id change gets one event, not two as when its plugin's state has changed.
+    """
+    still = [literal(OK, Integer).label(name) for name in ("old_state", "new_state")]
+    moved = _moved(work, select(chosen.c.content_type_id, chosen.c.object_id, *still).subquery("chosen_rows"))
+    if moved is None:
+        return
+    keep_metadata(work, moved)
+    backend_id = func.coalesce(func.nullif(moved.c.backend_id, ""), resource.c.backend_id).label("backend_id")
+    copied = select(moved.c.resource_id, moved.c.name, backend_id).join(resource, resource.c.id == moved.c.resource_id)
+    change_resources(work, copied.subquery("copied"))
 
 
 def _coupled_tables(work: Work) -> list[tuple[PluginResource, int]]:
@@ -102,13 +113,20 @@ def _coupled_tables(work: Work) -> list[tuple[PluginResource, int]]:
     ]
 
 
-def _moved(work: Work, changed: FromClause, coupled: list[tuple[PluginResource, int]]) -> Table:
-    """The marketplace resources of the changed rows, with the plugin's facts and the result of the operation."""
+def _moved(work: Work, changed: FromClause) -> Table | None:
+    """The marketplace resources of the changed rows, with the plugin's facts and the result of the operation.
+
+    None when there are none.
+    """
+    coupled = _coupled_tables(work)
+    if not coupled:
+        return None
+    work.connection.execute(_JSON_OF)
     parts = [_facts(work, found, content_type, changed) for found, content_type in coupled]
     facts = union_all(*parts).subquery("facts")
     given = [{"old": old, "new": new, "result": result} for (old, new), result in RESULTS.items()]
     results = given_rows(given, old=Integer, new=Integer, result=Text)
-    return temporary_table(
+    moved = temporary_table(
         work,
         "moved",
         select(resource.c.id.label("resource_id"), *facts.c, results.c.result)
@@ -121,6 +139,7 @@ def _moved(work: Work, changed: FromClause, coupled: list[tuple[PluginResource, 
         .order_by(resource.c.id)
         .with_for_update(of=resource),
     )
+    return moved if work.connection.scalar(select(func.count()).select_from(moved)) else None
 
 
 def _facts(work: Work, found: PluginResource, content_type: int, changed: FromClause) -> Select[Any]:
@@ -165,15 +184,21 @@ def _facts(work: Work, found: PluginResource, content_type: int, changed: FromCl
 
 
 def _copy_facts(work: Work, moved: Table) -> None:
-    known = case((func.jsonb_typeof(resource.c.backend_metadata) == "object", resource.c.backend_metadata), else_=EMPTY)
-    work.execute(
-        update(resource)
-        .values(backend_metadata=known.op("||", return_type=JSONB())(moved.c.metadata), modified=work.as_of)
-        .where(resource.c.id == moved.c.resource_id)
-    )
+    keep_metadata(work, moved)
     for column, is_copied in (("backend_id", moved.c.backend_id != ""), ("name", true())):
         copied = select(moved.c.resource_id, moved.c[column]).where(is_copied)
         change_resources(work, copied.subquery("copied"))
+
+
+def keep_metadata(work: Work, chosen: FromClause) -> None:
+    """Set keys of resources' backend metadata where they differ: ``chosen`` has resource_id and metadata (jsonb)."""
+    known = case((func.jsonb_typeof(resource.c.backend_metadata) == "object", resource.c.backend_metadata), else_=EMPTY)
+    merged_metadata = known.op("||", return_type=JSONB())(chosen.c.metadata)
+    work.execute(
+        update(resource)
+        .values(backend_metadata=merged_metadata, modified=work.as_of)
+        .where(resource.c.id == chosen.c.resource_id, resource.c.backend_metadata.is_distinct_from(merged_metadata))
+    )
 
 
 def _recover(work: Work, moved: Table) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Double, Text, case, cast, func, literal, literal_column
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.platform.expressions import hex_of, json_object
+from waldur_dagster.platform.expressions import hex_of, json_object, merged
 
 NONE = "None"
 NOTHING = literal_column("'{}'::jsonb", JSONB)
@@ -64,6 +64,17 @@ def project_context(project: Any, prefix: str = "project") -> ColumnElement[Any]
             f"{prefix}_end_date": python_text(project.c.end_date),
         }
     )
+
+
+def settings_context(settings: Any) -> ColumnElement[Any]:
+    """The ``service_settings_*`` keys; ``settings`` is the table structure_servicesettings or an alias of it."""
+    known = json_object(
+        service_settings_uuid=hex_of(settings.c.uuid),
+        service_settings_name=settings.c.name,
+        service_settings_type=settings.c.type,
+    )
+    shared = case((settings.c.customer_id.is_(None), json_object(service_settings_customer=NONE)), else_=NOTHING)
+    return merged(known, shared)
 
 
 def user_context(user: Any, prefix: str = "user", *, missing: str | None = None) -> ColumnElement[Any]:

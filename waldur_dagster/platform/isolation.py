@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.work import Work
 
 
+@dataclass
+class Attempt:
+    """How the work on an item went; ``problem`` is empty when it is done."""
+
+    problem: str = ""
+
+
 @contextmanager
-def isolated(work: Work, item: str) -> Iterator[None]:
+def isolated(work: Work, item: str) -> Iterator[Attempt]:
     """Do the block for ``item`` wholly or not at all.
 
     When it raises, its rows, messages and figures are taken back, ``item`` is reported as failed, and the caller goes
     on. Only a lost connection ends the step.
     """
     before, work.outcome = work.outcome, Outcome()
+    attempt = Attempt()
     try:
         with work.connection.begin_nested():
-            yield
+            yield attempt
         before.add(work.outcome)
     except Exception as error:  # whatever one item's rows hold, the others go on
         if work.connection.invalidated:
             raise
-        before.fail(item, _short(error))
+        attempt.problem = _short(error)
+        before.fail(item, attempt.problem)
     finally:
         work.outcome = before
 

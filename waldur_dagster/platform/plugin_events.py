@@ -11,7 +11,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    case,
     cast,
     func,
     literal,
@@ -20,7 +19,13 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.platform import plugin_resources
-from waldur_dagster.platform.contexts import NONE, NOTHING, customer_context, project_context, python_text
+from waldur_dagster.platform.contexts import (
+    NOTHING,
+    customer_context,
+    project_context,
+    python_text,
+    settings_context,
+)
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.platform.plugin_resources import PluginResource
@@ -49,11 +54,8 @@ def log_plugin_events(work: Work, chosen: FromClause, *, event_type: str, messag
             resource_name=found.c.name,
             resource_full_name=found.c.full_name,
             resource_type=found.c.type,
-            service_settings_uuid=hex_of(settings.c.uuid),
-            service_settings_name=settings.c.name,
-            service_settings_type=settings.c.type,
         ),
-        case((settings.c.customer_id.is_(None), json_object(service_settings_customer=NONE)), else_=NOTHING),
+        settings_context(settings),
         found.c.more,
         project_context(project),
         customer_context(customer),

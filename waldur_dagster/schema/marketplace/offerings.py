@@ -69,6 +69,9 @@ offeringcomponent = Table(
     Column("limit_decimal_places", SmallInteger, info=NEWER),
     Column("is_prepaid", Boolean, info=NEWER),
     Column("overage_component_id", Integer, info=NEWER),
+    Column("description", String),
+    Column("content_type_id", Integer),
+    Column("object_id", Integer),
 )
 
 plan = Table(

@@ -1,8 +1,9 @@
 """Networks of tenants."""
 
-from sqlalchemy import Column, DateTime, Integer, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Integer, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import INET
 
-from waldur_dagster.schema.base import metadata
+from waldur_dagster.schema.base import NEWER, metadata
 
 network = Table(
     "openstack_network",
@@ -18,6 +19,14 @@ network = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("is_external", Boolean),
+    Column("type", String),
+    Column("segmentation_id", Integer),
+    Column("mtu", Integer),
+    Column("tenant_id", Integer),
+    Column("port_security_enabled", Boolean, info=NEWER),
 )
 
 subnet = Table(
@@ -34,6 +43,18 @@ subnet = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("cidr", String),
+    Column("gateway_ip", INET),
+    Column("allocation_pools", Text),
+    Column("ip_version", SmallInteger),
+    Column("enable_dhcp", Boolean),
+    Column("dns_nameservers", Text),
+    Column("host_routes", Text),
+    Column("disable_gateway", Boolean),
+    Column("is_connected", Boolean),
+    Column("tenant_id", Integer),
 )
 
 port = Table(
@@ -49,6 +70,20 @@ port = Table(
     Column("backend_id", String),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("mac_address", String),
+    Column("allowed_address_pairs", Text),
+    Column("fixed_ips", Text),
+    Column("device_id", String),
+    Column("device_owner", String),
+    Column("port_security_enabled", Boolean),
+    Column("network_id", Integer),
+    Column("subnet_id", Integer),
+    Column("instance_id", Integer),
+    Column("tenant_id", Integer),
+    Column("status", String, info=NEWER),
+    Column("admin_state_up", Boolean, info=NEWER),
 )
 
 router = Table(
@@ -64,6 +99,11 @@ router = Table(
     Column("state", Integer),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("routes", Text),
+    Column("fixed_ips", Text),
+    Column("tenant_id", Integer),
 )
 
 floatingip = Table(
@@ -80,6 +120,12 @@ floatingip = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("address", INET),
+    Column("backend_network_id", String),
+    Column("port_id", Integer),
+    Column("tenant_id", Integer),
 )
 
 securitygroup = Table(
@@ -95,4 +141,7 @@ securitygroup = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("tenant_id", Integer),
 )

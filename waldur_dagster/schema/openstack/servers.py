@@ -1,6 +1,6 @@
 """Instances, volumes with their types, and snapshots."""
 
-from sqlalchemy import Column, DateTime, Integer, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Integer, SmallInteger, String, Table, Text, Uuid
 
 from waldur_dagster.schema.base import metadata
 
@@ -23,6 +23,15 @@ instance = Table(
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
     Column("task_id", String),
+    Column("created", DateTime(timezone=True)),
+    Column("disk", Integer),
+    Column("start_time", DateTime(timezone=True)),
+    Column("flavor_name", String),
+    Column("flavor_disk", Integer),
+    Column("hypervisor_hostname", String),
+    Column("directly_connected_ips", String),
+    Column("availability_zone_id", Integer),
+    Column("tenant_id", Integer),
 )
 
 servergroup = Table(
@@ -38,6 +47,10 @@ servergroup = Table(
     Column("backend_id", String),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("policy", String),
+    Column("tenant_id", Integer),
 )
 
 volume = Table(
@@ -60,6 +73,16 @@ volume = Table(
     Column("service_settings_id", Integer),
     Column("type_id", Integer),
     Column("task_id", String),
+    Column("created", DateTime(timezone=True)),
+    Column("description", String),
+    Column("metadata", Text),
+    Column("bootable", Boolean),
+    Column("device", String),
+    Column("image_metadata", Text),
+    Column("image_name", String),
+    Column("image_id", Integer),
+    Column("availability_zone_id", Integer),
+    Column("tenant_id", Integer),
 )
 
 volumetype = Table(
@@ -69,6 +92,9 @@ volumetype = Table(
     Column("name", String),
     Column("uuid", Uuid),
     Column("backend_id", String),
+    Column("description", String),
+    Column("settings_id", Integer),
+    Column("disabled", Boolean),
 )
 
 snapshot = Table(
@@ -90,4 +116,8 @@ snapshot = Table(
     Column("service_settings_id", Integer),
     Column("source_volume_id", Integer),
     Column("task_id", String),
+    Column("description", String),
+    Column("metadata", Text),
+    Column("kept_until", DateTime(timezone=True)),
+    Column("tenant_id", Integer),
 )

@@ -21,6 +21,9 @@ tenant = Table(
     Column("action", String),
     Column("action_details", Text),
     Column("task_id", String),
+    Column("description", String),
+    Column("user_username", String),
+    Column("user_password", String),
 )
 
 backup = Table(
@@ -37,6 +40,8 @@ backup = Table(
     Column("instance_id", Integer),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("kept_until", DateTime(timezone=True)),
+    Column("tenant_id", Integer),
 )
 
 backupschedule = Table(

@@ -1,0 +1,175 @@
+"""How long pulling the servers, disks and snapshots of many OpenStack tenants takes, stage by stage.
+
+``python -m benchmarks.pulls measure`` makes a site on an embedded server and, in a process of its own, a loopback cloud
+of 1,000 tenants with 20 servers, 30 volumes, 10 snapshots and 40 ports each, which answers after 5 ms. The first pull
+writes every row, the second finds nothing to write.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from sqlalchemy import Engine
+
+from benchmarks import runner
+from benchmarks.recorder import Recorder, Stage
+from benchmarks.runner import DirectoryOption, StatementsOption, Tell
+from tests.openstack.cloud import PASSWORD, LoopbackCloud, serving_cloud
+from tests.openstack.scenes import ENTRY, NOW, port, project_id, server, snapshot, volume
+from waldur_dagster.openstack.pull_resources import pull_tenant_resources
+from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.platform.plugin_resources import PLUGIN_RESOURCES
+from waldur_dagster.schema import django, openstack, structure
+from waldur_dagster.schema.generations import Generation, create_tables
+from waldur_dagster.site import Site
+from waldur_dagster.work import Work
+
+SERVERS, VOLUMES, SNAPSHOTS, PORTS = 20, 30, 10, 40
+ANSWER_AFTER = 0.005  # seconds
+MOST_SECONDS = {"first pull": 180.0, "second pull": 120.0}
+MOST_MEMORY = 300.0  # MiB
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Names of what a tenant has; ids are unique in the cloud."""
+
+    tenant: int
+
+    def names(self, kind: str, count: int) -> list[str]:
+        return [f"id-{kind}-{self.tenant}-{n}" for n in range(count)]
+
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def serve(tenants: int) -> None:
+    """Be the cloud: print the address, and answer until the input ends."""
+    cloud = LoopbackCloud(pause=ANSWER_AFTER)
+    for number in range(tenants):
+        own, names = cloud.data[project_id(number)], Counted(number).names
+        own["servers"] = [server(id) for id in names("s", SERVERS)]
+        own["volumes"] = [volume(id, size=20) for id in names("v", VOLUMES)]
+        own["snapshots"] = [snapshot(id, size=20) for id in names("n", SNAPSHOTS)]
+        own["ports"] = [port(id) for id in names("p", PORTS)]
+    with serving_cloud(cloud):
+        print(cloud.url, flush=True)
+        for line in sys.stdin:
+            if line.strip() == "calls":
+                print(sum(cloud.calls.values()), flush=True)
+
+
+@app.command()
+def measure(
+    tenants: int = 1000,
+    statements: StatementsOption = 0,
+    directory: DirectoryOption = None,
+    clouds: Annotated[int, typer.Option(min=1, help="Further clouds that are down, with as many tenants each.")] = 1,
+) -> None:
+    """Pull twice, and tell seconds, calls and statements of each."""
+    console = Console()
+    with runner.empty_database(directory, console) as (engine, tell), _cloud(tenants) as (url, calls):
+        tell("making the site")
+        _make(engine, tenants, [url, *("http://127.0.0.1:9" for _ in range(clouds - 1))])
+        recorder = Recorder(engine)
+        asked = [0]
+        for name in MOST_SECONDS:
+            _pull(engine, recorder, name, tell)
+            asked.append(calls())
+    console.print(runner.stage_table(f"{tenants} tenants", [recorder.stages], tenants))
+    for before, after, stage in zip(asked, asked[1:], recorder.stages, strict=False):
+        console.print(
+            f"{stage.name}: {after - before:,} calls, {len(stage.statements) / tenants:.1f} statements a tenant"
+        )
+    if statements:
+        console.print(runner.slowest(recorder.stages, statements))
+    figures = [(f"seconds for the {s.name}", s.seconds, MOST_SECONDS[s.name]) for s in recorder.stages]
+    memory = ("MiB of memory", max(stage.peak for stage in recorder.stages), MOST_MEMORY)
+    runner.conclude(console, runner.missed([*figures, memory]))
+
+
+@contextmanager
+def _cloud(tenants: int) -> Iterator[tuple[str, Callable[[], int]]]:
+    """The cloud's address, and what tells how many calls it has had."""
+    command = [sys.executable, "-m", "benchmarks.pulls", "serve", str(tenants)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdin is not None and running.stdout is not None
+        stdin, stdout = running.stdin, running.stdout
+
+        def calls() -> int:
+            print("calls", file=stdin, flush=True)
+            return int(stdout.readline())
+
+        url = stdout.readline().strip()
+        _until_it_answers(url)
+        yield url, calls
+        running.terminate()
+
+
+def _until_it_answers(url: str) -> None:
+    for _ in range(100):
+        try:
+            httpx.get(f"{url}/keystone/v3")
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+
+
+def _make(engine: Engine, tenants: int, urls: list[str]) -> None:
+    with engine.begin() as connection:
+        create_tables(connection, Generation.OCTOBER_2024)
+    migrate(engine)
+    with Site(runner.deployment_of(engine)) as site, site.work("pull", NOW) as work:
+        types = {(plugin.app_label, plugin.model) for plugin in PLUGIN_RESOURCES}
+        types |= {("structure", "project"), ("structure", "customer"), ("core", "user"), ("marketplace", "resource")}
+        work.insert(django.content_type, [{"app_label": a, "model": m} for a, m in sorted(types)])
+        work.insert(structure.customer, [{"id": 1, "name": "Customer"}])
+        work.insert(structure.project, [{"id": 1, "name": "Project", "customer_id": 1}])
+        for number, url in enumerate(urls, 1):
+            _add_cloud(work, number, url, tenants)
+
+
+def _add_cloud(work: Work, settings: int, url: str, tenants: int) -> None:
+    row = {"type": "OpenStack", "state": 3, "is_active": True, "username": "admin", "options": "{}"}
+    address = {"backend_url": f"{url}/keystone/v3", "password": PASSWORD, "domain": "Default"}
+    work.insert(structure.servicesettings, [{"id": settings, "name": f"cloud {settings}"} | row | address])
+    place = {"service_settings_id": settings, "project_id": 1, "state": 3, "modified": NOW}
+    first = (settings - 1) * tenants
+    login = {"user_username": "user", "user_password": PASSWORD, "action_details": "{}"}
+    rows = [{"id": first + n + 1, "name": f"t{n}", "backend_id": project_id(n)} | place | login for n in range(tenants)]
+    work.insert(openstack.tenant, rows)
+    kinds: list[tuple[Any, str, int, dict[str, Any]]] = [
+        (openstack.instance, "s", SERVERS, {"action_details": "{}"}),
+        (openstack.volume, "v", VOLUMES, {"action_details": "{}", "metadata": "{}", "image_metadata": "{}"}),
+        (openstack.snapshot, "n", SNAPSHOTS, {"action_details": "{}", "metadata": "{}"}),
+    ]
+    for table, kind, count, values in kinds:
+        own = [
+            {"tenant_id": first + n + 1, "backend_id": id, "name": "old"} | place | values
+            for n in range(tenants)
+            for id in Counted(n).names(kind, count)
+        ]
+        work.insert(table, own)
+
+
+def _pull(engine: Engine, recorder: Recorder, name: str, tell: Tell) -> Stage:
+    tell(name)
+    with Site(runner.deployment_of(engine)) as site, recorder.stage(name) as stage:
+        recorder.watch(site.engine)
+        pull_tenant_resources(site.transactions(ENTRY, NOW))
+        stage.rows = sum(count for kinds in site.outcome.rows.values() for count in kinds.values())
+    return stage
+
+
+if __name__ == "__main__":
+    app()

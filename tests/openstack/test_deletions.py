@@ -1,0 +1,205 @@
+"""Deleting snapshots and backups: what the cloud says, what is continued, and what nobody may repeat."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.conftest import PROJECT
+from tests.openstack.cloud import LoopbackCloud, serving_cloud
+from tests.openstack.scenes import NOW, CloudSite, project_id, snapshot
+from tests.scene import Scene
+from waldur_dagster.clients import patience
+from waldur_dagster.openstack import snapshot_deletion
+from waldur_dagster.openstack.expired_backups import delete_expired_backups
+from waldur_dagster.openstack.expired_snapshots import delete_expired_snapshots
+from waldur_dagster.outcome import Outcome
+from waldur_dagster.schema import logging, openstack, quotas
+
+SNAPSHOTS, BACKUPS = "openstack-delete-expired-snapshots", "openstack-delete-expired-backups"
+OVER = NOW - timedelta(hours=1)
+OK, ERRED, DELETING = 3, 4, 8
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(snapshot_deletion, "LONGEST_PAUSE", 0.05)
+    monkeypatch.setattr(snapshot_deletion, "POLLED", 1.0)
+
+
+@contextmanager
+def expired(
+    scene: Scene, count: int = 3, *, kept: bool = False, **cloud: Any
+) -> Iterator[tuple[CloudSite, LoopbackCloud]]:
+    """A tenant with snapshots whose time is over; ``kept``: in a backup whose time is over, instead of their own."""
+    site = CloudSite(scene)
+    with serving_cloud(LoopbackCloud(**cloud)) as served:
+        settings = site.cloud(served)
+        id = project_id(1)
+        tenant = site.tenant(settings, id)
+        own = {} if kept else {"kept_until": OVER}
+        snapshots = []
+        for n in range(count):
+            served.data[id]["snapshots"].append(snapshot(f"id-{n}"))
+            snapshots.append(site.add(openstack.snapshot, tenant, settings, f"id-{n}", size=1024, **own))
+        if kept:
+            machine = site.add(openstack.instance, tenant, settings, "vm")
+            backup = site.add(openstack.backup, tenant, settings, "", kept_until=OVER, instance_id=machine)
+            for one in snapshots:
+                scene.add(openstack.backup_snapshots, backup_id=backup, snapshot_id=one)
+        yield site, served
+
+
+def run(site: CloudSite, entry: str = SNAPSHOTS, **options: Any) -> Outcome:
+    do = delete_expired_snapshots if entry == SNAPSHOTS else delete_expired_backups
+    return site.run(do, entry=entry, **options)
+
+
+def used(scene: Scene) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for row in scene.rows(quotas.quotausage):
+        sums[row.name] = sums.get(row.name, 0) + row.delta
+    return sums
+
+
+def test_expired_snapshots_go_once(outbox_scene: Scene) -> None:
+    with expired(outbox_scene) as (site, cloud):
+        run(site)
+        run(site)
+    assert outbox_scene.rows(openstack.snapshot) == []
+    assert sorted(cloud.deleted) == ["id-0", "id-1", "id-2"]
+    assert (used(outbox_scene)["snapshots"], used(outbox_scene)["snapshots_size"]) == (-3, -3072)
+    events = [row.event_type for row in outbox_scene.rows(logging.event)]
+    assert (events.count("resource_deletion_scheduled"), events.count("resource_deletion_succeeded")) == (3, 3)
+
+
+def test_what_takes_long_is_continued_and_not_asked_for_again(outbox_scene: Scene) -> None:
+    """A second DELETE of a snapshot that is being deleted is refused by cinder."""
+    with expired(outbox_scene, 2, reads_until_gone=10**6) as (site, cloud):
+        outcome = run(site)
+        assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
+        assert outcome.figures["snapshots still being deleted"] == 2
+        for document in cloud.data[project_id(1)]["snapshots"]:
+            document["left"] = 0
+        run(site)
+    assert outbox_scene.rows(openstack.snapshot) == []
+    assert len(cloud.deleted) == 2
+    assert used(outbox_scene)["snapshots"] == -2
+
+
+def test_a_deletion_that_fails_in_the_cloud_ends(outbox_scene: Scene) -> None:
+    """``error_deleting`` stays for ever: whoever waits for 404 alone never ends."""
+    with expired(outbox_scene, 1, reads_until_gone=10**6) as (site, cloud):
+        (document,) = cloud.data[project_id(1)]["snapshots"]
+
+        def fault(method: str, path: str, _: dict[str, str]) -> Any:
+            if method == "GET" and "/snapshots/id-0" in path:
+                return 200, {"snapshot": document | {"status": "error_deleting"}}
+            return None
+
+        cloud.fault = fault
+        run(site)
+    (row,) = outbox_scene.rows(openstack.snapshot)
+    assert (row.state, "error_deleting" in row.error_message) == (ERRED, True)
+    assert used(outbox_scene).get("snapshots", 0) == 0
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_an_outage_leaves_the_rest_to_the_next_run(outbox_scene: Scene, status: int) -> None:
+    with expired(outbox_scene) as (site, cloud):
+        cloud.fault = lambda method, path, _: (status, {}) if method == "DELETE" and "id-1" in path else None
+        outcome = run(site)
+        assert len(outcome.failures) == 1
+        assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
+        cloud.fault = lambda *_: None
+        run(site)
+    assert outbox_scene.rows(openstack.snapshot) == []
+    assert sorted(cloud.deleted) == ["id-0", "id-1", "id-2"]
+
+
+def test_an_answer_that_was_lost_is_looked_up(outbox_scene: Scene) -> None:
+    """The cloud deletes, its answer is a 503, and the DELETE that follows is refused."""
+    with expired(outbox_scene, 1) as (site, cloud):
+        first = iter([True])
+
+        def fault(method: str, path: str, _: dict[str, str]) -> Any:
+            if method == "DELETE" and next(first, False):
+                document = cloud.data[project_id(1)]["snapshots"][0]
+                document |= {"status": "deleting", "left": 5}
+                return 503, {}
+            return None
+
+        cloud.fault = fault
+        run(site)
+    assert outbox_scene.rows(openstack.snapshot) == []
+
+
+def test_a_row_that_somebody_else_is_deleting_is_left_alone(outbox_scene: Scene) -> None:
+    with expired(outbox_scene, 0) as (site, cloud):
+        settings = outbox_scene.one(openstack.tenant).service_settings_id
+        tenant = outbox_scene.one(openstack.tenant).id
+        site.add(openstack.snapshot, tenant, settings, "id-9", kept_until=OVER, state=DELETING)
+        run(site)
+    assert cloud.deleted == []
+    assert outbox_scene.one(openstack.snapshot).state == DELETING
+
+
+def test_a_backup_goes_with_its_snapshots(outbox_scene: Scene) -> None:
+    with expired(outbox_scene, kept=True) as (site, cloud):
+        run(site)  # those of backups are not the other job's
+        assert cloud.deleted == []
+        run(site, BACKUPS)
+    assert (outbox_scene.rows(openstack.snapshot), outbox_scene.rows(openstack.backup)) == ([], [])
+
+
+def test_a_refused_snapshot_errs_its_backup_and_the_others_go(outbox_scene: Scene) -> None:
+    with expired(outbox_scene, kept=True) as (site, cloud):
+        cloud.data[project_id(1)]["snapshots"][1]["status"] = "backing-up"
+        run(site, BACKUPS)
+        run(site, BACKUPS)
+    (left,) = outbox_scene.rows(openstack.snapshot)
+    assert (left.backend_id, left.state) == ("id-1", ERRED)
+    assert outbox_scene.one(openstack.backup).state == ERRED
+    assert "Invalid snapshot" in outbox_scene.one(openstack.backup).error_message
+
+
+def test_a_dry_run_deletes_nothing_and_lists_all(outbox_scene: Scene) -> None:
+    with expired(outbox_scene) as (site, cloud):
+        outcome = run(site, dry_run=True)
+    assert cloud.deleted == []
+    assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {OK}
+    assert outcome.figures["outside changes that would be made"] == 3
+
+
+@pytest.mark.parametrize("entry", [SNAPSHOTS, BACKUPS])
+def test_a_run_that_is_killed_is_continued(outbox_scene: Scene, entry: str) -> None:
+    """Killed while the cloud deletes: the next run ends as if nothing had happened."""
+    with expired(outbox_scene, 8, kept=entry == BACKUPS, pause=0.05) as (site, cloud):
+        url = outbox_scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "tests.openstack.deleting", url, entry], cwd=PROJECT, env=dict(os.environ)
+        )
+        until = time.monotonic() + 60
+        while len(cloud.deleted) < 3 and running.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        assert 3 <= len(cloud.deleted) < 8
+        assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
+        run(site, entry)
+    assert (outbox_scene.rows(openstack.snapshot), outbox_scene.rows(openstack.backup)) == ([], [])
+    assert sorted(cloud.deleted) == [f"id-{n}" for n in range(8)]
+    assert used(outbox_scene)["snapshots"] == -8
+    events = [row.event_type for row in outbox_scene.rows(logging.event)]
+    total = 8 + (entry == BACKUPS)
+    assert (events.count("resource_deletion_scheduled"), events.count("resource_deletion_succeeded")) == (total, total)

@@ -1,0 +1,95 @@
+"""Components of offerings that sell storage by volume type (spec openstack 0.5, volume types)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import Integer, func, literal, select
+
+from waldur_dagster.platform.events import log_events
+from waldur_dagster.platform.expressions import json_list, json_object, text_from
+from waldur_dagster.platform.merge import Merge
+from waldur_dagster.schema import marketplace, openstack, structure
+from waldur_dagster.work import Work
+
+offering, component, kind = marketplace.offering, marketplace.offeringcomponent, openstack.volumetype
+DYNAMIC = "dynamic"
+PULLED = ("name", "type", "description")
+
+
+def keep_storage_components(work: Work, settings: int, volume_types: Collection[int]) -> None:
+    """Give the cloud's one offering with dynamic storage a component for each of these volume types.
+
+    A cloud that several offerings stand for is reported: nobody could tell whose components they are.
+    """
+    if not volume_types:
+        return
+    of_cloud = work.connection.execute(
+        select(offering.c.id, offering.c.name, offering.c.plugin_options["storage_mode"].astext.label("mode")).where(
+            offering.c.content_type_id == work.content_types("structure", "servicesettings"),
+            offering.c.object_id == settings,
+        )
+    ).all()
+    dynamic = [row for row in of_cloud if row.mode == DYNAMIC]
+    if not dynamic:
+        return
+    if len(of_cloud) > 1:
+        work.outcome.warn(f"offering {dynamic[0].name}", "is not the only one of its cloud: it gets no components")
+        return
+    _merge(work, dynamic[0].id, volume_types)
+
+
+def _merge(work: Work, offering_id: int, volume_types: Collection[int]) -> None:
+    content_type = work.content_types("openstack", "volumetype")
+    rows = [
+        {
+            "object_id": row.id,
+            "name": f"Storage ({row.name})"[:150],
+            "type": f"gigabytes_{row.name}"[:50],
+            "description": row.description[:2000],
+        }
+        for row in work.connection.execute(
+            select(kind.c.id, kind.c.name, kind.c.description).where(kind.c.id.in_(volume_types)).order_by(kind.c.id)
+        )
+    ]
+    made = Merge(
+        work, component, rows, key=["object_id"], columns=PULLED, scope=component.c.content_type_id == content_type
+    )
+    changed = made.update(PULLED)
+    new = made.insert(
+        {name: made.pulled.c[name] for name in ("object_id", *PULLED)}
+        | {
+            "uuid": func.gen_random_uuid(),
+            "content_type_id": content_type,
+            "offering_id": offering_id,
+            "measured_unit": "GB",
+            "billing_type": "limit",
+            "limit_period": "month",
+        }
+    )
+    _log(work, [row.id for row in changed], "updated")
+    _log(work, [row.id for row in new], "created")
+
+
+def _log(work: Work, ids: Collection[int], what: str) -> None:
+    if not ids:
+        return
+    fields = {f"offering_component_{name}": component.c[name] for name in ("name", "type", "measured_unit")}
+    customer = structure.customer
+    feeds = [
+        json_list(literal(work.content_types(app, model), Integer), table.c.id)
+        for app, model, table in (("marketplace", "offering", offering), ("structure", "customer", customer))
+    ]
+    log_events(
+        work,
+        select(
+            literal(f"marketplace_offering_component_{what}").label("event_type"),
+            text_from(f"Offering component {{name}} has been {what}.", name=component.c.name).label("message"),
+            json_object(**fields).label("context"),
+            json_list(*feeds).label("feeds"),
+        )
+        .join_from(component, offering, offering.c.id == component.c.offering_id)
+        .join(customer, customer.c.id == offering.c.customer_id)
+        .where(component.c.id.in_(ids))
+        .order_by(component.c.id),
+    )

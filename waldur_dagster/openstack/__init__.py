@@ -1,0 +1,1 @@
+"""OpenStack clouds: what tenants have there, mirrored and cleaned up (spec openstack)."""

@@ -1,0 +1,6 @@
+"""Visiting many items in outside systems: fetched at once, a few at a time, and merged one by one."""
+
+from waldur_dagster.visits.loop import Partly, visit
+from waldur_dagster.visits.stops import Stop, Visit
+
+__all__ = ["Partly", "Stop", "Visit", "visit"]
