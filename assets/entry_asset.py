@@ -152,10 +152,13 @@ def _op(asset: EntryAsset, step: Step, *, first: bool, last: bool) -> dg.OpDefin
     )
     def run(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
         site: RunSite = context.resources.site
-        with site.step(
-            context, asset.entry, site.present if step.of_present else None, figures=asset.figures if last else None
-        ) as work:
-            step(work, site)
+        site.do(
+            context,
+            asset.entry,
+            lambda work: step(work, site),
+            site.present if step.of_present else None,
+            figures=asset.figures if last else None,
+        )
         if last:
             site.finish(context, asset.entry)
         if not (last and site.dry_run and context.has_assets_def):

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from waldur_dagster.deployment import Database
+from waldur_dagster.far_dates import read_far_dates
 
 APPLICATION = "waldur-dagster"
 # Limits on idle sessions that a server may have set for everybody; which of them there are depends on its version.
@@ -39,6 +40,7 @@ def make_engine(database: Database) -> Engine:
     engine = create_engine(
         database.sqlalchemy_url,
         poolclass=NullPool,
+        hide_parameters=True,  # errors show statements, and never what was bound to them
         connect_args={
             "options": options,
             "application_name": APPLICATION,
@@ -46,6 +48,7 @@ def make_engine(database: Database) -> Engine:
         },
     )
     event.listen(engine, "connect", _lift_limits)
+    read_far_dates(engine)
     return engine
 
 
