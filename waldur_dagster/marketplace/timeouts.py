@@ -25,8 +25,8 @@ def give_up_stale_orders(work: Work) -> int:
     """Mark orders that have executed for more than two hours as erred, with their resource and what it stands for.
 
     Only types of offerings that the deployment calls interruptible. The resource goes straight to Erred, also when
-    it was being created and has no back end. Nothing is stopped at the back end. An order that somebody else is writing,
-    or whose resource is, is left to the next run. Returns the number of orders.
+    it was being created and has no back end. Nothing is stopped at the back end. An order that somebody else is
+    writing, or whose resource is, is left to the next run. Returns the number of orders.
     """
     stale = work.connection.execute(
         select(order.c.id, resource.c.id.label("resource_id"), resource.c.content_type_id, resource.c.object_id)
