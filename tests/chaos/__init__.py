@@ -1,1 +1,1 @@
-"""Bad luck, made on purpose: jobs that run at once, junk in rows, kills. `make chaos` does more of it than the tests."""
+"""Bad luck, made on purpose: jobs that run at once, junk in rows, kills. `make chaos` does more of it."""

@@ -1,11 +1,12 @@
 """Two jobs at once on the same rows: whether there is a moment at which each of them waits for the other.
 
-The first job is stopped before one of its statements while the second one does all that it can; then the first goes on.
-That is done for every statement of the first. Both are dry runs, so that the site is the same each time.
+The first job is stopped after one of its statements while the second one does all that it can; then the first goes on.
+That is done for every statement of the first that has locked rows. Both are dry runs: the site is the same each time.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 import time
@@ -21,11 +22,10 @@ from tests.chaos.steps import Step
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.site import Site
 
-# Statements that take locks; the others cannot make anybody wait.
-LOCKING = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH)\b|FOR UPDATE", re.IGNORECASE)
-TEMPORARY = re.compile(r"\s*(CREATE TEMPORARY|DROP TABLE|ANALYZE)", re.IGNORECASE)
+LOCKING = re.compile(r"\b(UPDATE|DELETE|ON CONFLICT)\b")
 WAITS = text("SELECT cardinality(pg_blocking_pids(:pid)) > 0")
 LONGEST = 60.0
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class Job:
 
 @dataclass
 class Meeting:
-    """What came of one meeting: errors by job, and how many locking statements the first has come to."""
+    """What came of one meeting: errors by job, and how many statements of the first have locked rows."""
 
     problems: dict[str, Exception]
     statements: int
 
 
 def meetings(deployment: Deployment, first: Job, second: Job, every: int = 1) -> Iterator[Meeting]:
-    """Stop the first job at each of its locking statements, or at every third or tenth of them."""
+    """Stop the first job after each of the statements by which it locks rows, or every third or tenth of them."""
     stop_at = 1
     while True:
         found = _meet(deployment, first, second, stop_at)
@@ -61,40 +61,42 @@ def _meet(deployment: Deployment, first: Job, second: Job, stop_at: int) -> Meet
     other = threading.Thread(target=_run, args=(deployment, second, found), daemon=True)
     with Site(deployment, dry_run=True) as watcher:
 
-        def before(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
-            if TEMPORARY.match(statement) or not LOCKING.search(statement):
+        def after(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
+            if cursor.rowcount <= 0 or not LOCKING.search(statement):
                 return
             found.statements += 1
             if found.statements == stop_at:
                 other.start()
                 _until_it_waits(watcher, other)
 
-        _run(deployment, first, found, before)
+        _run(deployment, first, found, after)
         if other.ident is not None:
             other.join(LONGEST)
     return found
 
 
-def _run(deployment: Deployment, job: Job, found: Meeting, before: Any = None) -> None:
+def _run(deployment: Deployment, job: Job, found: Meeting, after: Any = None) -> None:
     try:
-        with Site(deployment, dry_run=True) as site, site.work(job.name, job.as_of) as work:
+        # PostgreSQL may free the lock of the entry a moment after the last meeting, so each has one of its own.
+        entry = f"{job.name} {next(_NUMBERS)}"
+        with Site(deployment, dry_run=True) as site, site.work(entry, job.as_of) as work:
             threading.current_thread().name = str(work.connection.scalar(text("SELECT pg_backend_pid()")))
-            with _listened(work.connection, before):
+            with _listened(work.connection, after):
                 job.do(work)
     except Exception as problem:
         found.problems[job.name] = problem
 
 
 @contextmanager
-def _listened(connection: Connection, before: Any) -> Iterator[None]:
-    if before is None:
+def _listened(connection: Connection, after: Any) -> Iterator[None]:
+    if after is None:
         yield
         return
-    event.listen(connection, "before_cursor_execute", before)
+    event.listen(connection, "after_cursor_execute", after)
     try:
         yield
     finally:
-        event.remove(connection, "before_cursor_execute", before)
+        event.remove(connection, "after_cursor_execute", after)
 
 
 def _until_it_waits(watcher: Site, thread: threading.Thread) -> None:

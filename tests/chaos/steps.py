@@ -44,8 +44,9 @@ def steps() -> Mapping[str, Step]:
 
 def _of_partition(do: Function, of: str | None) -> Step:
     def step(work: Work) -> Any:
-        partition = {"month": lambda: Month.of(work.as_of, work.zone), "day": lambda: work.as_of.date()}
-        return do(work, *([partition[of]()] if of else []))
+        if of is None:
+            return do(work)
+        return do(work, Month.of(work.as_of, work.zone) if of == "month" else work.as_of.date())
 
     return step
 

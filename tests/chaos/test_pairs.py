@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from tests.chaos.pairs import Job, meetings
 from tests.chaos.steps import demo_site, steps
-from tests.databases import Databases
+from tests.conftest import Templates
 from tests.scene import Scene
 from tests.structure.cloud import NOW, Cloud
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.marketplace.timeouts import give_up_stale_orders
 from waldur_dagster.platform.plugin_resources import CREATING
+from waldur_dagster.schema.generations import Generation
 from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
 
 # Far enough for much to be over: both jobs then have the same rows to write.
@@ -51,11 +52,8 @@ def test_jobs_that_give_up_the_same_resource_do_not_block_each_other(outbox_scen
 
 
 @pytest.fixture(scope="module")
-def demo(templates, tmp_path_factory: pytest.TempPathFactory) -> Deployment:  # type: ignore[no-untyped-def]
-    from waldur_dagster.schema.generations import Generation
-
-    databases: Databases = templates.databases(Generation.OCTOBER_2024, migrated=True)
-    with databases.lent() as engine:
+def demo(templates: Templates, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    with templates.databases(Generation.OCTOBER_2024, migrated=True).lent() as engine:
         yield demo_site(engine, datetime.now(UTC), tmp_path_factory.mktemp("demo"))
 
 
