@@ -235,9 +235,6 @@ class Site:
         return self._connection
 
     def _answers(self, connection: Connection) -> bool:
-        if connection.invalidated:  # SQLAlchemy would connect anew by itself, and the locks are gone
-            connection.close()
-            return False
         try:
             process = connection.scalar(text("SELECT pg_backend_pid()"))
             if not self.dry_run:

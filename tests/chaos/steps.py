@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine, text
 
-from assets import entry_assets
+from assets import FIRST, UTC, entry_assets
+from assets.partitions import days, months
 from jobs import core, invoices, marketplace, quotas
 from waldur_dagster.demo.home import fill
 from waldur_dagster.deployment import Deployment, parse_deployment
@@ -35,7 +36,7 @@ def steps() -> Mapping[str, Step]:
     found["process-pending-project-invitations"] = Function(
         "waldur_dagster.users.invitation_delivery:release_project_invitations"
     )
-    for asset in entry_assets():
+    for asset in entry_assets(months(UTC, FIRST), days(FIRST)):
         for number, step in enumerate(asset.steps, 1):
             name = asset.entry if len(asset.steps) == 1 else f"{asset.entry} {number}"
             found[name] = _of_partition(step.do, step.of)
