@@ -14,6 +14,7 @@ from tests.databases import Databases
 from tests.scene import Scene
 from waldur_dagster.availability import NEEDS
 from waldur_dagster.availability.writes import WRITES
+from waldur_dagster.clients.words import forget_secrets
 from waldur_dagster.demo import server
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.schema.generations import Generation, create_tables
@@ -64,6 +65,12 @@ def _only_declared_tables_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
             assert done <= set(WRITES.get(entry, {}).get(name, ())), f"{entry} writes {name}: {done}"
 
     monkeypatch.setattr(Site, "work", watched)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> None:
+    """What one test keeps secret may be a plain word of another."""
+    forget_secrets()
 
 
 class Templates:

@@ -207,7 +207,29 @@ def _refusals() -> Iterator[None]:
             raise dg.Failure(str(problem)) from None
         if interrupted(problem):
             raise dg.RetryRequested(max_retries=LATER_TRIES, seconds_to_wait=SECONDS_BETWEEN) from problem
+        _without_secrets(problem)
         raise
+
+
+class StepFailed(Exception):
+    """A step met an error whose own text may not be shown; what is told of it is without secrets and rows."""
+
+
+def _without_secrets(problem: Exception) -> None:
+    """Raise another error in the place of one that shows secrets, or rows as databases do. The traceback stays."""
+    from sqlalchemy.exc import DBAPIError
+
+    from waldur_dagster.clients.words import chain, in_words, tells_secrets
+    from waldur_dagster.passing_errors import in_short
+
+    of_database = next((one for one in chain(problem) if isinstance(one, DBAPIError)), None)
+    if of_database is not None:
+        words = in_words(f"{type(of_database.orig).__name__}: {in_short(of_database)}")
+    elif tells_secrets(problem):
+        words = in_words(problem)
+    else:
+        return
+    raise StepFailed(words).with_traceback(problem.__traceback__) from None
 
 
 def _known_problems() -> tuple[

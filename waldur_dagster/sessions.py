@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
+from waldur_dagster.clients.words import without
 from waldur_dagster.deployment import Database
 from waldur_dagster.far_dates import read_far_dates
 
@@ -107,7 +108,7 @@ def _process(connection: Connection) -> int:
 
 def unreachable(engine: Engine, error: OperationalError) -> SiteUnreachable:
     """What a failed attempt to connect comes to."""
-    address, reason = engine.url.render_as_string(hide_password=True), str(error.orig).strip()
+    address, reason = without(engine.url.render_as_string(hide_password=True)), without(str(error.orig).strip())
     if "startup parameter" in reason:
         return SessionNotKept(f"{address} takes no settings ({reason})")
     return SiteUnreachable(f"No connection to {address}: {reason}")

@@ -22,6 +22,7 @@ from tenacity import (
 )
 
 from waldur_dagster import locks
+from waldur_dagster.clients.words import keep_secret
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.passing_errors import in_short, is_lost, passes
@@ -76,6 +77,7 @@ class Site:
         self.dry_run = dry_run
         self.run_id = run_id
         self.present = present
+        keep_secret(*deployment.secrets)
         self.engine = make_engine(deployment.database)
         self.outcome = Outcome()
         self._connection: Connection | None = None
@@ -235,6 +237,9 @@ class Site:
         return self._connection
 
     def _answers(self, connection: Connection) -> bool:
+        if connection.invalidated:
+            connection.close()
+            return False
         try:
             process = connection.scalar(text("SELECT pg_backend_pid()"))
             if not self.dry_run:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import literal, select
 
 from waldur_dagster.clients.containers import EngineFailed, ScriptFailed
+from waldur_dagster.clients.words import without
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.schema import marketplace
@@ -43,7 +44,7 @@ def settle(work: Work, pull: Pull, result: str | Exception) -> None:
     except ScriptFailed as problem:
         work.outcome.figures["resources whose pull failed"] += 1
         work.outcome.warn(str(pull), "could not be pulled; its error message says why")
-        words = str(problem).replace("\0", "")
+        words = without(str(problem).replace("\0", ""))  # scripts are given secrets, and may print them
         first_line = next((line for line in words.splitlines() if line.strip()), "")
         _change(work, current, state=ResourceState.ERRED, error_message=first_line, error_traceback=words)
     else:
