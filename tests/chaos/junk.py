@@ -47,6 +47,7 @@ COLUMNS = text(
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped
         AND c.relname <> 'django_content_type' AND c.relname !~ '^(django|constance)_' AND pg_relation_size(c.oid) > 0
+        AND EXISTS (SELECT FROM pg_attribute i WHERE i.attrelid = c.oid AND i.attname = 'id')
         AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype IN ('p', 'f')
                         AND a.attnum = ANY(k.conkey))
     ORDER BY c.relname, a.attnum
@@ -82,8 +83,8 @@ def junk_in(engine: Engine, junk: Junk) -> Iterator[bool]:
     """Put it into its row, and what was there back afterwards; tells whether the schema takes it."""
     place = f'"{junk.table}"', f'"{junk.column}"'
     with engine.connect() as connection:
-        rows = connection.execute(text(f"SELECT ctid::text, id, {place[1]}::text FROM {place[0]} ORDER BY id")).all()
-    _, row_id, before = rows[junk.position % len(rows)]
+        rows = connection.execute(text(f"SELECT id, {place[1]}::text FROM {place[0]} ORDER BY id")).all()
+    row_id, before = rows[junk.position % len(rows)]
     write = text(
         f"UPDATE {place[0]} SET {place[1]} = CAST(CAST(:value AS text) AS {_type(engine, junk)}) WHERE id = :id"
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, text
@@ -12,10 +10,15 @@ from sqlalchemy import Engine, text
 from assets import FIRST, UTC, entry_assets
 from assets.partitions import days, months
 from jobs import core, invoices, marketplace, quotas
-from waldur_dagster.demo.home import fill
-from waldur_dagster.deployment import Deployment, parse_deployment
+from tests.scene import Scene
+from tests.structure.cloud import NOW, Cloud
+from waldur_dagster.deployment import Deployment
 from waldur_dagster.functions import Function
+from waldur_dagster.marketplace.states import OrderType, ResourceState
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.plugin_resources import CREATING
+from waldur_dagster.schema import django, permissions, users
+from waldur_dagster.schema import invoices as invoices_schema
 from waldur_dagster.work import Work
 
 Step = Callable[[Work], Any]
@@ -52,19 +55,44 @@ def _of_partition(do: Function, of: str | None) -> Step:
     return step
 
 
-def demo_site(engine: Engine, now: datetime, folder: Path, **document: Any) -> Deployment:
-    """Fill an empty, migrated database with the demo site; locks of others are found out there at once."""
-    store = folder / "celery"
-    store.mkdir(parents=True, exist_ok=True)
-    url = engine.url.render_as_string(hide_password=False)
-    deployment = parse_deployment(
-        {
-            "database": {"url": url, "lock_timeout": 20, "statement_timeout": 60},
-            "celery": {"result_store_url": f"file://{store}"},
-        }
-        | document
-    )
-    fill(engine, deployment, now)
-    with engine.begin() as connection:
+def small_site(engine: Engine) -> Deployment:
+    """Fill an empty, migrated database with three organizations of each kind of work; returns its deployment."""
+    scene = Scene(engine)
+    for name in ("One", "Two", "Three"):
+        _organization(scene, name)
+    cloud = Cloud(scene)
+    for _ in range(3):
+        bought = cloud.bought(cloud.volume(CREATING), ResourceState.CREATING)
+        cloud.order(bought, OrderType.CREATE, modified=NOW)
+    with engine.begin() as connection:  # jobs that block each other are found out at once
         connection.execute(text(f"ALTER DATABASE \"{engine.url.database}\" SET deadlock_timeout = '50ms'"))
-    return deployment
+    return scene.deployment()
+
+
+def _organization(scene: Scene, name: str) -> None:
+    owner = scene.customer(name, default_tax_percent=20)
+    user = scene.user(f"{name}@example.org")
+    scene.role(user, "CUSTOMER.OWNER", "customer", owner, expiration_time=NOW)
+    offering = scene.offering(owner, f"Machines of {name}")
+    plan = scene.plan(offering)
+    scene.price(plan, scene.component(offering), 10)
+    scene.price(plan, scene.component(offering, "ram", "limit"), 2)
+    project = scene.project(owner, f"Project of {name}", end_date=NOW.date())
+    limits = {"ram": 4}
+    scene.resource(project, offering, plan, name, limits=limits, end_date=NOW.date())
+    scene.item(scene.invoice(owner, 2025, 5), 10, project_id=project)
+    scene.add(invoices_schema.customercredit, customer_id=owner, value=3, minimal_consumption_logic="fixed")
+    scene.add(invoices_schema.projectcredit, project_id=project, value=1)
+    scene.add(
+        invoices_schema.paymentprofile,
+        organization_id=owner,
+        payment_type="invoices",
+        is_active=True,
+        attributes={"end_date": "2025-07-01", "contract_number": name},
+    )
+    content_type = scene.one(django.content_type, model="customer").id
+    role = scene.rows(permissions.role)[0].id
+    invited = {"email": f"guest@{name}.org", "state": "pending", "created": NOW, "created_by_id": user}
+    scene.add(
+        users.invitation, customer_id=owner, content_type_id=content_type, object_id=owner, role_id=role, **invited
+    )
