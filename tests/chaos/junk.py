@@ -84,6 +84,9 @@ def junk_in(engine: Engine, junk: Junk) -> Iterator[bool]:
     place = f'"{junk.table}"', f'"{junk.column}"'
     with engine.connect() as connection:
         rows = connection.execute(text(f"SELECT id, {place[1]}::text FROM {place[0]} ORDER BY id")).all()
+    if not rows:
+        yield False
+        return
     row_id, before = rows[junk.position % len(rows)]
     write = text(
         f"UPDATE {place[0]} SET {place[1]} = CAST(CAST(:value AS text) AS {_type(engine, junk)}) WHERE id = :id"
