@@ -31,6 +31,7 @@ test: lint  ## everything that has to be right before a change lands
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/mypy
 
 format: $(VENV)/.installed

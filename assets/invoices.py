@@ -7,7 +7,7 @@ from assets.sources import BILLING_TABLES
 from waldur_dagster.functions import Function
 
 GROUP = "invoices"
-BILLING = "waldur_dagster.invoices.billing"
+BILLING = "waldur_dagster.billing.monthly"
 FIGURES = Function("assets.figures:of_invoices")
 
 

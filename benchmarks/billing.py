@@ -21,7 +21,7 @@ from benchmarks import runner
 from benchmarks.recorder import Recorder, Stage
 from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import MONTH, Size, build, tidy
-from waldur_dagster.invoices import billing
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema.generations import Generation
 from waldur_dagster.site import Site

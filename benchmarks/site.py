@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, Table, text
 
+from waldur_dagster.billing.monthly import ENTRY, make_new_invoices
+from waldur_dagster.database.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices import rules
-from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
 from waldur_dagster.invoices.components import BILLED_TYPES
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, quotas, structure
 from waldur_dagster.schema.base import is_optional
 from waldur_dagster.schema.generations import Generation, create_tables

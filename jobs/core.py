@@ -15,7 +15,7 @@ WORK = {
         "waldur_dagster.structure.permission_reviews:create_customer_permission_reviews"
     ),
     "structure-set-erred-stuck-resources": Function(
-        "waldur_dagster.structure.stuck_resources:set_stuck_resources_erred"
+        "waldur_dagster.plugin_operations.stuck_resources:set_stuck_resources_erred"
     ),
     "valimo-auth-cleanup-auth-results": Function("waldur_dagster.valimo.auth_results:delete_old_auth_results"),
     "check-expired-permissions": Function("waldur_dagster.permissions.expiry:revoke_expired_roles"),
@@ -23,7 +23,8 @@ WORK = {
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
     "core-reset-updating-resources": item_by_item_job(
-        "core-reset-updating-resources", Function("waldur_dagster.structure.finished_updates:reset_updating_resources")
+        "core-reset-updating-resources",
+        Function("waldur_dagster.plugin_operations.finished_updates:reset_updating_resources"),
     ),
     "send-scheduled-broadcast-notifications": entry_job(
         "send-scheduled-broadcast-notifications",

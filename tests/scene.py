@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import Engine, MetaData, Row, Table, insert, select
 
 from waldur_dagster import schema
+from waldur_dagster.billing import monthly as billing
+from waldur_dagster.database.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.demo.rows import filled
 from waldur_dagster.deployment import Deployment, parse_deployment
-from waldur_dagster.invoices import billing
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django, invoices, marketplace, permissions, promotions, structure
 from waldur_dagster.schema.neutral import neutral_value
 from waldur_dagster.site import Site

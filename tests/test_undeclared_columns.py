@@ -19,10 +19,10 @@ from tests.result_store import folder_store
 from waldur_dagster.availability import missing_parts
 from waldur_dagster.availability.superseded import SUPERSEDED
 from waldur_dagster.catalog import entry
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.definitions import build_definitions, implemented_entries
 from waldur_dagster.demo.home import fill
 from waldur_dagster.deployment import Deployment, parse_deployment
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import metadata
 from waldur_dagster.schema.generations import Generation
 from waldur_dagster.site import Site

@@ -23,12 +23,12 @@ from tenacity import (
 
 from waldur_dagster import locks
 from waldur_dagster.clients.words import keep_secret
+from waldur_dagster.database.constance import Constance, settings_in_force
+from waldur_dagster.database.encryption import Secrets
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.passing_errors import in_short, is_lost, passes
-from waldur_dagster.platform.constance import Constance, settings_in_force
-from waldur_dagster.platform.encryption import Secrets
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.sessions import SiteUnreachable, make_engine, require_session, unreachable
 from waldur_dagster.settings import Settings
 from waldur_dagster.work import Work

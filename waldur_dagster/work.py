@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, CursorResult, Delete, Executable, Select, Table, TableClause, Update
 from sqlalchemy import Insert as AnyInsert
 from sqlalchemy.dialects.postgresql import Insert
 
+from waldur_dagster.database.constance import Constance, settings_in_force
+from waldur_dagster.database.content_types import ContentTypes
+from waldur_dagster.database.encryption import Secrets
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
-from waldur_dagster.platform.constance import Constance, settings_in_force
-from waldur_dagster.platform.content_types import ContentTypes
-from waldur_dagster.platform.encryption import Secrets
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.settings import Settings
 
-if TYPE_CHECKING:
-    from waldur_dagster.platform.templates import Templates
-
+T = TypeVar("T")
 _KINDS = ((AnyInsert, "inserted"), (Update, "updated"), (Delete, "deleted"))
 
 
@@ -51,6 +49,7 @@ class Work:
     run_id: str = ""
     outcome: Outcome = field(default_factory=Outcome)
     actor: Mapping[str, Any] = field(default_factory=dict)
+    _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.as_of.tzinfo is None:
@@ -87,12 +86,12 @@ class Work:
     def content_types(self) -> ContentTypes:
         return ContentTypes(self.connection)
 
-    @cached_property
-    def templates(self) -> Templates:
-        """Texts of mails and documents, those of the site's operators first."""
-        from waldur_dagster.platform.templates import Templates
-
-        return Templates(self)
+    def once(self, make: Callable[[Work], T]) -> T:
+        """What ``make`` gives for this unit of work; it is called when it is first asked for, and not again."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
     def execute(self, statement: Executable, parameters: Any = None) -> CursorResult[Any]:
         """Run one statement; a change of rows is counted under its table."""

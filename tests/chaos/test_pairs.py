@@ -16,8 +16,8 @@ from waldur_dagster.deployment import Deployment
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.marketplace.timeouts import give_up_stale_orders
 from waldur_dagster.platform.plugin_resources import CREATING
+from waldur_dagster.plugin_operations.stuck_resources import set_stuck_resources_erred
 from waldur_dagster.schema.generations import Generation
-from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
 
 # Far enough for much to be over: both jobs then have the same rows to write.
 LATER = datetime(2025, 6, 1, 4, tzinfo=UTC)

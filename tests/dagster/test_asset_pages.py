@@ -67,9 +67,9 @@ def test_assets_lead_to_the_source_of_their_steps(url: str | None) -> None:
         "write_mails",
     ]
     if url is None:
-        assert references[0].file_path.endswith("waldur_dagster/invoices/billing.py")
+        assert references[0].file_path.endswith("waldur_dagster/billing/monthly.py")
     else:
-        assert references[0].url.startswith(f"{url}waldur_dagster/invoices/billing.py#L")
+        assert references[0].url.startswith(f"{url}waldur_dagster/billing/monthly.py#L")
 
 
 def test_a_check_counts_all_violations_names_its_month_and_shows_the_first(

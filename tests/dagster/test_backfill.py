@@ -10,9 +10,9 @@ from sqlalchemy import Table, update
 
 from tests.dagster.runs import billable, execute
 from tests.scene import Scene
+from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
-from waldur_dagster.invoices.billing import ENTRY as BILLING
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import invoices, logging
 

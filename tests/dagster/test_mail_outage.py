@@ -7,8 +7,8 @@ import dagster as dg
 from tests.dagster.runs import APRIL, billable, execute, figures
 from tests.mail_server import free_port, mail_server
 from tests.scene import Scene
+from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.billing import ENTRY as BILLING
 from waldur_dagster.invoices.customer_mails import NOTIFICATION
 from waldur_dagster.outbox.operating import retry
 from waldur_dagster.outbox.tables import message

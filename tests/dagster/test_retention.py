@@ -17,10 +17,10 @@ from jobs.retention import NAME
 from tests.dagster.runs import APRIL, billable, execute, figures
 from tests.scene import Scene
 from waldur_dagster import retention
+from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.demo import server
 from waldur_dagster.deployment import Retention
-from waldur_dagster.invoices.billing import ENTRY as BILLING
 from waldur_dagster.retention import forget_history, forget_reports
 
 LATER = timedelta(days=91)

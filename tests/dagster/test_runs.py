@@ -14,9 +14,9 @@ from sqlalchemy import text, update
 from assets.checks import CHECKS as ALL_CHECKS
 from tests.dagster.runs import APRIL, APRIL_START, QUIET, billable, execute, figures, troubles
 from tests.scene import Scene, bill
+from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.billing import ENTRY as BILLING
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import core, invoices
 

@@ -20,10 +20,10 @@ from tests.outbox.messages import make_due, wait
 from tests.raw_server import hang_up, raw_server
 from tests.scene import Scene
 from waldur_dagster.clients import words
+from waldur_dagster.database.encryption import OFFERING_SECRETS
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.functions import Function
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.platform.encryption import OFFERING_SECRETS
 from waldur_dagster.resources import site_resource
 from waldur_dagster.schema import users
 from waldur_dagster.work import Work

@@ -22,10 +22,10 @@ from sqlalchemy import func, select
 
 from tests.conftest import PROJECT
 from tests.mail_server import free_port
+from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import CONFIG_VARIABLE, load_deployment
-from waldur_dagster.invoices.billing import ENTRY as BILLING
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices
 from waldur_dagster.site import make_engine

@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select, text
 
 from tests.scene import STEPS, Scene, bill
-from waldur_dagster.invoices import billing
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import billing as estimates
 from waldur_dagster.schema import core, invoices, logging, marketplace, paypal, policy
@@ -35,7 +35,7 @@ import json, os, signal, sys
 from datetime import datetime
 from tests.scene import STEPS
 from waldur_dagster.deployment import parse_deployment
-from waldur_dagster.invoices import billing
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.platform.month import Month
 from waldur_dagster.site import Site
 url, now, done, inside = sys.argv[1], datetime.fromisoformat(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "inside"

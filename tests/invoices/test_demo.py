@@ -9,11 +9,11 @@ from rich.console import Console
 from sqlalchemy import URL, create_engine
 
 from tests.scene import STEPS
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.cli.demo_summary import by_rule
 from waldur_dagster.demo import server
 from waldur_dagster.demo.site import build_site
 from waldur_dagster.deployment import parse_deployment
-from waldur_dagster.invoices import billing
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema.generations import Generation, create_tables

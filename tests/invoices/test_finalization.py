@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.scene import Scene, bill
-from waldur_dagster.invoices import billing
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.scene import STEPS, Scene, bill
-from waldur_dagster.invoices import billing
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import billing as estimates

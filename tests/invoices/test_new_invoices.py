@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.scene import Scene, bill
-from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
+from waldur_dagster.billing.monthly import ENTRY, make_new_invoices
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import billing, django, invoices, marketplace, structure

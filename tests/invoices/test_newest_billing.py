@@ -10,7 +10,7 @@ import pytest
 
 from tests.scene import Scene, bill
 from tests.statements import counted
-from waldur_dagster.invoices import billing
+from waldur_dagster.billing import monthly as billing
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import billing as estimates
 from waldur_dagster.schema import django, invoices, logging

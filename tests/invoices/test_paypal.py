@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from tests.scene import Scene, bill
 from waldur_dagster.availability import missing_parts
-from waldur_dagster.invoices.billing import ENTRY
+from waldur_dagster.billing.monthly import ENTRY
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import invoices, logging, paypal
 

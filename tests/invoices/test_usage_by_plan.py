@@ -11,7 +11,7 @@ from sqlalchemy import Boolean, Integer, Numeric, Select, Text, cast, literal, n
 
 from tests.scene import Scene, bill
 from tests.statements import counted
-from waldur_dagster.invoices.usage_reports import report_usage
+from waldur_dagster.billing.usage_reports import report_usage
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.schema import invoices, logging, marketplace

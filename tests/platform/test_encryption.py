@@ -15,9 +15,8 @@ from cryptography.fernet import Fernet, MultiFernet
 from sqlalchemy import text
 
 from tests.scene import Scene
-from waldur_dagster.deployment import ConfigurationError, parse_deployment
-from waldur_dagster.platform.constance import BadConstanceValue
-from waldur_dagster.platform.encryption import (
+from waldur_dagster.database.constance import BadConstanceValue
+from waldur_dagster.database.encryption import (
     OFFERING_SECRETS,
     SERVICE_OPTIONS,
     SERVICE_PASSWORD,
@@ -25,6 +24,7 @@ from waldur_dagster.platform.encryption import (
     NotOpened,
     is_token,
 )
+from waldur_dagster.deployment import ConfigurationError, parse_deployment
 from waldur_dagster.schema import constance, structure
 from waldur_dagster.settings import BadSetting
 from waldur_dagster.site import Site

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import literal, select
 
 from tests.scene import Scene
+from waldur_dagster.database.constance import BadConstanceValue, decode
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.platform.constance import BadConstanceValue, decode
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object
 from waldur_dagster.platform.templates import Templates

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import literal, select, text
 
 from tests.scene import Scene
-from waldur_dagster.platform.site_schema import SiteSchema, UnknownDemandedColumn
+from waldur_dagster.database.site_schema import SiteSchema, UnknownDemandedColumn
 from waldur_dagster.schema import logging
 
 NOW = datetime(2025, 4, 1, 10, tzinfo=UTC)

@@ -12,7 +12,7 @@ from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outbox import Handover, put
 from waldur_dagster.outbox.origin import origin
-from waldur_dagster.platform.temporary import Spool
+from waldur_dagster.temporary import Spool
 
 APRIL = datetime(2025, 4, 1, tzinfo=UTC)
 ODD = ['"quoted"', "back\\slash\\n", "tab\tline\nreturn\r", "\x01\x02\x1f", "õ € 😀", "\\.", "", None]

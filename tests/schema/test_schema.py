@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, Table
 from sqlalchemy.dialects import postgresql
 
-from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.schema import metadata
 from waldur_dagster.schema.base import NEWER, OLDER
 from waldur_dagster.schema.generations import LEFT_BEHIND, Generation, create_tables, deletion_rule, facts, make

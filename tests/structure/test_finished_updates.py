@@ -22,8 +22,8 @@ from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceSta
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.plugin_resources import OK, UPDATING
+from waldur_dagster.plugin_operations.finished_updates import reset_updating_resources
 from waldur_dagster.schema import logging, marketplace, openstack
-from waldur_dagster.structure.finished_updates import reset_updating_resources
 
 ENTRY = "core-reset-updating-resources"
 ENDED = {"good": "SUCCESS", "bad": "FAILURE", "stopped": "REVOKED", "runs": "STARTED"}

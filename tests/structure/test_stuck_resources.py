@@ -16,8 +16,8 @@ from waldur_dagster.outbox.delivery import deliver
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.plugin_resources import CREATING, CREATION_SCHEDULED, ERRED
+from waldur_dagster.plugin_operations.stuck_resources import set_stuck_resources_erred
 from waldur_dagster.schema import constance, logging, marketplace, openstack, structure
-from waldur_dagster.structure.stuck_resources import set_stuck_resources_erred
 
 ENTRY = "structure-set-erred-stuck-resources"
 CHANGED = "marketplace_resource_has_been_changed"

@@ -25,6 +25,7 @@ from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform import templates, text_meter
 from waldur_dagster.platform.template_objects import View, read_only
+from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import django
 from waldur_dagster.site import Site
 
@@ -61,7 +62,7 @@ def render(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Render]:
 
 def _filled(site: Site, facts: Any, times: int) -> tuple[str, Outcome]:
     with site.work("e", NOW) as work:
-        made = [work.templates.render(NAME, facts) for _ in range(times)]
+        made = [work.once(Templates).render(NAME, facts) for _ in range(times)]
         return made[-1], work.outcome
 
 
@@ -279,8 +280,8 @@ def test_where_texts_are_kept_with_notifications_the_older_table_is_not_read(sce
         connection.exec_driver_sql("ALTER TABLE core_notificationtemplate ADD COLUMN content text NOT NULL DEFAULT ''")
     keep(scene, "8", {NAME: "", "invoices/report_body.txt": "New"})
     with scene.site() as site, site.work("e", NOW) as work:
-        assert BUILT_IN_WORDS in work.templates.render(NAME, FACTS)
-        assert work.templates.render("invoices/report_body.txt", FACTS) == "New"
+        assert BUILT_IN_WORDS in work.once(Templates).render(NAME, FACTS)
+        assert work.once(Templates).render("invoices/report_body.txt", FACTS) == "New"
 
 
 def test_facts_that_texts_ask_for_are_fetched_once_for_all_mails(outbox_scene: Scene, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
 from waldur_dagster.clients.task_results import unusable
+from waldur_dagster.plugin_operations.finished_updates import NO_STORE
 from waldur_dagster.schema import (
     analytics,
     authtoken,
@@ -19,7 +20,6 @@ from waldur_dagster.schema import (
 )
 from waldur_dagster.settings import BadSetting
 from waldur_dagster.site import Site
-from waldur_dagster.structure.finished_updates import NO_STORE
 
 INVITATIONS = (*MAILS, django.content_type, users.invitation, structure.customer, structure.project)
 ROLES = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.site import Site
 
 

@@ -10,8 +10,8 @@ from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.platform.expressions import given_rows, text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource, offering, order = marketplace.resource, marketplace.offering, marketplace.order

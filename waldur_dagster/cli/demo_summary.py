@@ -8,11 +8,11 @@ from rich.panel import Panel
 from rich.table import Table
 from sqlalchemy import Connection, func, select
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.site import make_engine
 

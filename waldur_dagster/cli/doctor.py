@@ -13,11 +13,11 @@ from waldur_dagster.catalog import CATALOG
 from waldur_dagster.clients.broker import Broker, NotGiven
 from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
 from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
+from waldur_dagster.database.constance import Constance
+from waldur_dagster.database.encryption import Secrets
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Celery, Deployment, load_deployment
 from waldur_dagster.past_partitions import suggested_first_month
-from waldur_dagster.platform.constance import Constance
-from waldur_dagster.platform.encryption import Secrets
 from waldur_dagster.settings import BadSetting, Settings
 from waldur_dagster.site import Site
 

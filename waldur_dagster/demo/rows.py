@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
-from waldur_dagster.platform.site_schema import SiteColumn, SiteSchema
+from waldur_dagster.database.site_schema import SiteColumn, SiteSchema
 from waldur_dagster.schema import core, django
 from waldur_dagster.schema.generations import Generation, facts
 from waldur_dagster.schema.neutral import neutral_value

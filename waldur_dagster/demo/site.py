@@ -9,12 +9,12 @@ from typing import Any
 
 from sqlalchemy import Engine, update
 
+from waldur_dagster.billing.monthly import ENTRY, make_new_invoices
 from waldur_dagster.demo.credits import add_credits
 from waldur_dagster.demo.licences import add_licences, use_support
 from waldur_dagster.demo.policies import add_policies
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.invoices.billing import ENTRY, make_new_invoices
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import core, invoices, marketplace, permissions, promotions, structure
 from waldur_dagster.site import Site

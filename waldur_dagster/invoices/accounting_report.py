@@ -13,6 +13,7 @@ from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.outbox import AttachmentWriter, put
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 
@@ -43,8 +44,8 @@ def send_accounting_report(work: Work, billed: Month) -> int:
         work,
         f"accounting report {month}",
         options["EMAIL"],
-        work.templates.render("invoices/report_subject.txt", shown).strip(),
-        work.templates.render("invoices/report_body.txt", shown).strip(),
+        work.once(Templates).render("invoices/report_subject.txt", shown).strip(),
+        work.once(Templates).render("invoices/report_body.txt", shown).strip(),
         attachments=[attachment],
     )
     return put(work, [mail])

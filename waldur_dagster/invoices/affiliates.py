@@ -11,8 +11,8 @@ from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.credit_ledger import AFFILIATE_FEE, book
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
-from waldur_dagster.platform.temporary import temporary_returned, temporary_table
 from waldur_dagster.schema import invoices, structure
+from waldur_dagster.temporary import temporary_returned, temporary_table
 from waldur_dagster.work import Work
 
 link, accrual, credit = invoices.customeraffiliate, invoices.affiliatefeeaccrual, invoices.customercredit

@@ -11,8 +11,8 @@ from waldur_dagster.invoices.charged_usage import charged_usage
 from waldur_dagster.invoices.components import TERMINATED
 from waldur_dagster.invoices.usage_items import add_usage_items, overlaps
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 OK, UPDATING = 2, 4

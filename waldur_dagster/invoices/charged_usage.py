@@ -33,8 +33,8 @@ from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.components import billing_type, is_billed_here, is_prepaid, limit_period
 from waldur_dagster.invoices.items import WARNINGS_SHOWN
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 MONTH = literal_column("interval '1 month'", Interval)

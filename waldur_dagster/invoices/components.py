@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, and_, case, cast, false, func, literal, literal_column
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import marketplace
 
 CREATING, TERMINATED = 1, 6

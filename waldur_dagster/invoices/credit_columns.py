@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Date, Numeric, Table, Text, cast, false, literal, null, true
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices.compensation import GROSS, NET, Rules
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import invoices
 
 

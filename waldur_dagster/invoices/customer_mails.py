@@ -21,6 +21,7 @@ from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.roles import OWNER, recipients
 from waldur_dagster.platform.template_objects import CUSTOMER, Identifier, Objects, View, read_only
+from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
@@ -60,7 +61,7 @@ def _letters(work: Work, month: Month) -> Iterator[Letter]:
             continue
         document = Attachment(
             filename=file_name,
-            content=work.templates.render("invoices/invoice.html", _document(work, rows, customers) | logo),
+            content=work.once(Templates).render("invoices/invoice.html", _document(work, rows, customers) | logo),
             media_type="text/html",
         )
         link = f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}invoice/{invoice.invoice_uuid.hex}"

@@ -21,8 +21,8 @@ from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices.money import HUNDREDTH
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, promotions, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 

@@ -24,12 +24,12 @@ from sqlalchemy import (
     select,
 )
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.components import TENANT, billing_type, has_resources_to_bill, measured_unit
 from waldur_dagster.invoices.past_months import is_past
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.platform.expressions import hex_of, json_object, merged, text_from
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.schema.invoices import invoiceitem
 from waldur_dagster.work import Work

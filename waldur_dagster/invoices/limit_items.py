@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Double, Numeric, Table, Text, and_, case, cast, func
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.components import (
     SLURM_PACKAGE,
@@ -34,7 +35,6 @@ from waldur_dagster.invoices.items import (
 from waldur_dagster.invoices.limit_periods import Span, billed_span, is_due
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.platform.expressions import json_list, json_object, merged
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.work import Work
 
 

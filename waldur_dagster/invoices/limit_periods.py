@@ -25,11 +25,11 @@ from sqlalchemy import (
     true,
 )
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.components import limit_period, resource
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.platform.contexts import python_time
-from waldur_dagster.platform.site_schema import SiteSchema
 
 YEAR = literal_column("interval '1 year'", Interval)
 SECOND = literal_column("interval '1 second'", Interval)

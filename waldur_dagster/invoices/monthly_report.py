@@ -14,6 +14,7 @@ from waldur_dagster.outbox import Attachment, put
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.template_objects import CUSTOMER, Kind, Objects, View, read_only
+from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
@@ -43,7 +44,7 @@ def send_monthly_report(work: Work, month: Month) -> int:
     }
     document = Attachment(
         filename=f"{month.month:02}_{month.year}_invoice_report.html",
-        content=work.templates.render("invoices/monthly_invoicing_reports.html", facts),
+        content=work.once(Templates).render("invoices/monthly_invoicing_reports.html", facts),
         media_type="text/html",
     )
     key = f"monthly invoicing report {month}"

@@ -34,8 +34,8 @@ from waldur_dagster.invoices.states import PENDING
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 

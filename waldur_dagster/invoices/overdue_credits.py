@@ -15,8 +15,8 @@ from waldur_dagster.platform.contexts import NOTHING, customer_context, project_
 from waldur_dagster.platform.credit_ledger import EXPIRY, book
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from, whole_part
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 customer, project = structure.customer, structure.project

@@ -14,8 +14,8 @@ from waldur_dagster.invoices.money import HUNDREDTH, item_price
 from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import invoices, paypal, structure
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 NAME_LENGTH = 255

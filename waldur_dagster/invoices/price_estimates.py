@@ -24,8 +24,8 @@ from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.held import tell_held
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import billing, invoices, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 invoice, item, estimate = invoices.invoice, invoices.invoiceitem, billing.priceestimate

@@ -19,8 +19,8 @@ from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.invoices.usage_items import add_usage_items, is_sold, overlaps, warn_of_too_large
 from waldur_dagster.platform.expressions import hex_of, json_object, merged
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 invoice, item, project = invoices.invoice, invoices.invoiceitem, structure.project

@@ -5,7 +5,7 @@ Each is asked of the site's own schema by itself, since sites in between exist; 
 
 from __future__ import annotations
 
-from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.schema import invoices, marketplace
 from waldur_dagster.work import Work
 

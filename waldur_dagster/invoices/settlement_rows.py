@@ -32,8 +32,8 @@ from waldur_dagster.platform.contexts import NOTHING, customer_context, invoice_
 from waldur_dagster.platform.credit_ledger import book
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged
-from waldur_dagster.platform.temporary import Spool
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.temporary import Spool
 from waldur_dagster.work import Work
 
 

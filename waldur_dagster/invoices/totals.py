@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Numeric, Select, cast, func, or_, select, 
 from waldur_dagster.invoices.held import tell_held
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 

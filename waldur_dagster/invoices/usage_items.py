@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, Table, and_, case, func, literal, not_, or_, select
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.components import billed_usage
 from waldur_dagster.invoices.items import (
@@ -20,9 +21,8 @@ from waldur_dagster.invoices.items import (
 from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.platform.expressions import hex_of, json_object, merged, text_from
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 invoice, period, priced = invoices.invoice, marketplace.resourceplanperiod, marketplace.plancomponent

@@ -30,8 +30,8 @@ from waldur_dagster.invoices.items import WARNINGS_SHOWN, fits, item_name
 from waldur_dagster.invoices.money import HUNDREDTH, round_up
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.expressions import hex_of, json_object
-from waldur_dagster.platform.temporary import Spool, temporary_returned, temporary_table
 from waldur_dagster.schema import invoices, marketplace
+from waldur_dagster.temporary import Spool, temporary_returned, temporary_table
 from waldur_dagster.work import Work
 
 WHOLE = 100  # percent

@@ -26,8 +26,8 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 ENTRY = "waldur-marketplace-calculate-usage"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Table, exists, func, select
 
 from waldur_dagster.marketplace.states import ResourceState
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.structure.project_deletion import soft_delete_projects
 from waldur_dagster.structure.project_ends import is_over
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource, project = marketplace.resource, structure.project

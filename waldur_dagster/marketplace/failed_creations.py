@@ -9,8 +9,8 @@ from waldur_dagster.marketplace.robot_accounts import delete_robot_accounts
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.quota_usage import add_deltas
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource, offering, order, account = (

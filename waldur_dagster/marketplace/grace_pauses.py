@@ -7,9 +7,9 @@ from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.expressions import text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.structure.project_ends import has_grace, is_in_grace, is_over
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource, offering, project = marketplace.resource, marketplace.offering, structure.project

@@ -13,8 +13,8 @@ from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.marketplace.team_mails import mail_teams
 from waldur_dagster.platform.expressions import given_rows, text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 order, resource = marketplace.order, marketplace.resource

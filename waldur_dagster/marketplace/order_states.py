@@ -12,8 +12,8 @@ from waldur_dagster.marketplace.order_columns import stamps
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
 from waldur_dagster.outbox import WebCall, put
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 order, resource = marketplace.order, marketplace.resource

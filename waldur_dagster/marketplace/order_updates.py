@@ -25,8 +25,8 @@ from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.team_mails import mail_teams
 from waldur_dagster.platform.contexts import full_name
 from waldur_dagster.platform.expressions import text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import core, marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 order, resource, component = marketplace.order, marketplace.resource, marketplace.offeringcomponent

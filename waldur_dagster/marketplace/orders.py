@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from waldur_dagster.marketplace.order_columns import slug_of_new
 from waldur_dagster.outbox import Handover, put
 from waldur_dagster.platform.quota_usage import add_deltas
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 PROCESS_ORDER = "waldur_mastermind.marketplace.tasks.process_order"

@@ -43,8 +43,8 @@ from waldur_dagster.platform.plugin_resources import (
     UPDATING,
     PluginResource,
 )
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace, openstack
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource = marketplace.resource

@@ -28,8 +28,8 @@ from waldur_dagster.marketplace.states import ResourceState, shown
 from waldur_dagster.platform.contexts import python_text
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.expressions import text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource = marketplace.resource

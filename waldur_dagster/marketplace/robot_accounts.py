@@ -6,8 +6,8 @@ from sqlalchemy import FromClause, delete, select
 
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import lexis, marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 DELETED = 5

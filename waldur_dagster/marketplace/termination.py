@@ -29,8 +29,8 @@ from waldur_dagster.marketplace.termination_checks import refusal
 from waldur_dagster.marketplace.termination_facts import Candidate, read_candidates
 from waldur_dagster.outbox import ApiCall, put, waiting_keys
 from waldur_dagster.platform.expressions import given_rows, text_from
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 LANGUAGES = "WALDUR_MARKETPLACE_SCRIPT.DOCKER_IMAGES"

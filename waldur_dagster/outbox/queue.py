@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from waldur_dagster.outbox import tables
 from waldur_dagster.outbox.messages import Message, payload_of
 from waldur_dagster.outbox.origin import origin
-from waldur_dagster.platform.temporary import Spool
+from waldur_dagster.temporary import Spool
 from waldur_dagster.work import Work
 
 FIGURES = {

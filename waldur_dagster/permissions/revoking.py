@@ -28,8 +28,8 @@ from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
 from waldur_dagster.platform.quota_usage import recount_users
 from waldur_dagster.platform.roles import is_built_in
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import core, marketplace, permissions, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 OFFERING_MANAGER, CUSTOMER_MANAGER = "OFFERING.MANAGER", "CUSTOMER.MANAGER"

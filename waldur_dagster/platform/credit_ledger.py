@@ -23,8 +23,8 @@ from sqlalchemy import (
     select,
 )
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.platform.expressions import hex_of
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.database.site_schema import SiteSchema
 
 EVENT_GROUPS: dict[str, frozenset[str]] = {
     "access_subnets": frozenset(

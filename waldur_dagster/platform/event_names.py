@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Text, case, cast, literal
 
-from waldur_dagster.platform.site_schema import SiteSchema
+from waldur_dagster.database.site_schema import SiteSchema
 
 RESOURCE_CHANGED = "marketplace_resource_has_been_changed"
 

@@ -13,6 +13,7 @@ from waldur_dagster.outbox import Mail, WebCall, put
 from waldur_dagster.platform.event_groups import expand
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.platform.template_objects import View
+from waldur_dagster.platform.templates import Templates
 from waldur_dagster.work import Work
 
 # What both kinds of hooks have is in a table of its own on newer sites (spec newer_billing 5.1).
@@ -150,6 +151,6 @@ def _parameters(work: Work, events: Sequence[int]) -> dict[str, Any]:
 
 def _mail(work: Work, key: str, to: str, row: Row[Any]) -> Mail:
     event = View({"message": row.message, "created": row.created, "event_type": row.event_type})
-    listed = work.templates.render("logging/email.html", {"events": (event,)})
+    listed = work.once(Templates).render("logging/email.html", {"events": (event,)})
     mail = plain_mail(work, key, to, work.settings["WALDUR_CORE.NOTIFICATION_SUBJECT"], row.message, html=listed)
     return mail.model_copy(update={"from_address": work.settings["EMAIL_HOOK_FROM_EMAIL"] or mail.from_address})

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from waldur_dagster.outbox import Attachment, Mail
 from waldur_dagster.platform.template_objects import View
+from waldur_dagster.platform.templates import Templates
 from waldur_dagster.schema import core
 from waldur_dagster.work import Work
 
@@ -40,7 +41,7 @@ def notification_mails(work: Work, notification: str, letters: Iterable[Letter])
     """The mails of a notification, one for each letter; none when the site has it switched off."""
     if not is_enabled(work, notification):
         return
-    templates, footer = work.templates, Footer(work)
+    templates, footer = work.once(Templates), Footer(work)
     name = notification.replace(".", "/", 1)
     for letter in letters:
         body, html = footer.under(

@@ -21,8 +21,8 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.platform.plugin_resources import PluginResource, existing
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import analytics, openstack, permissions, quotas, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 USER_COUNT = "nc_user_count"

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, case, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.order_columns import placed_for
 from waldur_dagster.marketplace.orders import hand_over, insert_orders
 from waldur_dagster.marketplace.states import OrderState, OrderType
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies import attributed_flags, plain_flags
 from waldur_dagster.policies.classes import Action, Policy
 from waldur_dagster.policies.events import PolicyEvent, log_policy_events

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
@@ -42,8 +43,6 @@ from waldur_dagster.platform.expressions import (
     text_from,
     whole_part,
 )
-from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.policies.classes import SLURM_USAGE, Action, Policy
 from waldur_dagster.policies.flags import (
     FLAGS,
@@ -58,6 +57,7 @@ from waldur_dagster.policies.flags import (
 )
 from waldur_dagster.schema import invoices
 from waldur_dagster.structure.project_ends import has_grace, is_in_grace
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 ATTRIBUTION = "_policy_attribution"

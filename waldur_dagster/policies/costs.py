@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Numeric, and_, cast, false, func, literal, null, or_, select
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices.expected_compensation import Outlook, expected_compensations
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.platform.contexts import NOTHING
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies.classes import (
     CUSTOMER_COST,
     PROJECT_COST,

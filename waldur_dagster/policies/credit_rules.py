@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, and_, exists, false, func, null, or_, true
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices.expected_compensation import Outlook, open_credits
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies.classes import CUSTOMER_COST, PROJECT_COST, PolicyClass
 from waldur_dagster.policies.rules import watches_credit
 from waldur_dagster.schema import invoices, structure

@@ -24,9 +24,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies.classes import (
     CUSTOMER_COST,
     CUSTOMER_USAGE,

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, false, or_, select
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.platform.organization_groups import in_group
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.policies.classes import CUSTOMER_USAGE, PolicyClass
 from waldur_dagster.schema import policy, structure
 

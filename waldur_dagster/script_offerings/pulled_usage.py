@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import Boolean, Integer, Numeric, Text, and_, case, extract, func, literal, select
 
+from waldur_dagster.billing.usage_reports import report_usage
 from waldur_dagster.clients.containers import ScriptFailed
-from waldur_dagster.invoices.usage_reports import report_usage
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.month import Month

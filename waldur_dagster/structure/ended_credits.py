@@ -10,8 +10,8 @@ from waldur_dagster.platform.contexts import customer_context, project_context
 from waldur_dagster.platform.credit_ledger import ADJUSTMENT, book
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, whole_part
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import invoices, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 credit, own_credit = invoices.customercredit, invoices.projectcredit

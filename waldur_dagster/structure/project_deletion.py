@@ -12,9 +12,9 @@ from waldur_dagster.platform.contexts import customer_context, project_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, merged, text_from
 from waldur_dagster.platform.quota_usage import add_deltas
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.schema import billing, permissions, structure
 from waldur_dagster.structure.ended_credits import settle_ended_credits
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 DELETE_REMOTE_PROJECT = "waldur_mastermind.marketplace_remote.tasks.delete_remote_project"

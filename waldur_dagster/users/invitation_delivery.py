@@ -15,9 +15,9 @@ from waldur_dagster.outbox import InvitationCall, problem_of_delivery, put
 from waldur_dagster.outbox.tables import DELIVERED, DROPPED, message
 from waldur_dagster.platform.expressions import hex_of
 from waldur_dagster.platform.mail import Letter, is_enabled, notification_mails
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema import structure
 from waldur_dagster.schema.users import invitation
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.users.invitation_facts import InvitationTexts, invitation_facts, invitation_link, lifetime
 from waldur_dagster.users.invited_accounts import add_profiles, request_accounts
 from waldur_dagster.work import Work

@@ -9,8 +9,8 @@ from sqlalchemy import select, update
 
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.mail import Letter, notification_mails
-from waldur_dagster.platform.temporary import temporary_returned
 from waldur_dagster.schema.users import invitation
+from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.users.invitation_facts import InvitationTexts, invitation_facts, lifetime
 from waldur_dagster.work import Work
 

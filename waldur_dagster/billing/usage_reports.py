@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import Column, Date, FromClause, Select, and_, case, exists, func, literal, select, update
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.reported_usage import bill_reported_usage
 from waldur_dagster.platform.month import Month
-from waldur_dagster.platform.site_schema import SiteSchema
-from waldur_dagster.platform.temporary import temporary_table
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import marketplace
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 usage, resource = marketplace.componentusage, marketplace.resource

@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from waldur_dagster.database.encryption import NotOpened, Secrets, is_token
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.platform.encryption import NotOpened, Secrets, is_token
-from waldur_dagster.platform.site_schema import SiteSchema
 from waldur_dagster.settings import IN_DATABASE, BadSetting, Settings, Unusable
 
 # Waldur's defaults of the keys in use; a key without a row has its default, and reading never writes one.

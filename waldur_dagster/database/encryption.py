@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, text
 
 from waldur_dagster.clients.words import keep_secret
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Encryption
-from waldur_dagster.platform.site_schema import SiteSchema
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet

@@ -1,0 +1,1 @@
+"""The monthly billing and usage that is reported in between, with the policies that follow."""

@@ -1,0 +1,1 @@
+"""What the site's database says of itself: tables and columns, content types, settings, secrets."""
