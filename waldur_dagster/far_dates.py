@@ -29,36 +29,27 @@ def _register(connection: Any, _: Any) -> None:
 
 
 def _loaders() -> dict[str, Any]:
-    import psycopg
     from psycopg.types.datetime import DateLoader, TimestampLoader, TimestamptzLoader
 
-    def nearest(data: Any, first: Moment, last: Moment) -> Moment:
-        said = bytes(data)
-        return first if said.startswith(b"-") or said.endswith(b"BC") else last
+    naive = FIRST_TIME.replace(tzinfo=None), LAST_TIME.replace(tzinfo=None)
+    return {
+        "date": _far(DateLoader, FIRST_DATE, LAST_DATE),
+        "timestamp": _far(TimestampLoader, *naive),
+        "timestamptz": _far(TimestamptzLoader, FIRST_TIME, LAST_TIME),
+    }
 
-    class FarDateLoader(DateLoader):
-        def load(self, data: Any) -> date:
-            try:
-                found = super().load(data)
-            except psycopg.DataError:
-                return nearest(data, FIRST_DATE, LAST_DATE)
-            return min(max(found, FIRST_DATE), LAST_DATE)
 
-    class FarTimestampLoader(TimestampLoader):
-        def load(self, data: Any) -> datetime:
-            first, last = FIRST_TIME.replace(tzinfo=None), LAST_TIME.replace(tzinfo=None)
+def _far(loader: Any, first: Moment, last: Moment) -> Any:
+    """A loader of psycopg's that gives ``first`` or ``last`` for what lies before or after them."""
+    import psycopg
+
+    class FarLoader(loader):
+        def load(self, data: Any) -> Moment:
             try:
-                found = super().load(data)
+                found: Moment = super().load(data)
             except psycopg.DataError:
-                return nearest(data, first, last)
+                said = bytes(data)
+                return first if said.startswith(b"-") or said.endswith(b"BC") else last
             return min(max(found, first), last)
 
-    class FarTimestamptzLoader(TimestamptzLoader):
-        def load(self, data: Any) -> datetime:
-            try:
-                found = super().load(data)
-            except psycopg.DataError:
-                return nearest(data, FIRST_TIME, LAST_TIME)
-            return min(max(found, FIRST_TIME), LAST_TIME)
-
-    return {"date": FarDateLoader, "timestamp": FarTimestampLoader, "timestamptz": FarTimestamptzLoader}
+    return FarLoader

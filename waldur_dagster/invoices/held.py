@@ -1,7 +1,7 @@
 """Rows of bills that somebody else is writing: they cost the bill of their organization only, and are told.
 
 Whoever holds a row, a person in Waldur or one of its workers, holds it for a moment as a rule. So what was left for
-that reason is tried again at the end of the run (billing.try_held_again), and only then is it a failure.
+that reason is tried again at the end of the run (billing.monthly.try_held_again), and only then is it a failure.
 """
 
 from __future__ import annotations
