@@ -1,10 +1,11 @@
 # Two commands for a fresh machine: `make demo` and `make test`. Needs only Python 3.11 or newer.
 PYTHON ?= python3
 PORT ?= 3000
+SIZE ?= small
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo demo-clean up test lint format bench lock clean
+.PHONY: chaos demo demo-clean up test lint format bench lock clean
 
 # Installed once for each state of the lock file.
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -39,6 +40,10 @@ format: $(VENV)/.installed
 
 bench: $(VENV)/.installed  ## figures by stage for a large site
 	@failed=0; for name in billing quotas policies run_cost retention; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
+
+chaos: $(VENV)/.installed  ## jobs at once and junk in rows, docs/reliability.md; SIZE=full for all of it
+	@$(BIN)/python -m tests.chaos $(SIZE)
+	@$(BIN)/python -m pytest -q tests/chaos tests/test_passing_errors.py tests/invoices/test_held_rows.py tests/dagster/test_secrets.py
 
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
 	uv pip compile pyproject.toml --group dev --extra embedded --extra kubernetes --universal --python-version 3.11 \

@@ -158,9 +158,13 @@ def _op(asset: EntryAsset, step: Step, *, first: bool, last: bool) -> dg.OpDefin
             with site.transactions(context, asset.entry) as transaction:
                 step.do(transaction)
         else:
-            as_of, figures = site.present if step.of_present else None, asset.figures if last else None
-            with site.step(context, asset.entry, as_of, figures=figures) as work:
-                step(work, site)
+            site.do(
+                context,
+                asset.entry,
+                lambda work: step(work, site),
+                site.present if step.of_present else None,
+                figures=asset.figures if last else None,
+            )
         if last:
             site.finish(context, asset.entry)
         if not (last and site.dry_run and context.has_assets_def):

@@ -34,6 +34,11 @@ def build(months: dg.PartitionsDefinition[str]) -> list[EntryAsset]:
                     of="month",
                 ),
                 Step(
+                    Function(f"{BILLING}:try_held_again"),
+                    "Bills of which somebody else was writing something are finished, or told as failed.",
+                    of="month",
+                ),
+                Step(
                     Function(f"{BILLING}:write_mails"),
                     "The report for accounting and the mails to owners, where the site wants them.",
                     name="write_and_deliver_mails",

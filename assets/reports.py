@@ -40,8 +40,7 @@ class ReportAsset:
             from assets.report import metadata_of  # with matplotlib
 
             site: RunSite = context.resources.site
-            with site.step(context.op_execution_context, self.name) as work:
-                made = self.make(work, site)
+            made, _ = site.do(context.op_execution_context, self.name, lambda work: self.make(work, site))
             if not site.dry_run:
                 metadata = metadata_of(made, self.name, context.partition_key, site.deployment.reports)
                 yield dg.Output(made.frame, metadata=metadata)

@@ -24,9 +24,8 @@ def entry_job(name: str, do: Function, then: Function | None = None, *, changes:
     @dg.op(name=_op_name(name, do), description=entry(name).description, **OP)
     def run(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
-        with site.step(context, name) as work:
-            do(work)
-        if changes is not None and work.outcome.rows and not work.dry_run:
+        _, outcome = site.do(context, name, do)
+        if changes is not None and outcome.rows and not site.dry_run:
             context.log_event(dg.AssetMaterialization(changes, description=f"Changed by {name}."))
         if then is None:
             site.finish(context, name)
@@ -44,8 +43,7 @@ def entry_job(name: str, do: Function, then: Function | None = None, *, changes:
     )
     def follow_up(context: dg.OpExecutionContext) -> None:
         site: RunSite = context.resources.site
-        with site.step(context, name) as work:
-            then(work)
+        site.do(context, name, then)
         site.finish(context, name)
 
     return _job(name, run, follow_up)

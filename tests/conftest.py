@@ -19,6 +19,7 @@ from waldur_dagster.demo import server
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.schema.generations import Generation, create_tables
 from waldur_dagster.site import Site
+from waldur_dagster.words import forget_secrets
 from waldur_dagster.work import Work
 
 RIGHTS = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
@@ -65,6 +66,12 @@ def _only_declared_tables_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
             assert done <= set(WRITES.get(entry, {}).get(name, ())), f"{entry} writes {name}: {done}"
 
     monkeypatch.setattr(Site, "work", watched)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_other_tests() -> None:
+    """What one test keeps secret may be a plain word of another."""
+    forget_secrets()
 
 
 class Templates:

@@ -195,6 +195,7 @@ STEPS = (
     billing.switch_announced_prices,
     billing.close_past_invoices,
     billing.make_new_invoices,
+    billing.try_held_again,
     billing.write_mails,
 )
 

@@ -6,8 +6,8 @@ import smtplib
 
 import pytest
 
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import parse_deployment
+from waldur_dagster.words import in_words
 
 SECRET = "hid/den word+õ"
 

@@ -353,7 +353,13 @@ class Deployment(Section):
         from sqlalchemy import make_url
 
         url = make_url(self.database.url.get_secret_value())
-        return [*_secrets(self.model_dump(exclude={"waldur"})), *_named_secrets(self.waldur), str(url.password or "")]
+        in_query = [str(value) for name, value in url.query.items() if _SECRET_NAME.search(name)]
+        return [
+            *_secrets(self.model_dump(exclude={"waldur"})),
+            *_named_secrets(self.waldur),
+            str(url.password or ""),
+            *in_query,
+        ]
 
     @property
     def first_partition(self) -> date:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from waldur_dagster.words import without
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -12,6 +14,11 @@ class Finding:
 
     item: str
     problem: str
+
+
+def _finding(item: str, problem: str) -> Finding:
+    """Findings may quote what an outside system has said, and that may repeat what it was sent."""
+    return Finding(without(item), without(problem))
 
 
 @dataclass
@@ -33,10 +40,10 @@ class Outcome:
             self.rows[table][kind] += count
 
     def warn(self, item: str, problem: str) -> None:
-        self.warnings.append(Finding(item, problem))
+        self.warnings.append(_finding(item, problem))
 
     def fail(self, item: str, problem: str) -> None:
-        self.failures.append(Finding(item, problem))
+        self.failures.append(_finding(item, problem))
 
     def add(self, other: Outcome) -> None:
         """Take in what another unit of work of the same run did; what it found as well is told once."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import dagster as dg
 
@@ -48,6 +48,10 @@ SHOWN_FINDINGS = 100
 NOT_BEGUN = "waldur/not_begun"
 # Waldur is not older; a dry run may look ahead so far. A tick may come from a host whose clock goes before ours.
 FIRST_YEAR, MOST_YEARS_AHEAD, CLOCKS_DIFFER = 2010, 10, timedelta(minutes=5)
+# When the tries inside a step were in vain, Dagster does the step again later, in the same run.
+LATER_TRIES, SECONDS_BETWEEN = 2, 60
+
+Result = TypeVar("Result")
 
 
 class RunSite:
@@ -93,33 +97,47 @@ class RunSite:
         """The day that the run's partition names, else the UTC date of the present."""
         return date.fromisoformat(self._partition) if self._partition else self.present.astimezone(UTC).date()
 
-    @contextmanager
-    def step(
-        self, context: dg.OpExecutionContext, entry: str, as_of: datetime | None = None, figures: Function | None = None
-    ) -> Iterator[Work]:
-        """One unit of work of one step; its figures become metadata of the step's output.
+    def do(
+        self,
+        context: dg.OpExecutionContext,
+        entry: str,
+        function: Callable[[Work], Result],
+        as_of: datetime | None = None,
+        figures: Function | None = None,
+    ) -> tuple[Result, Outcome]:
+        """One step, in one transaction, tried again after passing errors (see Site.do); returns its result and outcome.
 
-        ``figures`` gives further ones, of what the run's steps have made together; the run's own are shown with them.
-        Raises dg.Failure, for which Dagster tries no retry, when another run has the entry or the work is refused.
+        Its figures become metadata of the step's output. ``figures`` gives further ones, of what the run's steps have
+        made together; the run's own are shown with them. Raises dg.Failure, for which Dagster tries no retry, when
+        another run has the entry or the work is refused.
         """
-        with self._begun(context, entry), self.site.work(entry, as_of or self.as_of) as work:
-            yield work
-            further = figures(work, self) if figures is not None else {}
-        self._tell(context, work.outcome if figures is None else self.site.outcome, further)
+
+        def step(work: Work) -> tuple[Result, Mapping[str, Any]]:
+            return function(work), figures(work, self) if figures is not None else {}
+
+        with self._begun(context, entry):
+            (result, further), outcome = self.site.do(entry, as_of or self.as_of, step, context.log.warning)
+        self._tell(context, outcome if figures is None else self.site.outcome, further)
+        return result, outcome
 
     def look_for(self, name: str, query: Function, shown: int) -> tuple[int, list[Mapping[str, Any]]]:
         """How many rows a query finds, and the first of them; ``query`` is given the unit of work and this site."""
         from sqlalchemy import func, select
 
-        with _refusals(), self.site.work(name, self.present) as work:
+        def look(work: Work) -> tuple[int, list[Mapping[str, Any]]]:
             wanted = query(work, self)
-            count = work.connection.scalar(select(func.count()).select_from(wanted.subquery()))
+            count = work.connection.scalar(select(func.count()).select_from(wanted.subquery())) or 0
             found = work.connection.execute(wanted.limit(shown)).mappings().all() if count else []
-        return count or 0, [dict(row) for row in found]
+            return count, [dict(row) for row in found]
+
+        with _refusals():
+            found, _ = self.site.do(name, self.present, look)
+        return found
 
     @contextmanager
     def transactions(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Transactions]:
-        """As ``step``, for a step of many units of work; gives what opens the next one."""
+        """As ``do``, for a step of many units of work; gives what opens the next one."""
+        self.site.outcome.failures.clear()  # of an earlier try of the step, which does all that is not done
         with self._begun(context, entry):
             yield self.site.transactions(entry, self.as_of, context.log)
         self._tell(context, self.site.outcome)
@@ -182,22 +200,53 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except Exception as problem:
-        final, passing = _known_problems()
+        final, passing, interrupted = _known_problems()
         if isinstance(problem, final):
             raise dg.Failure(str(problem), allow_retries=False) from None
         if isinstance(problem, passing):
             raise dg.Failure(str(problem)) from None
+        if interrupted(problem):
+            raise dg.RetryRequested(max_retries=LATER_TRIES, seconds_to_wait=SECONDS_BETWEEN) from problem
+        _without_secrets(problem)
         raise
 
 
-def _known_problems() -> tuple[tuple[type[Exception], ...], tuple[type[Exception], ...]]:
-    """Those that no retry mends at once, and those that may pass; loaded when something went wrong."""
+class StepFailed(Exception):
+    """A step met an error whose own text may not be shown; what is told of it is without secrets and rows."""
+
+
+def _without_secrets(problem: Exception) -> None:
+    """Raise another error in the place of one that shows secrets, or rows as databases do. The traceback stays."""
+    from sqlalchemy.exc import DBAPIError
+
+    from waldur_dagster.passing_errors import in_short
+    from waldur_dagster.words import chain, in_words, tells_secrets
+
+    of_database = next((one for one in chain(problem) if isinstance(one, DBAPIError)), None)
+    if of_database is not None:
+        words = in_words(f"{type(of_database.orig).__name__}: {in_short(of_database)}")
+    elif tells_secrets(problem):
+        words = in_words(problem)
+    else:
+        return
+    raise StepFailed(words).with_traceback(problem.__traceback__) from None
+
+
+def _known_problems() -> tuple[
+    tuple[type[Exception], ...], tuple[type[Exception], ...], Callable[[BaseException], bool]
+]:
+    """Those that no retry mends at once, those that may pass, and whether a problem was an interruption."""
     from waldur_dagster.clients.task_results import ResultStoreUnusable
+    from waldur_dagster.passing_errors import passes
     from waldur_dagster.settings import BadSetting
-    from waldur_dagster.site import AlreadyRunning, SiteUnreachable
+    from waldur_dagster.site import AlreadyRunning, Interrupted, SiteUnreachable
     from waldur_dagster.work import Refused
 
-    return (AlreadyRunning, Refused, BadSetting), (SiteUnreachable, ResultStoreUnusable)
+    return (
+        (AlreadyRunning, Refused, BadSetting),
+        (SiteUnreachable, ResultStoreUnusable),
+        lambda problem: isinstance(problem, Interrupted) or passes(problem),
+    )
 
 
 def is_dry_run(run: dg.DagsterRun) -> bool:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
 from waldur_dagster.deployment import Database
+from waldur_dagster.far_dates import read_far_dates
+from waldur_dagster.words import without
 
 APPLICATION = "waldur-dagster"
 # Limits on idle sessions that a server may have set for everybody; which of them there are depends on its version.
@@ -39,6 +41,7 @@ def make_engine(database: Database) -> Engine:
     engine = create_engine(
         database.sqlalchemy_url,
         poolclass=NullPool,
+        hide_parameters=True,  # errors show statements, and never what was bound to them
         connect_args={
             "options": options,
             "application_name": APPLICATION,
@@ -46,6 +49,7 @@ def make_engine(database: Database) -> Engine:
         },
     )
     event.listen(engine, "connect", _lift_limits)
+    read_far_dates(engine)
     return engine
 
 
@@ -104,7 +108,7 @@ def _process(connection: Connection) -> int:
 
 def unreachable(engine: Engine, error: OperationalError) -> SiteUnreachable:
     """What a failed attempt to connect comes to."""
-    address, reason = engine.url.render_as_string(hide_password=True), str(error.orig).strip()
+    address, reason = without(engine.url.render_as_string(hide_password=True)), without(str(error.orig).strip())
     if "startup parameter" in reason:
         return SessionNotKept(f"{address} takes no settings ({reason})")
     return SiteUnreachable(f"No connection to {address}: {reason}")

@@ -8,10 +8,20 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from sqlalchemy.exc import DBAPIError, OperationalError
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    wait_exponential,
+    wait_random,
+)
 
 from waldur_dagster import locks
 from waldur_dagster.database.constance import Constance, settings_in_force
@@ -19,11 +29,19 @@ from waldur_dagster.database.encryption import Secrets
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.passing_errors import in_short, is_lost, passes
 from waldur_dagster.sessions import SiteUnreachable, make_engine, require_session, unreachable
 from waldur_dagster.settings import Settings
+from waldur_dagster.words import keep_secret
 from waldur_dagster.work import Work
 
 __all__ = ["AlreadyRunning", "Site", "SiteUnreachable", "Transactions", "current_settings", "make_engine"]
+
+# How often a step is tried when a passing error of the database ends it, with pauses of about 1, 2, 4 and 8 seconds.
+TRIES = 5
+PAUSES = wait_exponential(multiplier=1, max=8) + wait_random(0, 1)
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -43,6 +61,10 @@ class Transactions:
 
 class AlreadyRunning(Exception):
     """Another run of the same entry is at work on this site's database."""
+
+
+class Interrupted(Exception):
+    """Passing errors of the database have ended a step, as often as it was tried; the text says what they were."""
 
 
 def current_settings(engine: Engine, deployment: Deployment, schema: SiteSchema | None = None) -> Settings:
@@ -70,11 +92,13 @@ class Site:
         self.dry_run = dry_run
         self.run_id = run_id
         self.present = present
+        keep_secret(*deployment.secrets)
         self.engine = make_engine(deployment.database)
         self.outcome = Outcome()
         self._connection: Connection | None = None
         self._process = 0
         self._locked: set[str] = set()
+        self._begun = False
 
     @cached_property
     def schema(self) -> SiteSchema:
@@ -88,6 +112,51 @@ class Site:
     def transactions(self, entry: str, as_of: datetime, log: logging.Logger | None = None) -> Transactions:
         """As ``work``, for a step of many units of work that do not depend on each other."""
         return Transactions(lambda: self.work(entry, as_of, alone=True), self.dry_run, log or logging.getLogger(entry))
+
+    def do(
+        self,
+        entry: str,
+        as_of: datetime,
+        function: Callable[[Work], Result],
+        note: Callable[[str], None] = lambda _: None,
+    ) -> tuple[Result, Outcome]:
+        """One step: ``function`` in a transaction, again from its beginning when a passing error has ended it.
+
+        ``note`` is told of every try that failed; what such a try has counted and found is forgotten. Returns what the
+        function returns, and what it did. Raises what ``work`` raises, and Interrupted when the last try fails so too:
+        in a dry run, which is one transaction over all its steps, that is the first.
+        """
+
+        def attempt() -> tuple[Result, Outcome]:
+            with self.work(entry, as_of) as work:
+                return function(work), work.outcome
+
+        def tell(state: RetryCallState) -> None:
+            problem = state.outcome.exception() if state.outcome else None
+            note(f"{in_short(problem)}; the step is tried again (try {state.attempt_number + 1} of {TRIES})")
+
+        tries = Retrying(
+            stop=stop_after_attempt(1 if self.dry_run else TRIES),
+            wait=PAUSES,
+            retry=retry_if_exception(self._is_worth_a_try),
+            before_sleep=tell,
+            reraise=True,
+        )
+        try:
+            return tries(attempt)
+        except Exception as problem:
+            if not self._is_worth_a_try(problem):
+                raise
+            rest = (
+                "a dry run is one transaction over all its steps, which is lost; start it again"
+                if self.dry_run
+                else f"tried {TRIES} times; nothing of this step is done"
+            )
+            raise Interrupted(f"{in_short(problem)}; {rest}.") from None
+
+    def _is_worth_a_try(self, problem: BaseException) -> bool:
+        """A lock or a database that this run has had before, and that it does not get at once, are so too."""
+        return passes(problem) or (self._begun and isinstance(problem, AlreadyRunning | SiteUnreachable))
 
     @contextmanager
     def work(self, entry: str, as_of: datetime, *, alone: bool = False) -> Iterator[Work]:
@@ -107,7 +176,7 @@ class Site:
     @contextmanager
     def _transaction(self, connection: Connection, alone: bool) -> Iterator[None]:
         if not self.dry_run:
-            with connection.begin():
+            with self._committed(connection):
                 yield
         elif alone:
             transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
@@ -120,6 +189,35 @@ class Site:
                 connection.begin()
             with connection.begin_nested():
                 yield
+
+    @contextmanager
+    def _committed(self, connection: Connection) -> Iterator[None]:
+        """A transaction; when the connection is lost with its COMMIT, the server is asked what became of it."""
+        with connection.begin() as transaction:
+            yield
+            number = connection.scalar(text("SELECT txid_current_if_assigned()"))
+            try:
+                transaction.commit()
+            except DBAPIError as problem:
+                if number is None or not is_lost(problem) or not self._was_committed(number):
+                    raise
+
+    def _was_committed(self, number: int) -> bool:
+        """Whether a transaction of a lost connection was committed; one that is about to be is waited for."""
+        until_known = Retrying(
+            stop=stop_after_attempt(6),
+            wait=wait_exponential(multiplier=0.1),
+            retry=retry_if_result(lambda status: status == "in progress"),
+            retry_error_callback=lambda _: None,
+        )
+        connection = self._ready_connection()
+
+        def status() -> str | None:
+            with connection.begin():
+                found: str | None = connection.scalar(text("SELECT txid_status(:number)"), {"number": number})
+            return found
+
+        return bool(until_known(status) == "committed")
 
     def check(self) -> None:
         """Raises SiteUnreachable when the database does not answer."""
@@ -137,6 +235,7 @@ class Site:
         if not taken:
             raise AlreadyRunning(f"{entry} is being done by another run on this database; this one does nothing.")
         self._locked.add(entry)
+        self._begun = True
 
     def at_work(self, runs: Iterable[str]) -> set[str]:
         """Those of the runs that hold their lock on this database, whatever Dagster knows of them."""
@@ -172,6 +271,9 @@ class Site:
         return self._connection
 
     def _answers(self, connection: Connection) -> bool:
+        if connection.invalidated:
+            connection.close()
+            return False
         try:
             with _aside(connection):
                 process = connection.scalar(text("SELECT pg_backend_pid()"))

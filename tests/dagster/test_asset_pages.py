@@ -63,6 +63,7 @@ def test_assets_lead_to_the_source_of_their_steps(url: str | None) -> None:
         "switch_announced_prices",
         "close_past_invoices",
         "make_new_invoices",
+        "try_held_again",
         "write_mails",
     ]
     if url is None:

@@ -31,6 +31,7 @@ OWN = {
     "setting_names",
     "settings",
     "timetable",
+    "words",
 }
 LOAD = """
 import json, sys

@@ -14,6 +14,7 @@ from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.closing import close_invoices, close_waiting_invoices, let_invoices_wait
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
+from waldur_dagster.invoices.held import fail_for_held
 from waldur_dagster.invoices.monthly_report import send_monthly_report
 from waldur_dagster.invoices.new_invoices import create_invoices
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
@@ -73,6 +74,16 @@ def make_new_invoices(work: Work, month: Month) -> None:
     if is_newest(work, month):
         refresh_price_estimates(work, month, select(made.c.customer_id))
         evaluate_policies(work, _affected_by(made, month))
+
+
+def try_held_again(work: Work, month: Month) -> None:
+    """What the steps before have left because somebody else was writing it; what is left now has failed."""
+    close_past_invoices(work, month)
+    if is_newest(work, month):
+        invoice = invoices.invoice
+        of_month = select(invoice.c.customer_id).where(invoice.c.year == month.year, invoice.c.month == month.month)
+        refresh_price_estimates(work, month, of_month)
+    fail_for_held(work)
 
 
 def _affected_by(made: Table, month: Month) -> Affected:

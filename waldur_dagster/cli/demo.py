@@ -38,6 +38,7 @@ def run(folder: Folder = HOME) -> None:
     home = DemoHome(folder)
     with console.status("Starting PostgreSQL and the demo site ..."):
         deployment, new = home.prepare()
+        os.umask(0o077)  # Dagster's files and the mails are their owner's only too
     console.print(
         "A demo site is there, with last month's invoices still open." if new else "The demo site is there already."
     )
@@ -65,6 +66,7 @@ def up(folder: Folder = HOME, port: Annotated[int, typer.Option(help="Port of th
         signal.signal(kind, lambda *_: sys.exit(0))
     home = DemoHome(folder)
     home.prepare()
+    os.umask(0o077)  # what the servers write is their owner's only too
     console.print(f"The Dagster UI is coming up at http://127.0.0.1:{port} ; Ctrl-C stops it.")
     dagster, workspace = Path(sys.executable).with_name("dagster"), str(Path("workspace.yaml").resolve())
     command = [str(dagster), "dev", "--workspace", workspace, "--host", "127.0.0.1", "--port", str(port)]

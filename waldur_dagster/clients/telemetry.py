@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from waldur_dagster.clients import http
-from waldur_dagster.clients.words import in_words
+from waldur_dagster.words import in_words
 
 TIMEOUT = 30.0  # seconds
 

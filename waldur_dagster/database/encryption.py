@@ -19,6 +19,7 @@ from sqlalchemy import Connection, text
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Encryption
+from waldur_dagster.words import keep_secret
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet
@@ -104,9 +105,11 @@ class Keys:
         if not len(self):
             raise NotOpened(f"{where} is encrypted, and the deployment has no keys ([encryption] keys, secret_key)")
         try:
-            return self._fernet.decrypt(stored.encode()).decode()
+            plain = self._fernet.decrypt(stored.encode()).decode()
         except (InvalidToken, UnicodeError):
             raise NotOpened(f"{where} is encrypted, and no key of [encryption] opens it") from None
+        keep_secret(plain)
+        return plain
 
     def closed(self, plain: Any, where: str) -> Any:
         """The value as Waldur encrypts it: empty texts and what is no text stay as they are. Raises NotOpened."""
@@ -141,12 +144,16 @@ class Secrets:
         Raises NotOpened, and ValueError when a text that should be a JSON object is none.
         """
         if place.form == "whole":
-            return self.keys.opened(stored, str(place))
+            plain = self.keys.opened(stored, str(place))
+            keep_secret(plain)
+            return plain
         values = _object(place, stored)
-        return {
+        opened = {
             key: self.keys.opened(value, f"{place}, key {key}") if place.is_secret(key) else value
             for key, value in values.items()
         }
+        keep_secret(*(value for key, value in opened.items() if place.is_secret(key)))
+        return opened
 
     def stored(self, place: Place, plain: Any) -> Any:
         """What to write into a column: encrypted where the site encrypts. Raises NotOpened without a key."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,12 +107,15 @@ class DemoHome:
         Sets WALDUR_DAGSTER_CONFIG and DAGSTER_HOME for this process and its children.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        # Of root's demo the database is run by another user, who has to come through.
+        self.folder.chmod(0o711 if os.name == "posix" and os.geteuid() == 0 else 0o700)
         url = self.start()
         new = not (self.complete.exists() and _exists(url))  # one whose making was stopped is made again
         if new:
             self.complete.unlink(missing_ok=True)
             server.create_database(url.set(database="postgres"), "waldur")
-        self._write_files(url)
+        with private_files():
+            self._write_files(url)
         deployment = load_deployment(self.deployment_file)
         engine = create_engine(url)
         if new:
@@ -146,6 +151,16 @@ class DemoHome:
             server.start(self.database).stop()
         shutil.rmtree(self.folder)
         return True
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """What is written meanwhile is its owner's only."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:

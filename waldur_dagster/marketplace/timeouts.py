@@ -25,7 +25,8 @@ def give_up_stale_orders(work: Work) -> int:
     """Mark orders that have executed for more than two hours as erred, with their resource and what it stands for.
 
     Only types of offerings that the deployment calls interruptible. The resource goes straight to Erred, also when
-    it was being created and has no back end. Nothing is stopped at the back end. Returns the number of orders.
+    it was being created and has no back end. Nothing is stopped at the back end. An order that somebody else is
+    writing, or whose resource is, is left to the next run. Returns the number of orders.
     """
     stale = work.connection.execute(
         select(order.c.id, resource.c.id.label("resource_id"), resource.c.content_type_id, resource.c.object_id)
@@ -36,8 +37,8 @@ def give_up_stale_orders(work: Work) -> int:
             order.c.modified < work.as_of - TIMEOUT,
             offering.c.type.in_(work.deployment.interruptible_offerings),
         )
-        .order_by(order.c.id)
-        .with_for_update(of=order, skip_locked=True)
+        .order_by(resource.c.id, order.c.id)
+        .with_for_update(of=[order, resource], skip_locked=True)
     ).all()
     if not stale:
         return 0
@@ -64,4 +65,7 @@ def _mark_backends(work: Work, stale: Sequence[Row[*tuple[Any, ...]]]) -> None:
         ids = [row.object_id for row in stale if content_type is not None and row.content_type_id == content_type]
         if ids:
             table = found.table
+            work.connection.execute(
+                select(table.c.id).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update()
+            )
             work.execute(update(table).where(table.c.id.in_(ids)).values(state=ERRED, modified=work.as_of))

@@ -33,6 +33,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait
 
 from waldur_dagster.outbox.messages import Message, payload_of
 from waldur_dagster.outbox.tables import DELIVERED, GIVEN_UP, PERHAPS, SENDING, WAITING, message, system
+from waldur_dagster.words import without
 
 FIRST_PAUSE, LONGEST_PAUSE, MOST_ATTEMPTS = timedelta(minutes=1), timedelta(hours=6), 20
 LONGEST_PAUSE_OF_SYSTEM = timedelta(minutes=30)
@@ -110,7 +111,7 @@ class Claimant:
 
     def note_delivered(self, row: Row[Any], remark: str | None) -> None:
         """The system has taken it: that holds whatever was said of the message meanwhile."""
-        values = {"state": DELIVERED, "finished": func.now(), "last_error": remark}
+        values = {"state": DELIVERED, "finished": func.now(), "last_error": remark and without(remark)}
         if row.payload.get("confidential"):
             values["payload"] = row.payload | {"body": "(confidential: not kept)", "html": None}
         self._note(row, values)
@@ -192,11 +193,11 @@ def set_right(connection: Connection, name: str) -> None:
 
 def _later(attempts: int, reason: str) -> dict[str, Any]:
     pause = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
-    return {"state": WAITING, "next_attempt": func.now() + pause, "last_error": reason}
+    return {"state": WAITING, "next_attempt": func.now() + pause, "last_error": without(reason)}
 
 
 def _over(state: str, reason: str) -> dict[str, Any]:
-    return {"state": state, "finished": func.now(), "last_error": reason}
+    return {"state": state, "finished": func.now(), "last_error": without(reason)}
 
 
 def _perhaps(reason: str) -> dict[str, Any]:
@@ -208,5 +209,5 @@ def _perhaps(reason: str) -> dict[str, Any]:
         "finished": case((last, func.now())),
         "next_attempt": case(pauses, value=message.c.unknown, else_=func.now()),
         "unknown": message.c.unknown + 1,
-        "last_error": f"{PERHAPS}: {reason}",
+        "last_error": without(f"{PERHAPS}: {reason}"),
     }

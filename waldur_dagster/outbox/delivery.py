@@ -15,7 +15,6 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, or_, select, tuple_
 
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox import claims
 from waldur_dagster.outbox.claims import Claimant
@@ -34,6 +33,7 @@ from waldur_dagster.outbox.senders import (
 from waldur_dagster.outbox.tables import SENDING, WAITING, message, system
 from waldur_dagster.rounds import LONGEST_ROUND
 from waldur_dagster.site import current_settings
+from waldur_dagster.words import in_words
 
 # Outside systems that are spoken to at the same time, so that a slow one keeps nobody else waiting.
 PARALLEL = 4

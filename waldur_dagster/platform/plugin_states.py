@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Table, cast, false, insert, literal, null, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Table,
+    cast,
+    false,
+    insert,
+    literal,
+    null,
+    select,
+    tuple_,
+    union_all,
+    update,
+)
 
 from waldur_dagster.platform.plugin_resources import PluginResource, existing
+from waldur_dagster.schema import marketplace
 from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
@@ -30,6 +45,23 @@ def no_changes(work: Work, name: str) -> Table:
     return temporary_table(work, name, select(*columns).where(false()))
 
 
+def lock_in_marketplace(work: Work, chosen: Iterable[tuple[PluginResource, int, ColumnElement[bool]]]) -> None:
+    """Lock the marketplace's resources of the plugin rows that are about to be written: (plugin, content type, which).
+
+    They are locked before the plugin rows, in every job: two jobs that began at different ends would each wait for the
+    other (docs/architecture.md).
+    """
+    resource = marketplace.resource
+    rows = [
+        select(literal(content_type, Integer), plugin.table.c.id).where(where)
+        for plugin, content_type, where in chosen
+        if plugin.in_marketplace
+    ]
+    if rows:
+        standing = tuple_(resource.c.content_type_id, resource.c.object_id).in_(union_all(*rows))
+        work.connection.execute(select(resource.c.id).where(standing).order_by(resource.c.id).with_for_update())
+
+
 def set_state(
     work: Work,
     plugin: PluginResource,
@@ -42,10 +74,17 @@ def set_state(
 ) -> int:
     """Give the rows of one table that ``where`` chooses a state and other values, and add them to ``changes``.
 
-    Rows that somebody else is writing are passed over. Returns how many have changed; one statement.
+    Rows that somebody else is writing are passed over. The marketplace's resources of the rows are to be locked before
+    (``lock_in_marketplace``). Returns how many have changed; one statement.
     """
     table = plugin.table
-    chosen = select(table.c.id, table.c.state).where(where).with_for_update(skip_locked=True).cte("chosen")
+    chosen = (
+        select(table.c.id, table.c.state)
+        .where(where)
+        .order_by(table.c.id)
+        .with_for_update(skip_locked=True)
+        .cte("chosen")
+    )
     written = (
         update(table)
         .values(state=state, modified=work.as_of, **values)

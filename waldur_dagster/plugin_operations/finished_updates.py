@@ -7,14 +7,14 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Integer, Row, Text, and_, literal, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Integer, Row, Text, and_, literal, select, tuple_, union_all
 
 from waldur_dagster.clients.task_results import FINISHED, UNKNOWN, ResultStoreUnusable, open_store
 from waldur_dagster.deployment import Celery
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_resources import OK, UPDATING, PluginResource
-from waldur_dagster.platform.plugin_states import no_changes, set_state, typed_tables
+from waldur_dagster.platform.plugin_states import lock_in_marketplace, no_changes, set_state, typed_tables
 from waldur_dagster.site import Transactions
 from waldur_dagster.work import Work
 
@@ -38,8 +38,11 @@ def reset_updating_resources(transaction: Transactions) -> int:
     with transaction() as work:
         changes = no_changes(work, "freed")
         ended = [row for row in waiting if states.get(row.task_id) in FINISHED]
+        kinds = {row.content_type_id for row in ended}
         tables = _tables(work) if ended else []
-        freed = sum(_set_ok(work, plugin, kind, ended, changes) for plugin, kind in tables)
+        chosen = [(plugin, kind, _has_ended(plugin, kind, ended)) for plugin, kind in tables if kind in kinds]
+        lock_in_marketplace(work, chosen)
+        freed = sum(set_state(work, *one[:2], OK, where=one[2], changes=changes, task_id=None) for one in chosen)
         if freed:
             follow_plugins(work, changes)
         _report(work, waiting, states, remembered)
@@ -75,15 +78,13 @@ def _states(celery: Celery | None, task_ids: set[str]) -> tuple[dict[str, str], 
         return store.states(task_ids), store.remembers
 
 
-def _set_ok(work: Work, plugin: PluginResource, kind: int, ended: Sequence[Row[Any]], changes: Any) -> int:
+def _has_ended(plugin: PluginResource, kind: int, ended: Sequence[Row[Any]]) -> ColumnElement[bool]:
     """A row that a worker has written meanwhile, or started another task on, stays as it is."""
     table = plugin.table
     rows = [{"object_id": row.object_id, "task_id": row.task_id} for row in ended if row.content_type_id == kind]
-    if not rows:
-        return 0
     given = given_rows(rows, object_id=Integer, task_id=Text)
     same = tuple_(table.c.id, table.c.task_id).in_(select(given.c.object_id, given.c.task_id))
-    return set_state(work, plugin, kind, OK, where=and_(table.c.state == UPDATING, same), changes=changes, task_id=None)
+    return and_(table.c.state == UPDATING, same)
 
 
 def _report(work: Work, waiting: Sequence[Row[Any]], states: dict[str, str], remembered: timedelta) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import and_, select
+from sqlalchemy import ColumnElement, and_, select
 
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.plugin_events import log_plugin_events
-from waldur_dagster.platform.plugin_resources import CREATING, CREATION_SCHEDULED, ERRED
-from waldur_dagster.platform.plugin_states import no_changes, set_state, typed_tables
+from waldur_dagster.platform.plugin_resources import CREATING, CREATION_SCHEDULED, ERRED, PluginResource
+from waldur_dagster.platform.plugin_states import lock_in_marketplace, no_changes, set_state, typed_tables
 from waldur_dagster.work import Work
 
 PATIENCE = timedelta(hours=3)
@@ -23,10 +23,10 @@ def set_stuck_resources_erred(work: Work) -> int:
     Returns the number of resources that are erred now. Statements: bounded by the number of tables.
     """
     stuck = no_changes(work, "stuck")
+    chosen = [(plugin, content_type, _too_long(work, plugin)) for plugin, content_type in typed_tables(work)]
+    lock_in_marketplace(work, chosen)
     found = 0
-    for plugin, content_type in typed_tables(work):
-        table = plugin.table
-        too_long = and_(table.c.state.in_([CREATION_SCHEDULED, CREATING]), table.c.modified < work.as_of - PATIENCE)
+    for plugin, content_type, too_long in chosen:
         found += set_state(work, plugin, content_type, ERRED, where=too_long, changes=stuck, error_message=MESSAGE)
     if found:
         begun = select(stuck).where(stuck.c.old_state == CREATING).subquery("begun")
@@ -35,3 +35,8 @@ def set_stuck_resources_erred(work: Work) -> int:
         )
         follow_plugins(work, stuck)
     return found
+
+
+def _too_long(work: Work, plugin: PluginResource) -> ColumnElement[bool]:
+    table = plugin.table
+    return and_(table.c.state.in_([CREATION_SCHEDULED, CREATING]), table.c.modified < work.as_of - PATIENCE)

@@ -14,6 +14,7 @@ from waldur_dagster.script_offerings.pull_scripts import PULLED_STATES, Pull
 from waldur_dagster.script_offerings.pulled import Pulled, read_output
 from waldur_dagster.script_offerings.pulled_usage import NotTaken, keep_usages, plan_period_of
 from waldur_dagster.users.system_robot import system_robot
+from waldur_dagster.words import without
 from waldur_dagster.work import Work
 
 resource = marketplace.resource
@@ -43,7 +44,7 @@ def settle(work: Work, pull: Pull, result: str | Exception) -> None:
     except ScriptFailed as problem:
         work.outcome.figures["resources whose pull failed"] += 1
         work.outcome.warn(str(pull), "could not be pulled; its error message says why")
-        words = str(problem).replace("\0", "")
+        words = without(str(problem).replace("\0", ""))  # scripts are given secrets, and may print them
         first_line = next((line for line in words.splitlines() if line.strip()), "")
         _change(work, current, state=ResourceState.ERRED, error_message=first_line, error_traceback=words)
     else:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaDown, FreeIpaFailed, FreeIpaMisconfigured
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import AccountRequest
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender
 from waldur_dagster.settings import Settings
+from waldur_dagster.words import in_words
 
 
 class Accounts(Sender):

@@ -12,7 +12,6 @@ from waldur_dagster.clients.invitation_hook import (
     InvitationRefused,
     InvitationUnanswered,
 )
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import InvitationCall
 from waldur_dagster.outbox.senders.interface import (
@@ -26,6 +25,7 @@ from waldur_dagster.outbox.senders.interface import (
 )
 from waldur_dagster.outbox.senders.web_hook import ID_HEADER, repetition_id
 from waldur_dagster.settings import Settings
+from waldur_dagster.words import in_words
 
 
 class Invitations(Sender):

@@ -6,12 +6,12 @@ import hashlib
 import os
 from pathlib import Path
 
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import Mail
 from waldur_dagster.outbox.senders.email_form import Malformed, as_email
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, Refused, Sender
 from waldur_dagster.outbox.senders.smtp import SmtpServer
+from waldur_dagster.words import in_words
 
 
 def mail_sender(deployment: Deployment, _: object = None) -> Sender:

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 
 from waldur_dagster.clients.addresses import connect
 from waldur_dagster.clients.deadline import Deadline
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import MailServer
 from waldur_dagster.outbox.messages import Mail
 from waldur_dagster.outbox.senders.email_form import Mailbox, Malformed, as_email, mailbox
@@ -27,6 +26,7 @@ from waldur_dagster.outbox.senders.interface import (
     Sender,
     UnknownFate,
 )
+from waldur_dagster.words import in_words
 
 GO_ON, CLOSING, TOO_LARGE = 354, 421, 552
 FAREWELL = 5.0  # seconds

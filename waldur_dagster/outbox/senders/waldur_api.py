@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from waldur_dagster.clients import http
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import ApiCall
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, Postponed, Refused, Sender, UnknownFate
+from waldur_dagster.words import in_words
 
 UNAVAILABLE = frozenset({502, 503, 504})  # said by what stands before Waldur
 

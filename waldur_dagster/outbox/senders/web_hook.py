@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from waldur_dagster.clients import http
-from waldur_dagster.clients.words import in_words
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import Message, WebCall
 from waldur_dagster.outbox.senders.interface import Down, Refused, Sender, UnknownFate
+from waldur_dagster.words import in_words
 
 # By which a receiver tells a call that is repeated; the name is that of the Standard Webhooks specification.
 ID_HEADER = "webhook-id"

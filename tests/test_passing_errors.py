@@ -1,0 +1,168 @@
+"""Errors of the database that pass: the step is tried again as a whole, and counted once."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from tests.scene import Scene
+from waldur_dagster import site as site_module
+from waldur_dagster.schema import structure
+from waldur_dagster.site import TRIES, AlreadyRunning, Interrupted, Site
+from waldur_dagster.work import Work
+
+NOW = datetime(2025, 4, 1, tzinfo=UTC)
+customer = structure.customer
+END_ALL = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE application_name = 'waldur-dagster' AND datname = current_database()"
+)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(site_module, "PAUSES", site_module.wait_random(0, 0.05))
+
+
+def on_server(scene: Scene, statement: str, **values: Any) -> None:
+    with scene.engine.begin() as connection:
+        connection.execute(text(statement), values)
+
+
+def rename(work: Work, name: str = "after") -> None:
+    work.outcome.warn("customer", "is renamed")
+    work.execute(customer.update().values(name=name, abbreviation=customer.c.abbreviation + "x"))
+
+
+def failing(times: int, fail: Callable[[Work], object]) -> Callable[[Work], None]:
+    """A step that renames all customers, and then meets trouble the first few times."""
+    tries = iter(range(times))
+
+    def step(work: Work) -> None:
+        rename(work)
+        if next(tries, None) is not None:
+            fail(work)
+
+    return step
+
+
+def raised(code: str) -> Callable[[Work], object]:
+    """An error of that code, from the server itself."""
+    return lambda work: work.connection.execute(text(f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{code}'; END $$"))
+
+
+@pytest.mark.parametrize("code", ["40001", "40P01", "55P03", "57P01", "08006"])
+def test_a_step_that_a_passing_error_ends_is_tried_again_and_counted_once(scene: Scene, code: str) -> None:
+    scene.customer("before")
+    notes: list[str] = []
+    with scene.site() as site:
+        _, outcome = site.do("entry", NOW, failing(2, raised(code)), notes.append)
+    renamed = scene.one(customer)
+    assert (renamed.name, renamed.abbreviation) == ("after", "x")
+    assert outcome == site.outcome
+    assert outcome.rows["structure_customer"]["updated"] == 1 and len(outcome.warnings) == 1
+    assert ["tried again (try 2 of" in notes[0], "tried again (try 3 of" in notes[1]] == [True, True]
+
+
+@pytest.mark.parametrize("where", ["in a statement", "between statements"])
+def test_a_dropped_connection_is_made_anew_with_its_lock_before_the_next_try(scene: Scene, where: str) -> None:
+    scene.customer("before")
+
+    def drop(work: Work) -> None:
+        if where == "in a statement":
+            work.connection.execute(text(END_ALL))
+        on_server(scene, END_ALL)
+        rename(work)
+
+    with scene.site() as site, scene.site() as other:
+        site.do("entry", NOW, failing(1, drop))
+        with pytest.raises(AlreadyRunning):
+            other.do("entry", NOW, rename)
+    assert scene.one(customer).abbreviation == "x"
+
+
+def test_a_run_that_lost_its_lock_to_another_does_nothing_more(scene: Scene) -> None:
+    scene.customer("before")
+    with scene.site() as site, scene.site() as other:
+
+        def lose(work: Work) -> None:
+            on_server(scene, END_ALL)
+            other.hold("entry")
+            rename(work)
+
+        with pytest.raises(Interrupted, match="is being done by another run"):
+            site.do("entry", NOW, failing(9, lose))
+    assert scene.one(customer).name == "before"
+
+
+def test_after_the_last_try_nothing_of_the_step_is_done_and_the_reason_is_told(scene: Scene) -> None:
+    scene.customer("before")
+    with scene.site() as site, pytest.raises(Interrupted, match=f"tried {TRIES} times; nothing of this step is done"):
+        site.do("entry", NOW, failing(99, raised("40P01")))
+    assert scene.one(customer).name == "before" and not site.outcome.rows
+
+
+def test_an_error_that_does_not_pass_is_not_tried_again(scene: Scene) -> None:
+    scene.customer("before")
+    with scene.site() as site, pytest.raises(ProgrammingError):
+        site.do("entry", NOW, failing(1, lambda work: work.connection.execute(text("SELECT nothing"))))
+    with scene.site() as site, pytest.raises(OperationalError):
+        site.do("entry", NOW, failing(1, raised("57014")))  # it took too long, and would again
+
+
+def test_a_dry_run_says_that_its_transaction_is_lost(scene: Scene) -> None:
+    with scene.site(dry_run=True) as site, pytest.raises(Interrupted, match="one transaction over all its steps"):
+        site.do("entry", NOW, failing(1, raised("40P01")))
+
+
+def test_a_lock_that_is_free_a_little_later_is_waited_for(scene: Scene) -> None:
+    held = scene.customer("before")
+    url = scene.engine.url.render_as_string(hide_password=False)
+    with scene.engine.connect() as holder, scene.site(database={"url": url, "lock_timeout": 1}) as site:
+        holder.execute(text("SELECT FROM structure_customer WHERE id = :id FOR UPDATE"), {"id": held})
+        release = threading.Timer(1.3, holder.rollback)
+        release.start()
+        site.do("entry", NOW, rename)
+        release.join()
+    assert scene.one(customer).name == "after"
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_commit_whose_answer_was_lost_is_looked_up(scene: Scene, committed: bool) -> None:
+    """Otherwise a step that is done would be done twice, or one that is not would be taken for done."""
+    scene.customer("before")
+    with scene.site() as site:
+        _lose_one_commit(site, scene, committed=committed)
+        _, outcome = site.do("entry", NOW, rename)
+        assert outcome.rows["structure_customer"]["updated"] == 1 == site.outcome.rows["structure_customer"]["updated"]
+    assert scene.one(customer).abbreviation == "x"
+
+
+def _lose_one_commit(site: Site, scene: Scene, *, committed: bool) -> None:
+    """The connection breaks after the server was told to commit, or just before."""
+    dialect: Any = site.engine.dialect
+    whole: Iterator[None] = iter([None])
+
+    def commit(connection: Any) -> None:
+        is_first = connection.driver_connection.info.transaction_status.name == "INTRANS" and _wrote(connection)
+        lose = is_first and next(whole, "over") is None
+        if lose and not committed:
+            on_server(scene, END_ALL)
+        type(dialect).do_commit(dialect, connection)
+        if lose:
+            on_server(scene, END_ALL)
+            time.sleep(0.1)
+            connection.driver_connection.execute("SELECT 1")
+
+    dialect.do_commit = commit
+
+
+def _wrote(connection: Any) -> bool:
+    return bool(connection.driver_connection.execute("SELECT txid_current_if_assigned()").fetchone()[0])
