@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 
 from waldur_dagster.demo.rows import Rows
 from waldur_dagster.marketplace.robot_accounts import DELETED
@@ -77,7 +77,7 @@ def add_endings(engine: Engine, now: datetime) -> None:
         resource("spring licence", basic, starting, (CREATE, 8), state=1)
         resource("stuck notebook", script, running, (CREATE, 2), state=1, touched=now - timedelta(hours=3))
         resource("never was", slurm, running, (CREATE, 4), (TERMINATE, 4), state=3)
-        _add_deleted_robot_account(rows, connection, running, script)
+        _add_deleted_robot_account(rows, running, script)
         noon = datetime.combine(today, time(12), now.tzinfo)
         for name, state, day in (("lab that has begun", 1, -1), ("lab of tomorrow", 2, 1)):
             start = noon + timedelta(days=day)
@@ -86,13 +86,9 @@ def add_endings(engine: Engine, now: datetime) -> None:
             resource(name, room, running, order, state=state, attributes={"schedules": [slot]})
 
 
-def _add_deleted_robot_account(rows: Rows, connection: Connection, project: int, offering: int) -> None:
-    """Newer versions of Waldur keep a state of robot accounts; the demo's table gets that column too."""
-    connection.execute(text(f"ALTER TABLE {marketplace.robotaccount.name} ADD COLUMN state integer NOT NULL DEFAULT 3"))
+def _add_deleted_robot_account(rows: Rows, project: int, offering: int) -> None:
+    """Newer versions of Waldur keep a state of robot accounts; on older ones none can be marked as deleted."""
     owner = rows.add(
         marketplace.resource, name="notebook of a robot", offering_id=offering, project_id=project, state=2, limits={}
     )
-    account = rows.add(marketplace.robotaccount, resource_id=owner, type="login", username="robot")
-    connection.execute(
-        text(f"UPDATE {marketplace.robotaccount.name} SET state = {DELETED} WHERE id = :id"), {"id": account}
-    )
+    rows.add(marketplace.robotaccount, resource_id=owner, type="login", username="robot", state=DELETED)
