@@ -50,9 +50,9 @@ class Outcome:
         for table, kinds in other.rows.items():
             self.rows[table].update(kinds)
         self.figures.update(other.figures)
-        told = set(self.warnings)
-        self.warnings += [warning for warning in other.warnings if warning not in told]
-        self.failures += other.failures
+        for own, found in ((self.warnings, other.warnings), (self.failures, other.failures)):
+            told = set(own)
+            own += [finding for finding in found if finding not in told]
 
     def summary(self) -> str:
         """One line for logs and terminals."""

@@ -291,7 +291,7 @@ def test_a_database_that_is_down_is_told_in_one_line_without_the_password(
     terminal.configure(f"postgresql://waldur:{SECRET}@127.0.0.1:1/waldur")
     answer = terminal(*words)
     assert (answer.status, answer.out, answer.err.count("\n")) == (2, "", 1)
-    assert "No connection to postgresql+psycopg://waldur:***@127.0.0.1:1/waldur" in answer.err
+    assert "No connection to postgresql+psycopg://***@127.0.0.1:1/waldur" in answer.err
     assert SECRET not in answer.err
 
 

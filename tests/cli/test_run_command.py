@@ -25,7 +25,7 @@ def _row(table: str, word: str) -> list[str]:
 
 def test_a_month_is_billed_and_its_figures_are_shown(terminal: Terminal, outbox_scene: Scene) -> None:
     billable(outbox_scene)
-    terminal.configure(outbox_scene.engine)
+    terminal.configure(outbox_scene.engine, head='first_month = "2024-01"')
     dry = terminal("run", BILLING, "--dry-run", "--month", "2025-04")
     assert dry.status == 0 and "What it would do" in dry.out and "Nothing of it was kept." in dry.out
     assert _row(dry.out, "total with VAT")[-1] == "12.00"
@@ -44,7 +44,7 @@ def test_a_month_is_billed_and_its_figures_are_shown(terminal: Terminal, outbox_
 
 def test_it_works_for_the_instant_that_it_is_given_and_for_its_month(terminal: Terminal, outbox_scene: Scene) -> None:
     billable(outbox_scene)
-    terminal.configure(outbox_scene.engine, "", head='time_zone = "Europe/Tallinn"')
+    terminal.configure(outbox_scene.engine, "", head='time_zone = "Europe/Tallinn"\nfirst_month = "2024-01"')
     assert terminal("run", BILLING, "--as-of", "2025-03-31T21:00:00+00:00").status == 0
     assert [(row.year, row.month) for row in outbox_scene.rows(invoices.invoice)] == [(2025, 4)]
 

@@ -132,7 +132,7 @@ def test_when_the_database_is_down_the_mail_is_sent_all_the_same(instance: dg.Da
         look(deployment, instance, result.run_id)
     ((_, mail),) = server.received
     assert mail["Subject"] == f"[site] {REMINDERS} fails"
-    assert "No connection to postgresql+psycopg://waldur:***@127.0.0.1:1/waldur" in mail.get_content()
+    assert "No connection to postgresql+psycopg://***@127.0.0.1:1/waldur" in mail.get_content()
     assert "hidden-word" not in mail.get_content()
 
 

@@ -152,7 +152,7 @@ def test_a_tick_skips_with_the_reason_when_the_outbox_is_not_there(scene: Scene,
 def test_a_tick_skips_with_the_reason_when_the_database_is_down(instance: dg.DagsterInstance) -> None:
     skipped = _tick(parse_deployment(ELSEWHERE), BILLING, instance)
     assert not skipped.run_requests
-    assert "No connection to postgresql+psycopg://waldur:***@127.0.0.1:1/waldur" in skipped.skip_message
+    assert "No connection to postgresql+psycopg://***@127.0.0.1:1/waldur" in skipped.skip_message
     assert "hidden-word" not in skipped.skip_message
 
 

@@ -32,6 +32,14 @@ from waldur_dagster.work import Work
 NOON = datetime(2025, 3, 10, 12, tzinfo=UTC)
 TODAY = NOON.date()
 EXPIRED = "terminate_expired_resources"
+ENDED = "terminate_resources_if_project_end_date_has_been_reached"
+NEVER_MADE = "terminate_resources_in_state_erred_without_backend_id_and_failed_terminate_order"
+ENTRIES: dict[Any, str] = {
+    end_projects: ENDED,
+    give_up_stale_orders: "mark_resources_as_erred_after_timeout",
+    process_pending_project_orders: "process_pending_project_orders",
+    remove_failed_creations: NEVER_MADE,
+}
 SCRIPT = {"language": "shell", "terminate": "true"}
 
 
@@ -49,7 +57,7 @@ def run(
     document: dict[str, Any] | None = None,
 ) -> Outcome:
     with scene.site(dry_run=dry_run, **(document or {})) as site:
-        with site.work(EXPIRED, at) as work:
+        with site.work(ENTRIES.get(do, EXPIRED), at) as work:
             do(work)
         return site.outcome
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from tests.freeipa_server import freeipa_server
 from tests.scene import Scene
 from waldur_dagster.outbox import delivery
-from waldur_dagster.outbox.tables import message
+from waldur_dagster.outbox.tables import message, system
 from waldur_dagster.schema import constance
 from waldur_dagster.settings import Settings
 
@@ -79,5 +79,6 @@ def test_freeipa_s_settings_are_those_of_the_database_when_an_account_is_asked_f
         assert list(server.users) == (["waldur_mia"] if opened else [])
     left = outbox_scene.one(message)
     if not opened:
-        assert left.state == "waiting" and "FREEIPA_PASSWORD is encrypted" in left.last_error
-        assert token not in left.last_error
+        (freeipa,) = outbox_scene.rows(system)
+        assert (left.state, left.attempts) == ("waiting", 0)
+        assert "FREEIPA_PASSWORD is encrypted" in freeipa.reason and token not in freeipa.reason

@@ -15,9 +15,23 @@ ALL: Rights = ("INSERT", "UPDATE", "DELETE")
 # Every event in Waldur's log, with who sees it.
 EVENTS = {"logging_event": ADDS, "logging_feed": ADDS}
 
-# What follows in the marketplace when a plugin's row changes its state.
-COUPLED = {
+# What follows when a project is removed: its roles, estimates, counts and credits end.
+PROJECT_REMOVED = {
     **EVENTS,
+    "analytics_dailyquotahistory": KEEPS,
+    "billing_priceestimate": REMOVES,
+    "invoices_credittransaction": ADDS,
+    "invoices_customercredit": CHANGES,
+    "invoices_projectcredit": CHANGES,
+    "permissions_userrole": CHANGES,
+    "quotas_quotausage": ADDS,
+    "structure_project": CHANGES,
+}
+# What follows in the marketplace when a resource, or a plugin's row behind it, changes its state; a project that is over
+# goes with its last resource.
+COUPLED = {
+    **PROJECT_REMOVED,
+    "structure_servicesettings": CHANGES,
     "marketplace_componentquota": KEEPS,
     "marketplace_resourceplanperiod": KEEPS,
     "marketplace_order": CHANGES,
@@ -40,14 +54,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "permissions_userrole": CHANGES,
         "quotas_quotausage": ADDS,
     },
-    "core-reset-updating-resources": {
-        **EVENTS,
-        "marketplace_componentquota": KEEPS,
-        "marketplace_resourceplanperiod": KEEPS,
-        "marketplace_order": CHANGES,
-        "marketplace_resource": CHANGES,
-        "openstack_volume": CHANGES,
-    },
+    "core-reset-updating-resources": {**COUPLED, "openstack_volume": CHANGES},
     "create_customer_permission_reviews": {"structure_customerpermissionreview": ADDS},
     "process-pending-project-invitations": {
         **EVENTS,
@@ -57,14 +64,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "waldur_freeipa_profile": ADDS,
     },
     "send-scheduled-broadcast-notifications": {"notifications_broadcastmessage": CHANGES},
-    "structure-set-erred-stuck-resources": {
-        **EVENTS,
-        "marketplace_componentquota": KEEPS,
-        "marketplace_resourceplanperiod": KEEPS,
-        "marketplace_order": CHANGES,
-        "marketplace_resource": CHANGES,
-        "openstack_volume": CHANGES,
-    },
+    "structure-set-erred-stuck-resources": {**COUPLED, "openstack_volume": CHANGES},
     "valimo-auth-cleanup-auth-results": {"waldur_auth_valimo_authresult": REMOVES},
     "update-invoices-total-cost": {"invoices_invoice": CHANGES},
     "finalize-previous-invoices": {
@@ -111,9 +111,7 @@ WRITES: dict[str, dict[str, Rights]] = {
     "waldur-marketplace-calculate-usage": {"marketplace_categorycomponentusage": KEEPS},
     "waldur-sync-daily-quotas": {"analytics_dailyquotahistory": ALL},
     "mark_resources_as_erred_after_timeout": {
-        **EVENTS,
-        "marketplace_order": CHANGES,
-        "marketplace_resource": CHANGES,
+        **COUPLED,
         "openstack_instance": CHANGES,
         "openstack_tenant": CHANGES,
     },
@@ -131,19 +129,11 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
     },
     "terminate_resources_if_project_end_date_has_been_reached": {
-        **EVENTS,
-        "analytics_dailyquotahistory": KEEPS,
+        **PROJECT_REMOVED,
         "authtoken_token": ADDS,
-        "billing_priceestimate": REMOVES,
         "core_user": ADDS,
-        "invoices_credittransaction": ADDS,
-        "invoices_customercredit": CHANGES,
-        "invoices_projectcredit": CHANGES,
-        "marketplace_order": ADDS,
+        "marketplace_order": KEEPS,
         "marketplace_resource": CHANGES,
-        "permissions_userrole": CHANGES,
-        "quotas_quotausage": ADDS,
-        "structure_project": CHANGES,
     },
     "terminate_resources_in_state_erred_without_backend_id_and_failed_terminate_order": {
         **EVENTS,
@@ -171,7 +161,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_resourceplanperiod": ADDS,
     },
     "waldur-marketplace-script-remove-old-dry-runs": {"marketplace_script_dryrun": REMOVES},
-    "waldur-mastermind-reject-past-bookings": {**EVENTS, "marketplace_order": CHANGES, "marketplace_resource": CHANGES},
+    "waldur-mastermind-reject-past-bookings": COUPLED,
     "marketplace-openstack.create-resources-for-lost-instances-and-volumes": {**EVENTS, "marketplace_resource": KEEPS},
     "marketplace-openstack.refresh-instance-backend-metadata": {**EVENTS, "marketplace_resource": CHANGES},
     "openstack-delete-expired-backups": {**DELETED_SNAPSHOTS, "openstack_backup": ("UPDATE", "DELETE")},

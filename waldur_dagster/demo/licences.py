@@ -26,9 +26,11 @@ def add_licences(rows: Rows, provider: int, customers: list[int], month: Month) 
     """An offering with one plan, and a resource of it for each of the customers."""
     suite = _Suite(rows, provider)
     extra = suite.component("extra", "Support beyond that", 90, billing_type="usage")
-    prepaid: dict[str, Any] = {"billing_type": "one", "limit_period": "quarterly", "is_prepaid": True}
+    # Older versions of Waldur know no quarters.
+    quarter = "quarterly" if rows.schema.holds(marketplace.offeringcomponent.c.limit_period, "quarterly") else "month"
+    prepaid: dict[str, Any] = {"billing_type": "one", "limit_period": quarter, "is_prepaid": True}
     hours = suite.component("hours", "Support", 70, overage_component_id=extra, **prepaid)
-    suite.component("seats", "Seats", 36, billing_type="limit", limit_period="quarterly")
+    suite.component("seats", "Seats", 36, billing_type="limit", limit_period=quarter)
     suite.component("tokens", "Floating licences", 12, DISCOUNT, billing_type="limit", limit_period="month")
     made = []
     for customer in customers:

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Column, DateTime, Integer, MetaData, Select, Table, Text, delete, literal, select
+from sqlalchemy import Integer, Select, Text, delete, literal, select
 from sqlalchemy.dialects.postgresql import insert
 
-from waldur_dagster.outbox.tables import SCHEMA
+from waldur_dagster.outbox.tables import begun_deletion as begun
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.work import Work
-
-begun = Table(
-    "begun_deletion",
-    MetaData(schema=SCHEMA),
-    Column("kind", Text, primary_key=True),
-    Column("object_id", Integer, primary_key=True),
-    Column("begun", DateTime(timezone=True)),
-)
 
 
 def note_begun(work: Work, kind: str, ids: Collection[int]) -> None:

@@ -79,3 +79,12 @@ reminded = Table(
     Column("entry", Text, primary_key=True),
     Column("day", Date, nullable=False),
 )
+
+# Rows that this program has begun to delete in an outside system, so that a later run continues these and no others.
+begun_deletion = Table(
+    "begun_deletion",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("object_id", Integer, primary_key=True, autoincrement=False),
+    Column("begun", DateTime(timezone=True), nullable=False),
+)
