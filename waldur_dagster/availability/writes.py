@@ -27,8 +27,8 @@ PROJECT_REMOVED = {
     "quotas_quotausage": ADDS,
     "structure_project": CHANGES,
 }
-# What follows in the marketplace when a resource, or a plugin's row behind it, changes its state; a project that is over
-# goes with its last resource.
+# What follows in the marketplace when a resource, or a plugin's row behind it, changes its state. A project that is
+# over goes with its last resource.
 COUPLED = {
     **PROJECT_REMOVED,
     "structure_servicesettings": CHANGES,

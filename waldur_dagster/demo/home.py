@@ -32,7 +32,6 @@ GENERATION = Generation.NEWEST
 DEPLOYMENT = """\
 # The demo site. A real deployment looks like deploy/waldur.example.toml.
 name = "demo"
-first_month = "{first}"
 time_zone = "Europe/Tallinn"
 first_month = "{first_month:%Y-%m}"
 reports = "{home}/reports"
@@ -133,7 +132,6 @@ class DemoHome:
         home = self.folder.resolve()
         now = datetime.now(UTC)
         text = DEPLOYMENT.format(
-            first=f"{datetime.now(UTC).year - 1}-01",
             home=home.as_posix(),
             url=url.render_as_string(hide_password=False),
             first_month=now.date().replace(year=now.year - 1, day=1),
