@@ -97,7 +97,7 @@ def test_the_demo_s_script_offering_has_scripts_that_report(demo: Deployment) ->
             pull_script_resources(site.transactions(entry, datetime.now(UTC)))
             assert (site.outcome.figures["resources pulled"], site.outcome.failures) == (3, [])
             resource = marketplace.resource
-            named = select(resource).where(resource.c.name == "broken notebook")
+            named = select(resource.c.state, resource.c.report).where(resource.c.name == "broken notebook")
             with site.engine.connect() as connection:
                 row = connection.execute(named).one()
     assert (row.state, row.report) == (2, [{"header": "State of broken notebook", "body": "running"}])

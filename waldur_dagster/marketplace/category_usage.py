@@ -91,13 +91,12 @@ def _counts(work: Work, month: Month, period: Table) -> ColumnElement[bool]:
     """Which plan periods count for the month, with their whole amount.
 
     While the month runs, those that are open or end in it, as in Waldur. Once it has passed, those that it had a part
-    in: a period that was closed since was open then, and one that has begun since was not there. A period that ends at
-    the first instant of a month belongs to the month before.
+    in: a period that was closed since was open then, and one that has begun since was not there.
     """
     if work.as_of > month.end:
         begun = or_(period.c.start.is_(None), period.c.start <= month.end)
-        return and_(begun, or_(period.c.end.is_(None), period.c.end > month.start))
-    return or_(period.c.end.is_(None), and_(period.c.end > month.start, period.c.end <= month.end))
+        return and_(begun, or_(period.c.end.is_(None), period.c.end >= month.start))
+    return or_(period.c.end.is_(None), period.c.end.between(month.start, month.end))
 
 
 def _totals(work: Work, by_project: Table) -> Select[Any]:
