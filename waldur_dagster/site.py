@@ -170,6 +170,7 @@ class Site:
         with self._transaction(connection, alone):
             present = self.present or as_of
             work = Work(connection, self.deployment, self.schema, entry, as_of, present, self.dry_run, self.run_id)
+            work.earlier = self.outcome
             yield work
         self.outcome.add(work.outcome)
 

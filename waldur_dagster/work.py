@@ -35,8 +35,9 @@ class Work:
 
     ``as_of`` is the instant that the job works for, aware; no job reads the clock. ``today`` is its date in the site's
     time zone (spec core 1.1). ``present`` is when the run is made: later than ``as_of`` when the past is done
-    again, else the same. Rows changed through ``execute`` are counted in ``outcome`` by table. ``actor`` are the
-    keys of a user that all events of this unit of work have in their contexts.
+    again, else the same. ``earlier`` is what the steps of the run before this one have done. Rows changed through
+    ``execute`` are counted in ``outcome`` by table. ``actor`` are the keys of a user that all events of this unit of
+    work have in their contexts.
     """
 
     connection: Connection
@@ -48,6 +49,7 @@ class Work:
     dry_run: bool = False
     run_id: str = ""
     outcome: Outcome = field(default_factory=Outcome)
+    earlier: Outcome = field(default_factory=Outcome)
     actor: Mapping[str, Any] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 

@@ -41,6 +41,8 @@ LAUNCH = """mutation { launchPipelineExecution(executionParams: {
     { __typename ... on LaunchRunSuccess { results: run { id } } ... on PythonError { message }
       ... on RunConfigValidationInvalid { errors { message } } } }"""
 # Of Python, or of Dagster itself; a run's warnings, which name job and run, are about rows of the site.
+# What Dagster says at every first start of its daemon, and when a code server ends before its proxy.
+OF_DAGSTER = ("No cursor for event type", "Code server process has exited with code 0")
 WARNING = re.compile(r"[A-Z]\w*Warning: |WARNING\S* - (?!\w+ - [0-9a-f-]{36} )")
 STATUS = """{ runOrError(runId: "%s") { ... on Run { results: status } } }"""
 PARTITIONS = """{ assetNodeOrError(assetKey: {path: ["invoices"]}) { ... on AssetNode { results: partitionStats
@@ -111,7 +113,7 @@ def _left_behind(folder: Path) -> list[str]:
     warned = [
         line
         for line in (folder / "log").read_text().splitlines()
-        if WARNING.search(line) and "No cursor for event type" not in line  # Dagster's own, at every first start
+        if WARNING.search(line) and not any(words in line for words in OF_DAGSTER)
     ]
     return [line for line in processes if here in line] + warned
 

@@ -14,7 +14,7 @@ from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.closing import close_invoices, close_waiting_invoices, let_invoices_wait
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
-from waldur_dagster.invoices.held import fail_for_held
+from waldur_dagster.invoices.held import ESTIMATE, fail_for_held, names_of_held
 from waldur_dagster.invoices.monthly_report import send_monthly_report
 from waldur_dagster.invoices.new_invoices import create_invoices
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
@@ -82,7 +82,10 @@ def try_held_again(work: Work, month: Month) -> None:
     if is_newest(work, month):
         invoice = invoices.invoice
         of_month = select(invoice.c.customer_id).where(invoice.c.year == month.year, invoice.c.month == month.month)
-        refresh_price_estimates(work, month, of_month)
+        if held := names_of_held(work, ESTIMATE):
+            customer = structure.customer
+            theirs = of_month.join(customer, customer.c.id == invoice.c.customer_id)
+            refresh_price_estimates(work, month, theirs.where(customer.c.name.in_(held)))
     fail_for_held(work)
 
 

@@ -15,6 +15,7 @@ from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
 HELD = "is being written by somebody else"
+ESTIMATE = "a price estimate"
 _customer, _project = structure.customer, structure.project
 
 
@@ -53,6 +54,12 @@ def tell_held(work: Work, what: str, names: Select[Any]) -> None:
     """Warn of the organizations, whose names ``names`` selects, that something of theirs is held."""
     for name in sorted(set(work.connection.scalars(names))):
         work.outcome.warn(f"customer {name}", f"{what} {HELD}; it is left for now, and tried again")
+
+
+def names_of_held(work: Work, what: str) -> set[str]:
+    """The organizations of which the steps before this one have left something because it was held."""
+    told = (finding for finding in work.earlier.warnings if finding.problem.startswith(f"{what} {HELD}"))
+    return {finding.item.removeprefix("customer ") for finding in told}
 
 
 def fail_for_held(work: Work) -> None:

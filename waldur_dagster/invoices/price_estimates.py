@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 
 from waldur_dagster.invoices import rules
-from waldur_dagster.invoices.held import tell_held
+from waldur_dagster.invoices.held import ESTIMATE, tell_held
 from waldur_dagster.invoices.money import item_price
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import billing, invoices, structure
@@ -104,4 +104,4 @@ def _tell_held(work: Work, new: Table, differs: ColumnElement[bool], customer_ty
         .outerjoin(project, (project.c.id == new.c.object_id) & ~is_customers)
         .join(customer, customer.c.id == case((is_customers, new.c.object_id), else_=project.c.customer_id))
     )
-    tell_held(work, "a price estimate", names)
+    tell_held(work, ESTIMATE, names)
