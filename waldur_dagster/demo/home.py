@@ -107,9 +107,9 @@ class DemoHome:
         Sets WALDUR_DAGSTER_CONFIG and DAGSTER_HOME for this process and its children.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        url = self.start()
         # Of root's demo the database is run by another user, who has to come through.
         self.folder.chmod(0o711 if os.name == "posix" and os.geteuid() == 0 else 0o700)
-        url = self.start()
         new = not (self.complete.exists() and _exists(url))  # one whose making was stopped is made again
         if new:
             self.complete.unlink(missing_ok=True)
@@ -123,8 +123,9 @@ class DemoHome:
                 create_tables(connection, GENERATION)
         migrate(engine)
         if new:
-            fill(engine, deployment, datetime.now(UTC))
-            self.complete.touch()
+            with private_files():
+                fill(engine, deployment, datetime.now(UTC))
+                self.complete.touch()
         engine.dispose()
         return deployment, new
 
@@ -139,7 +140,7 @@ class DemoHome:
         self.deployment_file.write_text(text, encoding="utf-8")
         for folder in (self.dagster, self.folder / "celery"):
             folder.mkdir(exist_ok=True)
-        shutil.copy(Path("dagster.yaml"), self.dagster / "dagster.yaml")
+        shutil.copyfile(Path("dagster.yaml"), self.dagster / "dagster.yaml")
         os.environ[CONFIG_VARIABLE] = str(self.deployment_file.resolve())
         os.environ["DAGSTER_HOME"] = str(self.dagster.resolve())
 
