@@ -24,13 +24,13 @@ from sqlalchemy import (
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.affiliates import accrue_affiliate_fees
 from waldur_dagster.invoices.held import leave_held, tell_held
-from waldur_dagster.invoices.item_events import invoice_context, invoice_feeds
+from waldur_dagster.invoices.item_events import invoice_feeds
 from waldur_dagster.invoices.overdue_credits import zero_overdue_credits
 from waldur_dagster.invoices.paypal import copy_to_paypal
 from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.invoices.states import BILLED, PAID, PENDING, WAITING
 from waldur_dagster.invoices.volume_discounts import apply_volume_discounts
-from waldur_dagster.platform.contexts import customer_context
+from waldur_dagster.platform.contexts import customer_context, invoice_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
 from waldur_dagster.platform.month import Month
@@ -134,7 +134,7 @@ def _log_closing(work: Work, closing: Table) -> None:
     context = merged(customer_context(customer), json_object(year=closing.c.year, month=closing.c.month))
     feeds = json_list(json_list(cast(work.content_types("structure", "customer"), Integer), customer.c.id))
     if rules.has_one_billing_service(work.schema):
-        context, feeds = merged(context, invoice_context()), invoice_feeds(work)
+        context, feeds = merged(context, invoice_context(invoice)), invoice_feeds(work)
     work_events = (
         select(
             case((paid, "invoice_paid"), else_="invoice_created").cast(Text).label("event_type"),

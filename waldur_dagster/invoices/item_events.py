@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Text, cast, literal, select
+from sqlalchemy import ColumnElement, FromClause, Select, literal, select
 
 from waldur_dagster.invoices import rules
-from waldur_dagster.platform.contexts import customer_context
+from waldur_dagster.platform.contexts import customer_context, invoice_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.work import Work
 
 invoice, item, customer = invoices.invoice, invoices.invoiceitem, structure.customer
-
-
-def invoice_context() -> ColumnElement[Any]:
-    """The keys of an invoice in the contexts of newer versions."""
-    return json_object(
-        invoice_uuid=hex_of(invoice.c.uuid),
-        invoice_year=cast(invoice.c.year, Text),
-        invoice_month=cast(invoice.c.month, Text),
-    )
 
 
 def invoice_feeds(work: Work) -> ColumnElement[Any]:
@@ -63,7 +54,9 @@ def log_removed_items(work: Work, removed: FromClause) -> None:
 def _log(work: Work, event_type: str, ending: str, items: FromClause, **values: Any) -> None:
     if not rules.has_one_billing_service(work.schema):
         return
-    context = merged(json_object(invoice_item_uuid=hex_of(items.c.uuid)), invoice_context(), customer_context(customer))
+    context = merged(
+        json_object(invoice_item_uuid=hex_of(items.c.uuid)), invoice_context(invoice), customer_context(customer)
+    )
     source = (
         select(
             literal(event_type).label("event_type"),
