@@ -11,7 +11,7 @@ from waldur_dagster.availability import NEEDS, missing_parts, superseded
 from waldur_dagster.availability.rights import require_some_rights
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.clients.broker import Broker, NotGiven
-from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
+from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings
 from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
 from waldur_dagster.database.constance import Constance
 from waldur_dagster.database.encryption import Secrets
@@ -96,7 +96,7 @@ def _locked(site: Site) -> list[str]:
 
 def _script_engine(settings: Settings) -> str:
     try:
-        return engine_address(ScriptSettings.read(settings[NAME]))
+        return ScriptSettings.read(settings[NAME]).address
     except (EngineFailed, BadSetting) as problem:
         return str(problem)
 
