@@ -1,0 +1,11 @@
+"""Operational jobs of the people family."""
+
+from jobs.entry_job import item_by_item_job
+from waldur_dagster.functions import Function
+
+ITEM_BY_ITEM = {
+    "waldur-freeipa-sync-groups": Function("waldur_dagster.freeipa.entries:sync_groups"),
+    "waldur-freeipa-sync-names": Function("waldur_dagster.freeipa.name_sync:sync_names"),
+}
+
+JOBS = {name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()}
