@@ -1,9 +1,32 @@
 """What the entries of the people family need of a site."""
 
 from waldur_dagster.availability.needs import Needs
-from waldur_dagster.schema import core, django, freeipa, permissions, quotas, structure
+from waldur_dagster.schema import (
+    core,
+    django,
+    firecrest,
+    freeipa,
+    marketplace,
+    permissions,
+    quotas,
+    social,
+    structure,
+)
 
 NEEDS = {
+    "waldur-firecrest-pull-jobs": Needs(
+        (
+            django.content_type,
+            firecrest.job,
+            marketplace.offering,
+            marketplace.offeringuser,
+            permissions.userrole,
+            quotas.quotausage,
+            social.oauthtoken,
+            structure.project,
+            structure.servicesettings,
+        )
+    ),
     "waldur-freeipa-sync-groups": Needs(
         (
             django.content_type,

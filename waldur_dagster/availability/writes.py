@@ -231,4 +231,5 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "waldur-firecrest-pull-jobs": {"quotas_quotausage": ADDS, "waldur_firecrest_job": KEEPS},
 }

@@ -1,5 +1,6 @@
 """Offerings, plans with their prices, resources with their orders, and their usage."""
 
+from waldur_dagster.schema.marketplace.accounts import integrationstatus, offeringuser, userofferingconsent
 from waldur_dagster.schema.marketplace.offerings import (
     category,
     categorycomponent,
@@ -31,9 +32,11 @@ __all__ = [
     "categorycomponentusage",
     "componentquota",
     "componentusage",
+    "integrationstatus",
     "offering",
     "offering_organization_groups",
     "offeringcomponent",
+    "offeringuser",
     "order",
     "plan",
     "plancomponent",
@@ -44,4 +47,5 @@ __all__ = [
     "robotaccount",
     "robotaccount_users",
     "serviceprovider",
+    "userofferingconsent",
 ]
