@@ -13,6 +13,8 @@ from sqlalchemy import Text, literal, select
 from tests.freeipa_server import freeipa_server
 from tests.scene import Scene
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
+from waldur_dagster.clients.eduteams import Person
+from waldur_dagster.eduteams.profiles import locked, refresh
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
 from waldur_dagster.invoices.monthly_report import send_monthly_report
@@ -231,6 +233,18 @@ def _event(place: Place) -> Outcome:
     return place.run(lambda work: log_events(work, row))
 
 
+def _profile(place: Place) -> Outcome:
+    options = {"ENABLE_OPERATOR_OWNER_NOTIFICATIONS": True, "OPERATOR_NOTIFICATION_EMAILS": ["ops@x.org"]}
+    person = Person("Olga", "Owner", "olga@new.org", [], [], [])
+
+    def job(work: Work) -> None:
+        account = locked(work, place.owner)
+        assert account is not None
+        refresh(work, account, person)
+
+    return place.run(job, **{"WALDUR_CORE.NOTIFICATIONS_PROFILE_CHANGES": options})
+
+
 UPDATE = ("order_user", "support_email", "support_phone")
 MAKERS: dict[str, Callable[[Place], Outcome]] = {
     "users/invitation_created": _reminder,
@@ -260,6 +274,7 @@ MAKERS: dict[str, Callable[[Place], Outcome]] = {
         "update_limits_succeeded", *UPDATE, "resource_old_limits", "resource_limits"
     ),
     "marketplace_policy/notification_about_project_cost_exceeded_limit": _policy,
+    "structure/notifications_profile_changes_operator": _profile,
     "logging/email.html": _event,
 }
 

@@ -1,6 +1,6 @@
 """What the entries of the people family need of a site."""
 
-from waldur_dagster.availability.needs import Needs
+from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
 from waldur_dagster.schema import (
     core,
     django,
@@ -38,4 +38,6 @@ NEEDS = {
         )
     ),
     "waldur-freeipa-sync-names": Needs((core.user, freeipa.profile)),
+    "waldur-pull-remote-eduteams-ssh-keys": Needs((*EVENTS, core.sshpublickey, core.user)),
+    "waldur-pull-remote-eduteams-users": Needs((*EVENTS, *MAILS, core.sshpublickey, structure.customer)),
 }

@@ -232,4 +232,6 @@ WRITES: dict[str, dict[str, Rights]] = {
         "structure_servicesettings": CHANGES,
     },
     "waldur-firecrest-pull-jobs": {"quotas_quotausage": ADDS, "waldur_firecrest_job": KEEPS},
+    "waldur-pull-remote-eduteams-ssh-keys": {**EVENTS, "core_sshpublickey": RENEWS},
+    "waldur-pull-remote-eduteams-users": {**EVENTS, "core_sshpublickey": RENEWS, "core_user": CHANGES},
 }
