@@ -6,6 +6,7 @@ from jobs.core import JOBS as CORE
 from jobs.invoices import JOBS as INVOICES
 from jobs.marketplace import JOBS as MARKETPLACE
 from jobs.openstack import JOBS as OPENSTACK
+from jobs.people import JOBS as PEOPLE
 from jobs.quotas import JOBS as QUOTAS
 
-OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE, **OPENSTACK, **QUOTAS}
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE, **OPENSTACK, **PEOPLE, **QUOTAS}

@@ -44,6 +44,7 @@ DELETED_SNAPSHOTS = {
     "openstack_volume": CHANGES,
     "quotas_quotausage": ADDS,
 }
+ASSIGNED_REVIEWERS = {"proposal_proposal": CHANGES, "proposal_review": ADDS}
 
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
@@ -231,4 +232,8 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "create-reviews-if-strategy-is-after-proposal": ASSIGNED_REVIEWERS,
+    "create-reviews-if-strategy-is-after-round": ASSIGNED_REVIEWERS,
+    "expired-reviews-should-be-cancelled": {**EVENTS, "proposal_review": CHANGES},
+    "proposals-for-ended-rounds-should-be-cancelled": {**EVENTS, "proposal_proposal": CHANGES},
 }

@@ -1,0 +1,15 @@
+"""Operational jobs of the people family."""
+
+from jobs.entry_job import entry_job
+from waldur_dagster.functions import Function
+
+WORK = {
+    "create-reviews-if-strategy-is-after-proposal": Function("waldur_dagster.proposals.reviewers:assign_to_submitted"),
+    "create-reviews-if-strategy-is-after-round": Function("waldur_dagster.proposals.reviewers:assign_after_rounds"),
+    "expired-reviews-should-be-cancelled": Function("waldur_dagster.proposals.expired_reviews:cancel_expired_reviews"),
+    "proposals-for-ended-rounds-should-be-cancelled": Function(
+        "waldur_dagster.proposals.ended_rounds:cancel_unsubmitted_proposals"
+    ),
+}
+
+JOBS = {name: entry_job(name, do) for name, do in WORK.items()}
