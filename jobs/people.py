@@ -10,6 +10,12 @@ WORK = {
     "proposals-for-ended-rounds-should-be-cancelled": Function(
         "waldur_dagster.proposals.ended_rounds:cancel_unsubmitted_proposals"
     ),
+    "mark-offering-backend-as-disconnected-after-timeout": Function(
+        "waldur_dagster.site_agents.connections:mark_silent_agents"
+    ),
+    "waldur-create-offering-users-for-site-agent-offerings": Function(
+        "waldur_dagster.site_agents.offering_users:create_missing_accounts"
+    ),
 }
 
 JOBS = {name: entry_job(name, do) for name, do in WORK.items()}

@@ -236,4 +236,6 @@ WRITES: dict[str, dict[str, Rights]] = {
     "create-reviews-if-strategy-is-after-round": ASSIGNED_REVIEWERS,
     "expired-reviews-should-be-cancelled": {**EVENTS, "proposal_review": CHANGES},
     "proposals-for-ended-rounds-should-be-cancelled": {**EVENTS, "proposal_proposal": CHANGES},
+    "mark-offering-backend-as-disconnected-after-timeout": {"marketplace_integrationstatus": CHANGES},
+    "waldur-create-offering-users-for-site-agent-offerings": {**EVENTS, "marketplace_offeringuser": KEEPS},
 }

@@ -1,11 +1,13 @@
 """Offerings, plans with their prices, resources with their orders, and their usage."""
 
+from waldur_dagster.schema.marketplace.accounts import integrationstatus, offeringuser, userofferingconsent
 from waldur_dagster.schema.marketplace.offerings import (
     category,
     categorycomponent,
     offering,
     offering_organization_groups,
     offeringcomponent,
+    offeringtermsofservice,
     plan,
     plancomponent,
     serviceprovider,
@@ -31,9 +33,12 @@ __all__ = [
     "categorycomponentusage",
     "componentquota",
     "componentusage",
+    "integrationstatus",
     "offering",
     "offering_organization_groups",
     "offeringcomponent",
+    "offeringtermsofservice",
+    "offeringuser",
     "order",
     "plan",
     "plancomponent",
@@ -44,4 +49,5 @@ __all__ = [
     "robotaccount",
     "robotaccount_users",
     "serviceprovider",
+    "userofferingconsent",
 ]

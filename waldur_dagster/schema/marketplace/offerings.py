@@ -107,3 +107,12 @@ serviceprovider = Table(
     Column("uuid", Uuid),
     Column("customer_id", Integer),
 )
+
+offeringtermsofservice = Table(
+    "marketplace_offeringtermsofservice",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("offering_id", Integer),
+    Column("is_active", Boolean),
+    info=NEWER,
+)
