@@ -1,6 +1,6 @@
 """Operational jobs of the people family."""
 
-from jobs.entry_job import entry_job
+from jobs.entry_job import entry_job, item_by_item_job
 from waldur_dagster.functions import Function
 
 WORK = {
@@ -18,4 +18,13 @@ WORK = {
     ),
 }
 
-JOBS = {name: entry_job(name, do) for name, do in WORK.items()}
+ITEM_BY_ITEM = {
+    "send-messages-about-pending-orders": Function(
+        "waldur_dagster.site_agents.pending_orders:remind_of_pending_orders"
+    ),
+    "sync-resources": Function("waldur_dagster.site_agents.silent_resources:ask_for_silent_resources"),
+}
+
+JOBS = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()
+}

@@ -102,6 +102,7 @@ DEFAULTS: dict[str, Any] = {
             "shell": {"image": "alpine:3", "command": "sh"},
         },
     },
+    "RABBITMQ": {"HOST": "localhost", "STOMP_PORT": None, "USER": "guest", "PASSWORD": "guest"},
     "WALDUR_PAYPAL": {"ENABLED": False},
     "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
     "WALDUR_SLURM": {"ENABLED": False},

@@ -1,7 +1,8 @@
 """What the entries of the people family need of a site."""
 
 from waldur_dagster.availability.needs import EVENTS, Needs
-from waldur_dagster.schema import core, django, marketplace, permissions, proposal
+from waldur_dagster.schema import core, django, logging, marketplace, permissions, proposal
+from waldur_dagster.site import Site
 
 CALLS = (proposal.call, proposal.callmanagingorganisation, proposal.round, proposal.proposal)
 REVIEWERS = (
@@ -14,6 +15,14 @@ REVIEWERS = (
     proposal.proposal,
     proposal.review,
 )
+AGENTS = (django.content_type, core.user, permissions.userrole, marketplace.offering, logging.eventsubscription)
+
+
+def _synchronized(site: Site) -> str | None:
+    """Older sites with subscriptions do not keep when a resource was last brought up to date."""
+    column = marketplace.resource.c.last_sync
+    return None if site.schema.has_column(column) else f"{column.table.name}.{column.name}"
+
 
 NEEDS = {
     "create-reviews-if-strategy-is-after-proposal": Needs(REVIEWERS),
@@ -31,4 +40,6 @@ NEEDS = {
             marketplace.resource,
         )
     ),
+    "send-messages-about-pending-orders": Needs((*AGENTS, marketplace.order)),
+    "sync-resources": Needs((*AGENTS, marketplace.resource), checks=(_synchronized,)),
 }
