@@ -22,6 +22,8 @@ ITEM_BY_ITEM = {
     "send-messages-about-pending-orders": Function(
         "waldur_dagster.site_agents.pending_orders:remind_of_pending_orders"
     ),
+    "waldur-pid-update-all-referrables": Function("waldur_dagster.datacite.referrals:update_referrals"),
+    "waldur-update-all-pid": Function("waldur_dagster.datacite.records:update_records"),
     "sync-resources": Function("waldur_dagster.site_agents.silent_resources:ask_for_silent_resources"),
 }
 

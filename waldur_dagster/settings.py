@@ -104,6 +104,16 @@ DEFAULTS: dict[str, Any] = {
     },
     "RABBITMQ": {"HOST": "localhost", "STOMP_PORT": None, "USER": "guest", "PASSWORD": "guest"},
     "WALDUR_PAYPAL": {"ENABLED": False},
+    "WALDUR_PID": {
+        "DATACITE": {
+            "REPOSITORY_ID": "",
+            "PASSWORD": "",
+            "PREFIX": "",
+            "API_URL": "https://example.com",
+            "PUBLISHER": "Waldur",
+            "COLLECTION_DOI": "",
+        },
+    },
     "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
     "WALDUR_SLURM": {"ENABLED": False},
     "WALDUR_VMWARE": {"BASIC_MODE": False},

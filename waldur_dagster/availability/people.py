@@ -1,7 +1,7 @@
 """What the entries of the people family need of a site."""
 
 from waldur_dagster.availability.needs import EVENTS, Needs
-from waldur_dagster.schema import core, django, logging, marketplace, permissions, proposal
+from waldur_dagster.schema import core, django, logging, marketplace, permissions, pid, proposal, structure
 from waldur_dagster.site import Site
 
 CALLS = (proposal.call, proposal.callmanagingorganisation, proposal.round, proposal.proposal)
@@ -42,4 +42,8 @@ NEEDS = {
     ),
     "send-messages-about-pending-orders": Needs((*AGENTS, marketplace.order)),
     "sync-resources": Needs((*AGENTS, marketplace.resource), checks=(_synchronized,)),
+    "waldur-pid-update-all-referrables": Needs(
+        (django.content_type, marketplace.offering, structure.customer, pid.datacitereferral)
+    ),
+    "waldur-update-all-pid": Needs((marketplace.offering, structure.customer)),
 }

@@ -238,4 +238,6 @@ WRITES: dict[str, dict[str, Rights]] = {
     "proposals-for-ended-rounds-should-be-cancelled": {**EVENTS, "proposal_proposal": CHANGES},
     "mark-offering-backend-as-disconnected-after-timeout": {"marketplace_integrationstatus": CHANGES},
     "waldur-create-offering-users-for-site-agent-offerings": {**EVENTS, "marketplace_offeringuser": KEEPS},
+    "waldur-pid-update-all-referrables": {"marketplace_offering": CHANGES, "waldur_pid_datacitereferral": ALL},
+    "waldur-update-all-pid": {"marketplace_offering": CHANGES},
 }
