@@ -23,8 +23,9 @@ HTML = "<html>403 Forbidden</html>"
 
 
 def offer(scene: Scene, doi: str, name: str = "", **values: Any) -> int:
-    facts = {"created": datetime(2023, 12, 31, 23, 30, tzinfo=UTC), "modified": BEFORE, "description": "<p>Hours</p>"}
-    return scene.offering(scene.customer("HPC centre"), name or f"Offering {doi}", datacite_doi=doi, **facts | values)
+    facts: dict[str, Any] = {"created": datetime(2023, 12, 31, 23, 30, tzinfo=UTC), "modified": BEFORE}
+    facts |= {"description": "<p>Hours</p>", "datacite_doi": doi}
+    return scene.offering(scene.customer("HPC centre"), name or f"Offering {doi}", **facts | values)
 
 
 def update(scene: Scene, server: DataCiteServer, *, dry_run: bool = False, **changed: Any) -> Outcome:

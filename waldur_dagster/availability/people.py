@@ -15,7 +15,8 @@ REVIEWERS = (
     proposal.proposal,
     proposal.review,
 )
-AGENTS = (django.content_type, core.user, permissions.userrole, marketplace.offering, logging.eventsubscription)
+SUBSCRIBED = (logging.eventsubscription,)
+AGENTS = (django.content_type, core.user, permissions.userrole, marketplace.offering, *SUBSCRIBED)
 
 
 def _synchronized(site: Site) -> str | None:
@@ -40,8 +41,8 @@ NEEDS = {
             marketplace.resource,
         )
     ),
-    "send-messages-about-pending-orders": Needs((*AGENTS, marketplace.order)),
-    "sync-resources": Needs((*AGENTS, marketplace.resource), checks=(_synchronized,)),
+    "send-messages-about-pending-orders": Needs((*AGENTS, marketplace.order), since=SUBSCRIBED),
+    "sync-resources": Needs((*AGENTS, marketplace.resource), checks=(_synchronized,), since=SUBSCRIBED),
     "waldur-pid-update-all-referrables": Needs(
         (django.content_type, marketplace.offering, structure.customer, pid.datacitereferral)
     ),
