@@ -25,6 +25,8 @@ SITES = {
     "8": (Generation.NEWEST, False),
     "8, upgraded": (Generation.NEWEST, True),
 }
+# Entries that tell site agents what changes: in October 2024 nobody could subscribe to that.
+NEWER = {"sync-resources", "send-messages-about-pending-orders"}
 
 
 @pytest.fixture(scope="module", params=SITES)
@@ -52,6 +54,8 @@ def test_an_entry_can_run_or_says_what_took_its_place(site_of: tuple[str, Engine
         reason = reason_not_to_run(site, entry)
     if entry in SUPERSEDED and name != "2024-10":
         assert reason is not None and SUPERSEDED[entry].by in reason and f"[entries.{entry}]" in reason
+    elif entry in NEWER and name == "2024-10":
+        assert reason == "Not on this site: this site's Waldur does not have it, nor logging_eventsubscription."
     else:
         assert reason is None
 

@@ -15,6 +15,7 @@ from assets.partitions import partition_key
 from tests.conftest import Templates
 from tests.docker_server import Container, Ended, docker_server
 from tests.result_store import folder_store
+from tests.test_known_versions import NEWER
 from waldur_dagster import clock
 from waldur_dagster.availability import missing_parts
 from waldur_dagster.availability.superseded import SUPERSEDED
@@ -77,6 +78,8 @@ def stripped(request: pytest.FixtureRequest, templates: Templates, tmp_path_fact
 @pytest.mark.parametrize("name", sorted(implemented_entries()))
 def test_an_entry_does_its_work_where_nothing_but_the_declared_columns_is(stripped: Deployment, name: str) -> None:
     with Site(stripped) as site:
+        if name in NEWER and not site.schema.has("logging_eventsubscription"):
+            return
         assert missing_parts(site, name) == []
     job = build_definitions(stripped).resolve_job_def(entry(name).dagster_name)
     result = job.execute_in_process(

@@ -107,6 +107,7 @@ DEFAULTS: dict[str, Any] = {
             "shell": {"image": "alpine:3", "command": "sh"},
         },
     },
+    "RABBITMQ": {"HOST": "localhost", "STOMP_PORT": None, "USER": "guest", "PASSWORD": "guest"},
     "WALDUR_PAYPAL": {"ENABLED": False},
     "WALDUR_AUTH_SOCIAL": {
         "ENABLE_EDUTEAMS_SYNC": False,
@@ -119,6 +120,16 @@ DEFAULTS: dict[str, Any] = {
         "REMOTE_EDUTEAMS_SSH_API_URL": "",
         "REMOTE_EDUTEAMS_SSH_API_USERNAME": "",
         "REMOTE_EDUTEAMS_SSH_API_PASSWORD": "",
+    },
+    "WALDUR_PID": {
+        "DATACITE": {
+            "REPOSITORY_ID": "",
+            "PASSWORD": "",
+            "PREFIX": "",
+            "API_URL": "https://example.com",
+            "PUBLISHER": "Waldur",
+            "COLLECTION_DOI": "",
+        },
     },
     "WALDUR_SLURM": {"ENABLED": False},
     "WALDUR_VMWARE": {"BASIC_MODE": False},

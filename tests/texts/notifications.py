@@ -11,6 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Text, literal, select
 
 from tests.freeipa_server import freeipa_server
+from tests.proposals.scenes import Calls
 from tests.scene import Scene
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
 from waldur_dagster.clients.eduteams import Person
@@ -30,6 +31,7 @@ from waldur_dagster.platform.expressions import json_list, json_object
 from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.classes import PROJECT_COST, Action, Policy
 from waldur_dagster.policies.notifications import notify_team
+from waldur_dagster.proposals.ended_rounds import cancel_unsubmitted_proposals
 from waldur_dagster.schema import constance, core, invoices, logging, marketplace, permissions, users
 from waldur_dagster.users.invitation_delivery import note_deliveries, release_project_invitations
 from waldur_dagster.users.invitation_expiry import cancel_expired_invitations, remind_of_pending_invitations
@@ -245,6 +247,12 @@ def _profile(place: Place) -> Outcome:
     return place.run(job, **{"WALDUR_CORE.NOTIFICATIONS_PROFILE_CHANGES": options})
 
 
+def _proposal(place: Place) -> Outcome:
+    calls = Calls(place.scene)
+    calls.proposal(calls.round(cutoff=NOON - timedelta(days=1)), "draft", created_by_id=place.owner)
+    return place.run(cancel_unsubmitted_proposals)
+
+
 UPDATE = ("order_user", "support_email", "support_phone")
 MAKERS: dict[str, Callable[[Place], Outcome]] = {
     "users/invitation_created": _reminder,
@@ -276,6 +284,7 @@ MAKERS: dict[str, Callable[[Place], Outcome]] = {
     "marketplace_policy/notification_about_project_cost_exceeded_limit": _policy,
     "structure/notifications_profile_changes_operator": _profile,
     "logging/email.html": _event,
+    "proposal/proposal_cancelled": _proposal,
 }
 
 

@@ -50,6 +50,8 @@ def reason_not_to_run(site: Site, entry: str) -> str | None:
             f"Superseded on this site: {place_taken}. "
             f'To run it all the same, write superseded = "run" under [entries.{entry}] of the deployment file.'
         )
+    if older := NEEDS[entry].too_new(site):
+        return f"Not on this site: {older}."
     missing = missing_parts(site, entry)
     return f"The site lacks {', '.join(missing)}." if missing else None
 

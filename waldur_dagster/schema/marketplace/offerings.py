@@ -1,6 +1,6 @@
 """What is sold: categories, offerings with their components, plans with their prices."""
 
-from sqlalchemy import Boolean, Column, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.schema.base import NEWER, metadata
@@ -41,6 +41,12 @@ offering = Table(
     Column("secret_options", JSONB),
     Column("project_id", Integer),
     Column("slug", String),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("description", String),
+    Column("error_message", Text),
+    Column("datacite_doi", String),
+    Column("citation_count", Integer),
 )
 
 offering_organization_groups = Table(
@@ -106,4 +112,13 @@ serviceprovider = Table(
     Column("id", Integer, primary_key=True),
     Column("uuid", Uuid),
     Column("customer_id", Integer),
+)
+
+offeringtermsofservice = Table(
+    "marketplace_offeringtermsofservice",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("offering_id", Integer),
+    Column("is_active", Boolean),
+    info=NEWER,
 )
