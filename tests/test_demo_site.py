@@ -12,6 +12,7 @@ from sqlalchemy import Engine, select, text
 
 from jobs.core import WORK as CORE
 from jobs.marketplace import WORK as MARKETPLACE
+from jobs.remote import WORK as REMOTE
 from tests.conftest import PROJECT
 from tests.docker_server import Container, Ended, docker_server
 from waldur_dagster.demo.home import DemoHome
@@ -45,7 +46,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 
 def _run(deployment: Deployment, name: str, *, dry_run: bool) -> Outcome:
-    work_of = PEOPLE | MARKETPLACE
+    work_of = PEOPLE | MARKETPLACE | REMOTE
     with Site(deployment, dry_run=dry_run, run_id=name) as site:
         with site.work(name, datetime.now(UTC) + timedelta(minutes=1)) as work:
             work_of[name](work)
@@ -63,7 +64,7 @@ def _sizes(engine: Engine) -> dict[str, int]:
         return {row[0]: row[1] for row in connection.execute(text(counts))}
 
 
-@pytest.mark.parametrize("name", sorted(PEOPLE | MARKETPLACE))
+@pytest.mark.parametrize("name", sorted(PEOPLE | MARKETPLACE | REMOTE))
 def test_a_job_has_something_to_do_and_its_dry_run_says_what(demo: Deployment, name: str) -> None:
     engine = make_engine(demo.database)
     before = _sizes(engine)

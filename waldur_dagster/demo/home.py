@@ -15,6 +15,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 from waldur_dagster.demo import server
 from waldur_dagster.demo.clouds import add_cloud_rows
 from waldur_dagster.demo.endings import add_endings
+from waldur_dagster.demo.other_waldurs import add_update_request
 from waldur_dagster.demo.people import add_people
 from waldur_dagster.demo.quotas import add_quotas
 from waldur_dagster.demo.reminders import add_reminders
@@ -176,6 +177,7 @@ def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
     add_endings(engine, now)
     add_reminders(engine, now, deployment.zone)
     add_script_offering(engine, now)
+    add_update_request(engine, now)
 
 
 def _exists(url: URL) -> bool:

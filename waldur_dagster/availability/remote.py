@@ -1,0 +1,10 @@
+"""What the entries of the remote family need of a site."""
+
+from waldur_dagster.availability.needs import MAILS, Needs
+from waldur_dagster.schema import django, marketplace_remote, structure
+
+NEEDS = {
+    "waldur-remote-notify-about-pending-project-update-requests": Needs(
+        (*MAILS, django.content_type, structure.project, marketplace_remote.projectupdaterequest)
+    ),
+}

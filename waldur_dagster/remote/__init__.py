@@ -1,0 +1,1 @@
+"""Other Waldurs whose offerings are sold here: catalogue, accounts, orders, usage and projects (family remote)."""
