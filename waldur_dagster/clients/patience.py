@@ -77,7 +77,7 @@ def patient(send: Callable[[], Answer], method: str, unreached: type[Exception])
     attempts = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
         wait=_pause,
-        sleep=_sleep,
+        sleep=pause,
         retry=retry_if_exception_type(unreached) | retry_if_result(lambda answer: answer.status_code in passing),
         retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
     )
@@ -103,7 +103,8 @@ def _seconds(wanted: str) -> float | None:
         return None
 
 
-def _sleep(seconds: float) -> None:
+def pause(seconds: float) -> None:
+    """Wait, but no longer than the item's calls may take. Raises SystemFailed when its time is up."""
     allowance = _allowance.get()
     if allowance is None:
         time.sleep(seconds)

@@ -1,1 +1,1 @@
-"""Other Waldurs whose offerings are sold here: catalogue, accounts, orders, usage and projects (family remote)."""
+"""Jobs that talk to another Waldur, whose offerings this site resells (spec remote)."""
