@@ -7,5 +7,6 @@ from jobs.invoices import JOBS as INVOICES
 from jobs.marketplace import JOBS as MARKETPLACE
 from jobs.openstack import JOBS as OPENSTACK
 from jobs.quotas import JOBS as QUOTAS
+from jobs.remote import JOBS as REMOTE
 
-OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE, **OPENSTACK, **QUOTAS}
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE, **OPENSTACK, **QUOTAS, **REMOTE}

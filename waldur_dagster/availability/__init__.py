@@ -3,7 +3,7 @@
 A family adds one module with a ``NEEDS`` of its entries, and its name to the table below.
 """
 
-from waldur_dagster.availability import core, invoices, marketplace, openstack, quotas
+from waldur_dagster.availability import core, invoices, marketplace, openstack, quotas, remote
 from waldur_dagster.availability.needs import Needs
 from waldur_dagster.availability.rights import lacking_rights
 from waldur_dagster.availability.superseded import superseded
@@ -11,7 +11,14 @@ from waldur_dagster.availability.writes import WRITES
 from waldur_dagster.outbox.migrate import is_current
 from waldur_dagster.site import Site
 
-NEEDS: dict[str, Needs] = {**core.NEEDS, **invoices.NEEDS, **quotas.NEEDS, **marketplace.NEEDS, **openstack.NEEDS}
+NEEDS: dict[str, Needs] = {
+    **core.NEEDS,
+    **invoices.NEEDS,
+    **quotas.NEEDS,
+    **marketplace.NEEDS,
+    **openstack.NEEDS,
+    **remote.NEEDS,
+}
 
 
 def missing_parts(site: Site, entry: str) -> list[str]:
