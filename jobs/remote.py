@@ -1,12 +1,17 @@
-"""Operational jobs of the remote family: other Waldurs."""
+"""Operational jobs of the remote family: what talks to other Waldurs."""
 
-from jobs.entry_job import entry_job
+import dagster as dg
+
+from jobs.entry_job import entry_job, item_by_item_job
 from waldur_dagster.functions import Function
 
-WORK = {
+WORK: dict[str, Function] = {
     "waldur-remote-notify-about-pending-project-update-requests": Function(
         "waldur_dagster.remote.update_requests:remind_of_update_requests"
     ),
 }
+ITEM_BY_ITEM: dict[str, Function] = {}
 
-JOBS = {name: entry_job(name, do) for name, do in WORK.items()}
+JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {
+    name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()
+}

@@ -3,7 +3,7 @@
 from waldur_dagster.availability.needs import MAILS, Needs
 from waldur_dagster.schema import django, marketplace_remote, structure
 
-NEEDS = {
+NEEDS: dict[str, Needs] = {
     "waldur-remote-notify-about-pending-project-update-requests": Needs(
         (*MAILS, django.content_type, structure.project, marketplace_remote.projectupdaterequest)
     ),
