@@ -10,7 +10,9 @@ WORK: dict[str, Function] = {
         "waldur_dagster.remote.update_requests:remind_of_update_requests"
     ),
 }
-ITEM_BY_ITEM: dict[str, Function] = {}
+ITEM_BY_ITEM: dict[str, Function] = {
+    "waldur-remote-pull-offering-users": Function("waldur_dagster.remote.offering_users:pull_offering_users"),
+}
 
 JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {
     name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()

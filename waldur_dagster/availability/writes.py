@@ -231,4 +231,5 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "waldur-remote-pull-offering-users": {**EVENTS, "marketplace_offeringuser": ALL},
 }

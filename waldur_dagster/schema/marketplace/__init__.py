@@ -5,9 +5,13 @@ from waldur_dagster.schema.marketplace.offerings import (
     categorycomponent,
     offering,
     offering_organization_groups,
+    offeringaccessendpoint,
     offeringcomponent,
+    offeringtermsofservice,
+    offeringuser,
     plan,
     plancomponent,
+    screenshot,
     serviceprovider,
 )
 from waldur_dagster.schema.marketplace.resources import (
@@ -33,7 +37,10 @@ __all__ = [
     "componentusage",
     "offering",
     "offering_organization_groups",
+    "offeringaccessendpoint",
     "offeringcomponent",
+    "offeringtermsofservice",
+    "offeringuser",
     "order",
     "plan",
     "plancomponent",
@@ -43,5 +50,6 @@ __all__ = [
     "resourceuser",
     "robotaccount",
     "robotaccount_users",
+    "screenshot",
     "serviceprovider",
 ]
