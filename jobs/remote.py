@@ -12,6 +12,7 @@ WORK: dict[str, Function] = {
 }
 ITEM_BY_ITEM: dict[str, Function] = {
     "waldur-remote-pull-offering-users": Function("waldur_dagster.remote.offering_users:pull_offering_users"),
+    "waldur-remote-pull-robot-accounts": Function("waldur_dagster.remote.robot_accounts:pull_robot_accounts"),
 }
 
 JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {

@@ -8,4 +8,13 @@ NEEDS: dict[str, Needs] = {
         (*MAILS, django.content_type, structure.project, marketplace_remote.projectupdaterequest)
     ),
     "waldur-remote-pull-offering-users": Needs((*EVENTS, core.user, marketplace.offering, marketplace.offeringuser)),
+    "waldur-remote-pull-robot-accounts": Needs(
+        (
+            *EVENTS,
+            marketplace.offering,
+            marketplace.resource,
+            marketplace.robotaccount,
+            marketplace.robotaccount_users,
+        )
+    ),
 }

@@ -232,4 +232,9 @@ WRITES: dict[str, dict[str, Rights]] = {
         "structure_servicesettings": CHANGES,
     },
     "waldur-remote-pull-offering-users": {**EVENTS, "marketplace_offeringuser": ALL},
+    "waldur-remote-pull-robot-accounts": {
+        **EVENTS,
+        "marketplace_robotaccount": ALL,
+        "marketplace_robotaccount_users": REMOVES,
+    },
 }
