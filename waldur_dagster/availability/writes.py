@@ -45,6 +45,19 @@ DELETED_SNAPSHOTS = {
     "quotas_quotausage": ADDS,
 }
 
+# What is sold at other Waldurs and here.
+CATALOGUE = {
+    **EVENTS,
+    "marketplace_componentquota": REMOVES,
+    "marketplace_offering": CHANGES,
+    "marketplace_offeringaccessendpoint": ALL,
+    "marketplace_offeringcomponent": ALL,
+    "marketplace_offeringtermsofservice": ALL,
+    "marketplace_plan": KEEPS,
+    "marketplace_plancomponent": ALL,
+    "media_file": RENEWS,
+}
+
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
     "cancel_expired_group_invitations": {"users_groupinvitation": CHANGES},
@@ -232,6 +245,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "structure_servicesettings": CHANGES,
     },
     "waldur-remote-pull-offering-users": {**EVENTS, "marketplace_offeringuser": ALL},
+    "waldur-remote-pull-offerings": CATALOGUE,
     "waldur-remote-pull-robot-accounts": {
         **EVENTS,
         "marketplace_robotaccount": ALL,
