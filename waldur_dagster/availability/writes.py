@@ -231,4 +231,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "waldur-remote-pull-usage": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": KEEPS,
+        "marketplace_componentusage": KEEPS,
+        "marketplace_componentuserusage": KEEPS,
+        "marketplace_resourceplanperiod": ADDS,
+    },
 }

@@ -11,6 +11,7 @@ from waldur_dagster.schema.marketplace.offerings import (
     serviceprovider,
 )
 from waldur_dagster.schema.marketplace.resources import (
+    offeringuser,
     order,
     resource,
     resourceaccessendpoint,
@@ -23,6 +24,7 @@ from waldur_dagster.schema.marketplace.usage import (
     categorycomponentusage,
     componentquota,
     componentusage,
+    componentuserusage,
 )
 
 __all__ = [
@@ -31,9 +33,11 @@ __all__ = [
     "categorycomponentusage",
     "componentquota",
     "componentusage",
+    "componentuserusage",
     "offering",
     "offering_organization_groups",
     "offeringcomponent",
+    "offeringuser",
     "order",
     "plan",
     "plancomponent",
