@@ -1,103 +1,101 @@
-"""Sites that buy at remote Waldurs, for the tests of the remote family."""
+"""Sites that resell offerings of Waldurs on loopback."""
 
 from __future__ import annotations
 
-import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.remote.remote_waldur import RemoteWaldur, uuid_of
-from tests.scene import CONTENT_TYPES, Scene
+from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
-from waldur_dagster.schema import django
+from waldur_dagster.platform.month import Month
+from waldur_dagster.schema import marketplace
 from waldur_dagster.site import Transactions
 
 NOW = datetime(2025, 3, 10, 9, 30, tzinfo=UTC)
-OFFERING, PLAN, RESOURCE, USER, ORGANIZATION = 1, 2, 3, 6, 0xC0
+MADE = NOW - timedelta(days=60)
+TYPE = "Waldur.RemoteOffering"
+OFFERING, RESOURCE, ORDER, USAGE, ITEM = 1, 2, 3, 4, 5  # kinds of uuids at remotes
 
 
-class RemoteSite:
-    """A site that resells offerings of remotes."""
+class ResellerSite:
+    """A provider, and a customer with one project that buys what the provider resells."""
 
     def __init__(self, scene: Scene):
         self.scene = scene
         self.provider = scene.customer("Provider")
-        if ("marketplace", "robotaccount") not in CONTENT_TYPES:
-            scene.add(django.content_type, app_label="marketplace", model="robotaccount")
+        self.customer = scene.customer("Customer")
+        self.project = scene.project(self.customer)
+        self._made = 0
 
-    def offering(self, remote: RemoteWaldur, number: int = 1, **values: Any) -> int:
-        """An active offering that is bought at a remote, where it has the uuid of this number."""
-        secrets = {
-            "api_url": remote.api_url,
-            "token": remote.token,
-            "customer_uuid": uuid_of(ORGANIZATION, 1),
-        }
-        facts = {"secret_options": secrets, "backend_id": uuid_of(OFFERING, number), "state": 2}
-        return self.scene.offering(
-            self.provider, f"Offering {number}", "Waldur.RemoteOffering", **facts | {"plugin_options": {}} | values
+    def offering(self, remote: RemoteWaldur, name: str = "Cluster", **values: Any) -> int:
+        """An offering with a plan and a component of usage; its uuid at the remote is ``uuid_of(OFFERING, id)``."""
+        secrets = {"api_url": remote.api_url, "token": remote.token, "customer_uuid": uuid_of(9, 1)}
+        offering = self.scene.offering(
+            self.provider, name, TYPE, secret_options=secrets, plugin_options={}, state=2, billable=True, **values
         )
+        self.change(marketplace.offering, offering, backend_id=uuid_of(OFFERING, offering))
+        component = self.scene.component(offering, "cpu", "usage")
+        self.scene.price(self.scene.plan(offering), component, 2)
+        return offering
 
-    def run(self, job: Any, *, entry: str = "entry", at: datetime = NOW, **document: Any) -> Outcome:
-        """What a job has done that opens several transactions."""
-        with self.scene.site(**document) as site:
-            transactions: Transactions = site.transactions(entry, at)
-            job(transactions)
+    def resources(self, offering: int, count: int = 1, *, period: bool = True, **values: Any) -> list[int]:
+        """Resources that are OK; their uuids at the remote are ``uuid_of(RESOURCE, id)``."""
+        plan = self.scene.one(marketplace.plan, offering_id=offering).id
+        made = []
+        for _ in range(count):
+            self._made += 1
+            row: dict[str, Any] = {
+                "name": f"Resource {self._made}",
+                "created": MADE,
+                "slug": f"resource-{self._made}",
+            } | values
+            resource = self.scene.resource(self.project, offering, plan, **row)
+            self.change(marketplace.resource, resource, backend_id=uuid_of(RESOURCE, resource))
+            if period:
+                self.scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=plan, start=MADE)
+            made.append(resource)
+        return made
+
+    def run(
+        self,
+        do: Callable[..., Any],
+        entry: str,
+        *,
+        month: tuple[int, int] | None = None,
+        by_month: bool = True,
+        now: datetime = NOW,
+        dry_run: bool = False,
+        **document: Any,
+    ) -> Outcome:
+        """Run the work of an entry, as of ``month`` (the running one) where it is an asset of months."""
+        with self.scene.site(dry_run=dry_run, **document) as site:
+            transactions: Transactions = site.transactions(entry, now)
+            zone = site.deployment.zone
+            of = Month(*month, zone) if month else Month.of(now, zone)
+            do(transactions, *([of] if by_month else []))
             return site.outcome
 
-
-def offering_document(number: int = 1, **values: Any) -> dict[str, Any]:
-    """What a remote says of an offering without components and plans."""
-    facts: dict[str, Any] = {
-        "uuid": uuid_of(OFFERING, number),
-        "name": f"Offering {number}",
-        "description": "",
-        "full_description": "",
-        "terms_of_service": "",
-        "terms_of_service_link": "",
-        "privacy_policy_link": "",
-        "getting_started": "",
-        "integration_guide": "",
-        "country": "",
-        "options": {},
-        "resource_options": {},
-        "plugin_options": {},
-        "components": [],
-        "plans": [],
-        "endpoints": [],
-        "thumbnail": None,
-        "state": "Active",
-    }
-    return json.loads(json.dumps(facts | values))
+    def change(self, table: Any, id: int, **values: Any) -> None:
+        """Give a row other values."""
+        whole = self.scene.whole(table)
+        with self.scene.engine.begin() as connection:
+            connection.execute(whole.update().where(whole.c.id == id).values(**values))
 
 
-def component_document(type: str, **values: Any) -> dict[str, Any]:
+def usage(number: int, resource: int, offering: int, amount: str = "1.00", **values: Any) -> dict[str, Any]:
+    """A usage as Waldur's API shows it."""
     facts = {
-        "type": type,
-        "name": type.upper(),
+        "uuid": uuid_of(USAGE, number),
+        "type": "cpu",
+        "usage": amount,
         "description": "",
-        "article_code": "",
-        "measured_unit": "",
-        "billing_type": "usage",
-        "min_value": None,
-        "max_value": None,
-        "is_boolean": False,
-        "default_limit": None,
-        "limit_period": None,
-        "limit_amount": None,
-    }
-    return facts | values
-
-
-def plan_document(number: int = 1, **values: Any) -> dict[str, Any]:
-    facts = {
-        "uuid": uuid_of(PLAN, number),
-        "name": f"Plan {number}",
-        "description": "",
-        "article_code": "",
-        "archived": False,
-        "unit": "month",
-        "unit_price": 0.0,
-        "prices": {},
-        "quotas": {},
+        "created": "2025-03-05T00:00:00Z",
+        "date": "2025-03-05T00:00:00Z",
+        "billing_period": "2025-03-01",
+        "recurring": False,
+        "resource_uuid": uuid_of(RESOURCE, resource),
+        "offering_uuid": uuid_of(OFFERING, offering),
     }
     return facts | values

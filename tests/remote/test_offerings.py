@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from tests.loopback import serving
+from tests.remote.catalogue_scenes import NOW, PLAN, RemoteSite, component_document, offering_document, plan_document
 from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import NOW, PLAN, RemoteSite, component_document, offering_document, plan_document
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.offerings import pull_offerings
 from waldur_dagster.schema import logging, marketplace, media
@@ -27,11 +26,6 @@ TABLES = (
     media.file,
     logging.event,
 )
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
 
 
 @pytest.fixture

@@ -1,17 +1,41 @@
 """What the entries of the remote family need of a site."""
 
+from waldur_dagster.availability.invoices import INVOICES
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
-from waldur_dagster.schema import core, django, invoices, marketplace, marketplace_remote, media, structure
+from waldur_dagster.schema import (
+    billing,
+    core,
+    django,
+    invoices,
+    marketplace,
+    marketplace_remote,
+    media,
+    promotions,
+    structure,
+)
 
+REMOTES = (marketplace.offering, marketplace.resource)
+# Where usage is billed: what new invoices and their items are made of.
+BILLED = (
+    *EVENTS,
+    *INVOICES,
+    invoices.customercredit,
+    invoices.projectcredit,
+    promotions.campaign,
+    promotions.discountedresource,
+    billing.priceestimate,
+    structure.customer,
+    structure.project,
+)
+# What is sold.
 CATALOGUE = (
     *EVENTS,
+    *REMOTES,
     invoices.invoiceitem,
-    marketplace.offering,
     marketplace.offeringaccessendpoint,
     marketplace.offeringcomponent,
     marketplace.plan,
     marketplace.plancomponent,
-    marketplace.resource,
     marketplace.componentusage,
     marketplace.componentquota,
     media.file,
@@ -24,12 +48,19 @@ NEEDS: dict[str, Needs] = {
     "waldur-remote-pull-offering-users": Needs((*EVENTS, core.user, marketplace.offering, marketplace.offeringuser)),
     "waldur-remote-pull-offerings": Needs(CATALOGUE),
     "waldur-remote-pull-robot-accounts": Needs(
+        (*EVENTS, *REMOTES, marketplace.robotaccount, marketplace.robotaccount_users)
+    ),
+    "waldur-remote-pull-usage": Needs(
         (
-            *EVENTS,
-            marketplace.offering,
-            marketplace.resource,
-            marketplace.robotaccount,
-            marketplace.robotaccount_users,
+            *REMOTES,
+            *BILLED,
+            marketplace.offeringcomponent,
+            marketplace.plan,
+            marketplace.plancomponent,
+            marketplace.resourceplanperiod,
+            marketplace.componentusage,
+            marketplace.componentuserusage,
+            marketplace.offeringuser,
         )
     ),
 }

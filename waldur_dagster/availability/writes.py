@@ -251,4 +251,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_robotaccount": ALL,
         "marketplace_robotaccount_users": REMOVES,
     },
+    "waldur-remote-pull-usage": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": KEEPS,
+        "marketplace_componentusage": KEEPS,
+        "marketplace_componentuserusage": KEEPS,
+        "marketplace_resourceplanperiod": ADDS,
+    },
 }

@@ -8,7 +8,7 @@ default, and the same value in another form (a number as text, a uuid with dashe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Self
@@ -43,8 +43,10 @@ class Waldur(JsonApi):
             raise ItemFailed(f"GET {path} was answered with no object")
         return found
 
-    def listed(self, path: str, **filters: Any) -> list[dict[str, Any]]:
+    def listed(self, path: str, keep: Collection[str] = (), **filters: Any) -> list[dict[str, Any]]:
         """A whole list, told apart by ``uuid``; a filter with several values is a list of them.
+
+        ``keep`` are the fields that are wanted of each, where a list may be long; all of them by default.
 
         Pages are followed by their ``Link`` and counted against ``X-Result-Count``: a list that differs from page to
         page is read again, and raises Incomplete when it does not come to rest. Whatever scheme and host a link names
@@ -52,7 +54,7 @@ class Waldur(JsonApi):
         """
         wanted = filters | {"page_size": PAGE_SIZE}
         first = str(httpx.URL(self.url).join(path).copy_merge_params(wanted))
-        return complete(path.strip("/"), by_link(lambda address: self._page(path, address), first), _uuid)
+        return complete(path.strip("/"), by_link(lambda address: self._page(path, address, keep), first), _uuid)
 
     def change(self, method: str, path: str, body: Mapping[str, Any]) -> httpx.Response:
         """POST or PATCH. An object that is busy there is tried again, redirections on the same host are followed."""
@@ -74,11 +76,13 @@ class Waldur(JsonApi):
             return super().exchange(method, pinned(self.url, urljoin(address, there)), **moved)
         return answer
 
-    def _page(self, path: str, address: str) -> Page:
+    def _page(self, path: str, address: str, keep: Collection[str]) -> Page:
         answer = self.ask("GET", address)
         items = self.json(answer)
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise Incomplete(f"GET {path} was answered with no list of objects")
+        if keep:
+            items = [{key: item[key] for key in ("uuid", *keep) if key in item} for item in items]
         return Page(items, _count(answer), self._next(address, answer))
 
     def _next(self, address: str, answer: httpx.Response) -> str | None:

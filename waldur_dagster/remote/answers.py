@@ -1,15 +1,14 @@
 """What the visits of a run have brought, kept until a whole remote can be judged, and merged remote by remote.
 
 Only then it shows whether a remote has suddenly lost most of what is known of it (``losses``). The items of a remote
-are merged together, so statements do not grow with them; where that fails, one by one, so that only the bad one is left
-out.
+are merged together, so statements do not grow with them. Where that fails, each is tried by itself first, so that only
+those that cannot be merged are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Generic, TypeVar
 
 from waldur_dagster.outcome import Outcome
@@ -39,20 +38,27 @@ class Answers(Generic[Item, Fetched]):
         """Have ``merge`` (of the work, the remote's name, its answers) write them, in a transaction for each remote."""
         for remote, answers in self.by_remote.items():
             with transaction() as work:
-                if not _done_together(work, partial(merge, work, remote.name, answers)):
-                    for answer in answers:
-                        with isolated(work, str(answer[0])):
-                            merge(work, remote.name, [answer])
+                with isolated(work, remote.name, tell=False) as attempt:
+                    merge(work, remote.name, answers)
+                if attempt.problem:
+                    good = [answer for answer in answers if _can_be_merged(work, remote.name, answer, merge)]
+                    with isolated(work, remote.name):
+                        merge(work, remote.name, good)
 
 
-def _done_together(work: Work, do: Callable[[], Any]) -> bool:
-    """Whether it could be done; what was found on the way to a failure is forgotten."""
+def _can_be_merged(
+    work: Work,
+    remote: str,
+    answer: tuple[Item, Fetched],
+    merge: Callable[[Work, str, Sequence[tuple[Item, Fetched]]], Any],
+) -> bool:
+    """Whether an item can be merged by itself, which is taken back; one that cannot is reported."""
     before, work.outcome = work.outcome, Outcome()
-    try:
-        with isolated(work, "") as attempt:
-            do()
-        if not attempt.problem:
-            before.add(work.outcome)
-        return not attempt.problem
-    finally:
-        work.outcome = before
+    trial = work.connection.begin_nested()
+    with isolated(work, str(answer[0]), tell=False) as attempt:
+        merge(work, remote, [answer])
+    trial.rollback()
+    work.outcome = before
+    if attempt.problem:
+        work.outcome.fail(str(answer[0]), attempt.problem)
+    return not attempt.problem

@@ -51,7 +51,7 @@ class Offering:
     customer_id: int
     backend_id: str
     customer_uuid: str
-    plugin_options: Mapping[str, Any] = field(repr=False)
+    plugin_options: Mapping[str, Any] = field(repr=False, compare=False)
     remote: Remote
 
     def __str__(self) -> str:

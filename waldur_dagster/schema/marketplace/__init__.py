@@ -8,13 +8,13 @@ from waldur_dagster.schema.marketplace.offerings import (
     offeringaccessendpoint,
     offeringcomponent,
     offeringtermsofservice,
-    offeringuser,
     plan,
     plancomponent,
     screenshot,
     serviceprovider,
 )
 from waldur_dagster.schema.marketplace.resources import (
+    offeringuser,
     order,
     resource,
     resourceaccessendpoint,
@@ -27,6 +27,7 @@ from waldur_dagster.schema.marketplace.usage import (
     categorycomponentusage,
     componentquota,
     componentusage,
+    componentuserusage,
 )
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "categorycomponentusage",
     "componentquota",
     "componentusage",
+    "componentuserusage",
     "offering",
     "offering_organization_groups",
     "offeringaccessendpoint",

@@ -86,21 +86,6 @@ offeringtermsofservice = Table(
     info=NEWER,
 )
 
-offeringuser = Table(
-    "marketplace_offeringuser",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("created", DateTime(timezone=True)),
-    Column("modified", DateTime(timezone=True)),
-    Column("uuid", Uuid),
-    Column("username", String),
-    Column("offering_id", Integer),
-    Column("user_id", Integer),
-    Column("backend_metadata", JSONB),
-    Column("is_restricted", Boolean),
-    Column("state", Integer, info=NEWER),
-)
-
 screenshot = Table(
     "marketplace_screenshot",
     metadata,
