@@ -14,6 +14,10 @@ ITEM_BY_ITEM: dict[str, Function] = {
     "waldur-remote-pull-offering-users": Function("waldur_dagster.remote.offering_users:pull_offering_users"),
     "waldur-remote-pull-offerings": Function("waldur_dagster.remote.offerings:pull_offerings"),
     "waldur-remote-pull-robot-accounts": Function("waldur_dagster.remote.robot_accounts:pull_robot_accounts"),
+    "waldur-remote-push-project-data": Function("waldur_dagster.remote.project_data:push_project_data"),
+    "waldur-remote-sync-remote-project-permissions": Function(
+        "waldur_dagster.remote.project_permissions:sync_project_permissions"
+    ),
 }
 
 JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {

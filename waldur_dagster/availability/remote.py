@@ -10,6 +10,7 @@ from waldur_dagster.schema import (
     marketplace,
     marketplace_remote,
     media,
+    permissions,
     promotions,
     structure,
 )
@@ -61,6 +62,19 @@ NEEDS: dict[str, Needs] = {
             marketplace.componentusage,
             marketplace.componentuserusage,
             marketplace.offeringuser,
+        )
+    ),
+    "waldur-remote-push-project-data": Needs((*REMOTES, structure.customer, structure.project)),
+    "waldur-remote-sync-remote-project-permissions": Needs(
+        (
+            *REMOTES,
+            core.user,
+            django.content_type,
+            marketplace.order,
+            permissions.role,
+            permissions.userrole,
+            structure.customer,
+            structure.project,
         )
     ),
 }

@@ -77,8 +77,12 @@ def client(visit: Visit, remote: Remote) -> Waldur:
     return visit.client(remote.token, lambda: Waldur(remote.api_url, remote.token, verify=remote.verify))
 
 
-def read_offerings(work: Work, *where: ColumnElement[bool]) -> list[Offering]:
-    """The offerings that are bought at remotes and that ``where`` chooses, by name."""
+def read_offerings(work: Work, *where: ColumnElement[bool], optional: bool = False) -> list[Offering]:
+    """The offerings that are bought at remotes and that ``where`` chooses, by name.
+
+    Those that cannot be visited are failures, or warnings where they are ``optional``.
+    """
+    report = work.outcome.warn if optional else work.outcome.fail
     columns = ("id", "name", "uuid", "state", "customer_id", "backend_id", "plugin_options", "secret_options")
     chosen = select(*(offering.c[name] for name in columns)).where(offering.c.type == TYPE, *where)
     found = []
@@ -88,7 +92,7 @@ def read_offerings(work: Work, *where: ColumnElement[bool]) -> list[Offering]:
             secrets = work.secrets.opened(OFFERING_SECRETS, row.secret_options)
             remote = _remote(work, secrets, remotes)
         except (NotOpened, ValueError) as problem:
-            work.outcome.fail(f"offering {row.name} ({row.uuid.hex})", f"cannot be visited: {problem}")
+            report(f"offering {row.name} ({row.uuid.hex})", f"cannot be visited: {problem}")
         else:
             found.append(_offering(row, secrets, remote))
     return found
@@ -110,9 +114,10 @@ def read_resources(work: Work, *where: ColumnElement[bool], order: Iterable[Any]
     ]
 
 
-def offerings_by_id(work: Work, ids: Collection[int]) -> dict[int, Offering]:
+def offerings_by_id(work: Work, ids: Collection[int], *, optional: bool = False) -> dict[int, Offering]:
     """As ``read_offerings``, for those with these ids."""
-    return {found.id: found for found in read_offerings(work, offering.c.id.in_(sorted(ids)))} if ids else {}
+    found = read_offerings(work, offering.c.id.in_(sorted(ids)), optional=optional) if ids else []
+    return {one.id: one for one in found}
 
 
 def _offering(row: Any, secrets: Mapping[str, Any], remote: Remote) -> Offering:
