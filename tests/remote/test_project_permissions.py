@@ -26,6 +26,7 @@ class Teams:
         self.site, self.scene, self.remote = site, site.scene, remote
         self.offering = site.offering(remote)
         self.identities: dict[str, str] = {}
+        self._seats = 0
         remote.change = self._changed
 
     def project(self, name: str = "Alpha", **values: Any) -> int:
@@ -40,17 +41,21 @@ class Teams:
         facts = {"uuid": uuid_of(PROJECT, number), "backend_id": f"{owner.uuid.hex}_{row.uuid.hex}"}
         self.remote.objects["projects"].append(facts)
         path = f"projects/{facts['uuid']}"
-        self.remote.objects[f"{path}/list_users"] = [
-            {
-                "uuid": uuid_of(ROLE, number * 1000 + n),
-                "user_username": name,
-                "user_uuid": self.uuid(name),
-                "role_name": role,
-                "expiration_time": None,
-            }
-            for n, (name, role) in enumerate(members)
-        ]
+        self.remote.objects[f"{path}/list_users"] = [self._seat(name, role, None) for name, role in members]
         return path
+
+    def _seat(self, name: str, role: str, end: str | None) -> dict[str, Any]:
+        """A role of a user as it is listed; ``user`` and ``role`` are what lists can be filtered by."""
+        self._seats += 1
+        return {
+            "uuid": uuid_of(ROLE, self._seats),
+            "user": self.uuid(name),
+            "role": role,
+            "user_username": name,
+            "user_uuid": self.uuid(name),
+            "role_name": role,
+            "expiration_time": end,
+        }
 
     def uuid(self, username: str) -> str:
         return self.identities.setdefault(username, uuid_of(USER, len(self.identities) + 1))
@@ -73,11 +78,8 @@ class Teams:
     @property
     def sent(self) -> list[tuple[str, str, Any]]:
         """The changes, without questions for identities."""
-        return [
-            (path.rpartition("/")[2], *map(body.get, ("user", "role")))
-            for _, path, body in self.remote.sent
-            if "role" in body
-        ]
+        roles = [(path.rpartition("/")[2], body) for _, path, body in self.remote.sent if "role" in body]
+        return [(kind, body["user"], body["role"]) for kind, body in roles]
 
     def _changed(self, method: str, path: str, body: Any) -> tuple[Any, ...]:
         if path == "remote-eduteams":
@@ -92,15 +94,7 @@ class Teams:
         same = [one for one in members if (one["user_uuid"], one["role_name"]) == (body["user"], body["role"])]
         if kind == "add_user":
             names = {uuid: name for name, uuid in self.identities.items()}
-            members.append(
-                {
-                    "uuid": uuid_of(ROLE, 5000 + len(members)),
-                    "user_username": names[body["user"]],
-                    "user_uuid": body["user"],
-                    "role_name": body["role"],
-                    "expiration_time": body["expiration_time"],
-                }
-            )
+            members.append(self._seat(names[body["user"]], body["role"], body["expiration_time"]))
             return 201, {}
         for one in same:
             if kind == "delete_user":
@@ -123,16 +117,12 @@ def test_a_second_run_changes_nothing(teams: Teams) -> None:
     teams.at_remote(project, 1, ("bert", "PROJECT.ADMIN"), ("carl", "PROJECT.MEMBER"))
     teams.sync()
     bert, carl = teams.uuid("bert"), teams.uuid("carl")
-    assert (
-        sorted(teams.sent)
-        == [
-            ("add_user", teams.uuid("anna"), "PROJECT.ADMIN"),
-            ("add_user", bert, "PROJECT.MANAGER"),
-            ("delete_user", bert, "PROJECT.ADMIN"),
-            ("delete_user", carl, "PROJECT.MEMBER"),
-        ]
-        or len(teams.sent) == 4
-    )
+    assert teams.sent == [
+        ("add_user", teams.uuid("anna"), "PROJECT.ADMIN"),
+        ("delete_user", bert, "PROJECT.ADMIN"),
+        ("add_user", bert, "PROJECT.MANAGER"),
+        ("delete_user", carl, "PROJECT.MEMBER"),
+    ]
     before = len(teams.remote.sent)
     assert teams.sync().failures == []
     assert len(teams.remote.sent) == before
