@@ -6,7 +6,10 @@ from jobs.entry_job import entry_job, item_by_item_job
 from waldur_dagster.functions import Function
 
 WORK: dict[str, Function] = {}
-ITEM_BY_ITEM: dict[str, Function] = {}
+ITEM_BY_ITEM: dict[str, Function] = {
+    "waldur-remote-pull-erred-orders": Function("waldur_dagster.remote.orders:pull_erred_orders"),
+    "waldur-remote-pull-orders": Function("waldur_dagster.remote.orders:pull_orders"),
+}
 
 JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {
     name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()

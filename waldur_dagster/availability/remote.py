@@ -1,6 +1,7 @@
 """What the entries of the remote family need of a site."""
 
 from waldur_dagster.availability.invoices import INVOICES
+from waldur_dagster.availability.marketplace import ORDERS, PROJECT_DELETION
 from waldur_dagster.availability.needs import EVENTS, Needs
 from waldur_dagster.schema import billing, invoices, marketplace, promotions, structure
 
@@ -18,7 +19,21 @@ BILLED = (
     structure.project,
 )
 
+# What an order comes to: its resource with plan, limits and items, its events and mails.
+OUTCOMES = (
+    *ORDERS,
+    *PROJECT_DELETION,
+    *BILLED,
+    marketplace.offeringcomponent,
+    marketplace.plancomponent,
+    marketplace.componentquota,
+    marketplace.resourceplanperiod,
+    structure.servicesettings,
+)
+
 NEEDS: dict[str, Needs] = {
+    "waldur-remote-pull-erred-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-orders": Needs(OUTCOMES),
     "waldur-remote-pull-usage": Needs(
         (
             *REMOTES,

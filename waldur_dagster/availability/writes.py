@@ -45,6 +45,14 @@ DELETED_SNAPSHOTS = {
     "quotas_quotausage": ADDS,
 }
 
+# What an order of a remote offering comes to, with what is billed for it where the site bills offerings of every type.
+OUTCOMES = {
+    **COUPLED,
+    "invoices_invoice": KEEPS,
+    "invoices_invoiceitem": KEEPS,
+    "billing_priceestimate": ALL,
+}
+
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
     "cancel_expired_group_invitations": {"users_groupinvitation": CHANGES},
@@ -231,6 +239,8 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-orders": OUTCOMES,
     "waldur-remote-pull-usage": {
         **EVENTS,
         "billing_priceestimate": KEEPS,
