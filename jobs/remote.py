@@ -9,6 +9,7 @@ WORK: dict[str, Function] = {}
 ITEM_BY_ITEM: dict[str, Function] = {
     "waldur-remote-pull-erred-orders": Function("waldur_dagster.remote.orders:pull_erred_orders"),
     "waldur-remote-pull-orders": Function("waldur_dagster.remote.orders:pull_orders"),
+    "waldur-remote-pull-resources": Function("waldur_dagster.remote.resources:pull_remote_resources"),
 }
 
 JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {

@@ -117,3 +117,9 @@ def order(number: int, state: str, resource: int | None = None, **values: Any) -
     """An order as Waldur's API shows it."""
     facts = {"uuid": uuid_of(ORDER, number), "state": state, "error_message": "", "type": "Create"}
     return facts | {"marketplace_resource_uuid": uuid_of(RESOURCE, resource) if resource else None} | values
+
+
+def remote_resource(resource: int, offering: int, state: str = "OK", **values: Any) -> dict[str, Any]:
+    """A resource as Waldur's API shows it."""
+    facts = {"uuid": uuid_of(RESOURCE, resource), "offering_uuid": uuid_of(OFFERING, offering), "state": state}
+    return facts | {"backend_id": "", "report": None, "attributes": {}, "options": {}} | values

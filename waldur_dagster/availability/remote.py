@@ -3,7 +3,7 @@
 from waldur_dagster.availability.invoices import INVOICES
 from waldur_dagster.availability.marketplace import ORDERS, PROJECT_DELETION
 from waldur_dagster.availability.needs import EVENTS, Needs
-from waldur_dagster.schema import billing, invoices, marketplace, promotions, structure
+from waldur_dagster.schema import authtoken, billing, invoices, marketplace, promotions, structure
 
 REMOTES = (marketplace.offering, marketplace.resource)
 # Where usage is billed: what new invoices and their items are made of.
@@ -34,6 +34,7 @@ OUTCOMES = (
 NEEDS: dict[str, Needs] = {
     "waldur-remote-pull-erred-orders": Needs(OUTCOMES),
     "waldur-remote-pull-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-resources": Needs((*OUTCOMES, authtoken.token)),
     "waldur-remote-pull-usage": Needs(
         (
             *REMOTES,

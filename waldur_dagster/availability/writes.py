@@ -241,6 +241,12 @@ WRITES: dict[str, dict[str, Rights]] = {
     },
     "waldur-remote-pull-erred-orders": OUTCOMES,
     "waldur-remote-pull-orders": OUTCOMES,
+    "waldur-remote-pull-resources": {
+        **OUTCOMES,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "marketplace_order": KEEPS,
+    },
     "waldur-remote-pull-usage": {
         **EVENTS,
         "billing_priceestimate": KEEPS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,6 +81,14 @@ def pull_erred_orders(transaction: Transactions) -> None:
     _pull(transaction, erred, _follow_erred)
 
 
+def settle_ended(work: Work, ended: Mapping[int, OrderState]) -> None:
+    """Bring open orders, by id, to what they have come to at their remotes."""
+    for id, state in ended.items():
+        row = _locked(work, id)
+        if row is not None:
+            _follow_open(work, row, state)
+
+
 def _read(work: Work, *where: ColumnElement[bool]) -> list[LocalOrder]:
     rows = work.connection.execute(
         select(order.c.id, order.c.uuid, order.c.backend_id, order.c.offering_id)
@@ -103,7 +111,7 @@ def _month_before_this(now: datetime) -> datetime:
 
 
 def _pull(
-    transaction: Transactions, orders: Sequence[LocalOrder], follow: Callable[[Work, Any, OrderState], None]
+    transaction: Transactions, orders: Sequence[LocalOrder], follow: Callable[[Work, _Locked, OrderState], None]
 ) -> None:
     """Ask for each order; ``follow`` is given its row, locked with its resource's, and its state at the remote."""
 
@@ -116,7 +124,7 @@ def _pull(
 
     def merge(work: Work, one: LocalOrder, found: tuple[OrderState, Order]) -> None:
         state, report = found
-        row = _locked(work, one)
+        row = _locked(work, one.id)
         if row is not None:
             follow(work, row, state)
             _keep_facts(work, row, report)
@@ -124,9 +132,9 @@ def _pull(
     visit(transaction, [Stop(one.offering.remote.name, str(one), one) for one in orders], fetch, merge)
 
 
-def _locked(work: Work, one: LocalOrder) -> Any | None:
+def _locked(work: Work, id: int) -> _Locked | None:
     """The order as it is now; None when somebody else is at work on it: the next run finds what has become of it."""
-    of_order = select(order.c.resource_id).where(order.c.id == one.id).scalar_subquery()
+    of_order = select(order.c.resource_id).where(order.c.id == id).scalar_subquery()
     lock = {"skip_locked": True}
     names = ("id", "state", "backend_id")
     columns = [resource.c[name].label(f"resource_{name}") for name in names]
@@ -135,7 +143,7 @@ def _locked(work: Work, one: LocalOrder) -> Any | None:
     ).one_or_none()
     row = work.connection.execute(
         select(*(order.c[name] for name in ("id", "type", "state", "error_message")))
-        .where(order.c.id == one.id, order.c.resource_id == (place.resource_id if place else None))
+        .where(order.c.id == id, order.c.resource_id == (place.resource_id if place else None))
         .with_for_update(of=order, **lock)
     ).one_or_none()
     if place is None or row is None:
