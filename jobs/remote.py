@@ -18,6 +18,9 @@ ITEM_BY_ITEM: dict[str, Function] = {
     "waldur-remote-sync-remote-project-permissions": Function(
         "waldur_dagster.remote.project_permissions:sync_project_permissions"
     ),
+    "waldur-remote-pull-erred-orders": Function("waldur_dagster.remote.orders:pull_erred_orders"),
+    "waldur-remote-pull-orders": Function("waldur_dagster.remote.orders:pull_orders"),
+    "waldur-remote-pull-resources": Function("waldur_dagster.remote.resources:pull_remote_resources"),
 }
 
 JOBS: dict[str, dg.JobDefinition] = {name: entry_job(name, do) for name, do in WORK.items()} | {

@@ -27,6 +27,7 @@ class ResellerSite:
         self.provider = scene.customer("Provider")
         self.customer = scene.customer("Customer")
         self.project = scene.project(self.customer)
+        self.author = scene.user("author@example.org")
         self._made = 0
 
     def offering(self, remote: RemoteWaldur, name: str = "Cluster", **values: Any) -> int:
@@ -57,6 +58,17 @@ class ResellerSite:
                 self.scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=plan, start=MADE)
             made.append(resource)
         return made
+
+    def order(self, resource: int, type: int, state: int = 2, **values: Any) -> int:
+        """An order of a resource; its uuid at the remote is ``uuid_of(ORDER, id)``."""
+        of_resource = self.scene.one(marketplace.resource, id=resource)
+        self._made += 1
+        row = {"offering_id": of_resource.offering_id, "project_id": self.project, "plan_id": of_resource.plan_id}
+        row |= {"type": type, "state": state, "limits": {}, "attributes": {}, "created": NOW - timedelta(days=1)}
+        row |= {"created_by_id": self.author, "slug": f"order-{self._made}", "error_message": ""} | values
+        order = self.scene.add(marketplace.order, resource_id=resource, **row)
+        self.change(marketplace.order, order, backend_id=uuid_of(ORDER, order))
+        return order
 
     def run(
         self,
@@ -99,3 +111,15 @@ def usage(number: int, resource: int, offering: int, amount: str = "1.00", **val
         "offering_uuid": uuid_of(OFFERING, offering),
     }
     return facts | values
+
+
+def order(number: int, state: str, resource: int | None = None, **values: Any) -> dict[str, Any]:
+    """An order as Waldur's API shows it."""
+    facts = {"uuid": uuid_of(ORDER, number), "state": state, "error_message": "", "type": "Create"}
+    return facts | {"marketplace_resource_uuid": uuid_of(RESOURCE, resource) if resource else None} | values
+
+
+def remote_resource(resource: int, offering: int, state: str = "OK", **values: Any) -> dict[str, Any]:
+    """A resource as Waldur's API shows it."""
+    facts = {"uuid": uuid_of(RESOURCE, resource), "offering_uuid": uuid_of(OFFERING, offering), "state": state}
+    return facts | {"backend_id": "", "report": None, "attributes": {}, "options": {}} | values

@@ -1,8 +1,10 @@
 """What the entries of the remote family need of a site."""
 
 from waldur_dagster.availability.invoices import INVOICES
+from waldur_dagster.availability.marketplace import ORDERS, PROJECT_DELETION
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
 from waldur_dagster.schema import (
+    authtoken,
     billing,
     core,
     django,
@@ -42,6 +44,18 @@ CATALOGUE = (
     media.file,
 )
 
+# What an order comes to: its resource with plan, limits and items, its events and mails.
+OUTCOMES = (
+    *ORDERS,
+    *PROJECT_DELETION,
+    *BILLED,
+    marketplace.offeringcomponent,
+    marketplace.plancomponent,
+    marketplace.componentquota,
+    marketplace.resourceplanperiod,
+    structure.servicesettings,
+)
+
 NEEDS: dict[str, Needs] = {
     "waldur-remote-notify-about-pending-project-update-requests": Needs(
         (*MAILS, django.content_type, structure.project, marketplace_remote.projectupdaterequest)
@@ -51,6 +65,9 @@ NEEDS: dict[str, Needs] = {
     "waldur-remote-pull-robot-accounts": Needs(
         (*EVENTS, *REMOTES, marketplace.robotaccount, marketplace.robotaccount_users)
     ),
+    "waldur-remote-pull-erred-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-resources": Needs((*OUTCOMES, authtoken.token)),
     "waldur-remote-pull-usage": Needs(
         (
             *REMOTES,

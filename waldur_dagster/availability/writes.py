@@ -57,6 +57,13 @@ CATALOGUE = {
     "marketplace_plancomponent": ALL,
     "media_file": RENEWS,
 }
+# What an order of a remote offering comes to, with what is billed for it where the site bills offerings of every type.
+OUTCOMES = {
+    **COUPLED,
+    "invoices_invoice": KEEPS,
+    "invoices_invoiceitem": KEEPS,
+    "billing_priceestimate": ALL,
+}
 
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
@@ -250,6 +257,14 @@ WRITES: dict[str, dict[str, Rights]] = {
         **EVENTS,
         "marketplace_robotaccount": ALL,
         "marketplace_robotaccount_users": REMOVES,
+    },
+    "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-orders": OUTCOMES,
+    "waldur-remote-pull-resources": {
+        **OUTCOMES,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "marketplace_order": KEEPS,
     },
     "waldur-remote-pull-usage": {
         **EVENTS,

@@ -26,6 +26,7 @@ resource = Table(
     Column("project_id", Integer),
     Column("backend_id", String),
     Column("report", JSONB),
+    Column("options", JSONB),
     Column("end_date", Date),
     Column("parent_id", Integer),
     Column("end_date_requested_by_id", Integer),
