@@ -21,6 +21,7 @@ from waldur_dagster.resources import DRY_RUN_TAG, site_resource
 if TYPE_CHECKING:
     from waldur_dagster.deployment import Deployment
     from waldur_dagster.resources import RunSite
+    from waldur_dagster.site import Transactions
     from waldur_dagster.work import Work
 
 DRY_RUN = "Dry run: reports what would change and be sent, and rolls it back."
@@ -41,7 +42,7 @@ class Step:
     of_present: bool = False
     item_by_item: bool = False
 
-    def __call__(self, work: "Work", site: "RunSite") -> None:
+    def __call__(self, work: "Work | Transactions", site: "RunSite") -> None:
         partition = () if self.of is None else (getattr(site, self.of),)
         self.do(work, *partition)
 
@@ -154,15 +155,16 @@ def _op(asset: EntryAsset, step: Step, *, first: bool, last: bool) -> dg.OpDefin
     )
     def run(context: dg.OpExecutionContext) -> Iterator[dg.Output[None]]:
         site: RunSite = context.resources.site
+        as_of = site.present if step.of_present else None
         if step.item_by_item:
-            with site.transactions(context, asset.entry) as transaction:
-                step.do(transaction)
+            with site.transactions(context, asset.entry, as_of) as transaction:
+                step(transaction, site)
         else:
             site.do(
                 context,
                 asset.entry,
                 lambda work: step(work, site),
-                site.present if step.of_present else None,
+                as_of,
                 figures=asset.figures if last else None,
             )
         if last:

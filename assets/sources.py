@@ -31,7 +31,8 @@ QUOTA_TABLES = {
     "quotas_quotausage": "The log of quota usage: each row a change.",
     "quotas_quotalimit": "Limits of quotas.",
 }
-TABLES = BILLING_TABLES | QUOTA_TABLES
+REMOTE_TABLES = {"remote_offerings": "Offerings of other Waldurs that are resold here: type Waldur.RemoteOffering."}
+TABLES = BILLING_TABLES | QUOTA_TABLES | REMOTE_TABLES
 
 
 def build(deployment: Deployment) -> list[dg.AssetSpec]:

@@ -14,9 +14,23 @@ def build(months: dg.PartitionsDefinition[str]) -> list[EntryAsset]:
             "waldur-marketplace-calculate-usage",
             "usage",
             steps=(Step(do, of="month", of_present=True),),
+            deps=("remote_usage",),
             tables=("marketplace_componentusage", "marketplace_resourceplanperiod", "marketplace_plancomponent"),
             partitions=months,
             table="marketplace_categorycomponentusage",
             figures=Function("assets.figures:of_usage"),
-        )
+        ),
+        EntryAsset(
+            "remote_usage",
+            "waldur-remote-pull-usage",
+            "usage",
+            steps=(
+                Step(
+                    Function("waldur_dagster.remote.usage:pull_usage"), of="month", of_present=True, item_by_item=True
+                ),
+            ),
+            tables=("remote_offerings",),
+            partitions=months,
+            table="marketplace_componentusage",
+        ),
     ]

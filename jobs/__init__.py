@@ -8,5 +8,14 @@ from jobs.marketplace import JOBS as MARKETPLACE
 from jobs.openstack import JOBS as OPENSTACK
 from jobs.people import JOBS as PEOPLE
 from jobs.quotas import JOBS as QUOTAS
+from jobs.remote import JOBS as REMOTE
 
-OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE, **OPENSTACK, **PEOPLE, **QUOTAS}
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {
+    **CORE,
+    **INVOICES,
+    **MARKETPLACE,
+    **OPENSTACK,
+    **PEOPLE,
+    **QUOTAS,
+    **REMOTE,
+}

@@ -11,9 +11,9 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-# Given the matches of the path, the query, the body, which is JSON or a form, and the headers; returns a status and a
-# body, which is bytes or what JSON holds.
-Answer = Callable[..., tuple[int, Any]]
+# Given the matches of the path, the query, the body, which is JSON or a form, and the headers; returns a status, a
+# body, which is bytes or what JSON holds, and where it has some its headers.
+Answer = Callable[..., tuple[Any, ...]]
 Routes = dict[tuple[str, str], Answer]
 
 
@@ -27,12 +27,15 @@ def serving(routes: Routes) -> Iterator[str]:
         def answer(self) -> None:
             parts = urlsplit(self.path)
             try:
-                status, body = self._find(parts.path, dict(parse_qsl(parts.query)), self._sent())
+                found = self._find(parts.path, dict(parse_qsl(parts.query, keep_blank_values=True)), self._sent())
+                status, body, headers = (*found, {})[:3]
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
                 self.send_response(status)
                 kind = "application/octet-stream" if content is body else "application/json"
                 self.send_header("Content-Type", kind)
                 self.send_header("Content-Length", str(len(content)))
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(content)
             except ConnectionError:  # the client has gone, or the answer is to hang up without a word
@@ -44,13 +47,13 @@ def serving(routes: Routes) -> Iterator[str]:
                 return dict(parse_qsl(body.decode()))
             return json.loads(body or "{}")
 
-        def _find(self, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
+        def _find(self, path: str, query: dict[str, str], body: Any) -> tuple[Any, ...]:
             for (method, pattern), answer in routes.items():
                 if method == self.command and (match := re.fullmatch(pattern, path)):
                     return answer(*match.groups(), query=query, body=body, headers=self.headers)
             return 404, {"message": f"no route for {self.command} {path}"}
 
-        do_GET = do_POST = do_DELETE = answer  # noqa: N815  names that the library wants
+        do_GET = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815  names that the library wants
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, event
 
 
 @contextmanager
-def counted(connection: Connection | Engine) -> Iterator[list[str]]:
-    """The SQL statements that a connection, or those of an engine, execute inside the block."""
+def counted(connection: Connection | Engine | type[Engine]) -> Iterator[list[str]]:
+    """The SQL statements that a connection, those of an engine, or those of all engines execute inside the block."""
     seen: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Engine, select, text
 from jobs.core import WORK as CORE
 from jobs.marketplace import WORK as MARKETPLACE
 from jobs.people import WORK as CALLS_AND_AGENTS
+from jobs.remote import WORK as REMOTE
 from tests.conftest import PROJECT
 from tests.docker_server import Container, Ended, docker_server
 from waldur_dagster.demo.home import DemoHome
@@ -31,7 +32,7 @@ PEOPLE = CORE | {
 }
 # Rounds of newer Waldur, which the demo is, keep no strategy of reviews.
 WITHOUT_ROWS = {"create-reviews-if-strategy-is-after-proposal", "create-reviews-if-strategy-is-after-round"}
-WORK = {name: do for name, do in (PEOPLE | MARKETPLACE | CALLS_AND_AGENTS).items() if name not in WITHOUT_ROWS}
+WORK = {name: do for name, do in (PEOPLE | MARKETPLACE | CALLS_AND_AGENTS | REMOTE).items() if name not in WITHOUT_ROWS}
 
 
 @pytest.fixture(scope="module")

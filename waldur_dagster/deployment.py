@@ -245,6 +245,17 @@ class WaldurApi(Section):
         return value.rstrip("/").removesuffix("/api")
 
 
+class RemoteWaldurs(Section):
+    """Other Waldurs whose offerings the site resells.
+
+    ``verify_tls``: whether their certificates are checked. ``may_lose``: the share, from 0 to 1, of what is known of
+    one of them (components, members, accounts) that may go in one run; from ten things on, more is refused.
+    """
+
+    verify_tls: bool = True
+    may_lose: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
 class EntryOptions(Section):
     """What a deployment says about one entry; None leaves the family's word in force.
 
@@ -283,6 +294,7 @@ class Deployment(Section):
     retention: Retention = Retention()
     telemetry: Telemetry = Telemetry()
     waldur_api: WaldurApi | None = None
+    remote_waldurs: RemoteWaldurs = RemoteWaldurs()
     script_containers: ScriptContainers = ScriptContainers()
     site_agents: SiteAgents = SiteAgents()
     event_contexts: Literal["site", "2024"] = "site"

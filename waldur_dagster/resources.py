@@ -135,11 +135,13 @@ class RunSite:
         return found
 
     @contextmanager
-    def transactions(self, context: dg.OpExecutionContext, entry: str) -> Iterator[Transactions]:
+    def transactions(
+        self, context: dg.OpExecutionContext, entry: str, as_of: datetime | None = None
+    ) -> Iterator[Transactions]:
         """As ``do``, for a step of many units of work; gives what opens the next one."""
         self.site.outcome.failures.clear()  # of an earlier try of the step, which does all that is not done
         with self._begun(context, entry):
-            yield self.site.transactions(entry, self.as_of, context.log)
+            yield self.site.transactions(entry, as_of or self.as_of, context.log)
         self._tell(context, self.site.outcome)
 
     @contextmanager

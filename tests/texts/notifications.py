@@ -32,7 +32,17 @@ from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.classes import PROJECT_COST, Action, Policy
 from waldur_dagster.policies.notifications import notify_team
 from waldur_dagster.proposals.ended_rounds import cancel_unsubmitted_proposals
-from waldur_dagster.schema import constance, core, invoices, logging, marketplace, permissions, users
+from waldur_dagster.remote.update_requests import remind_of_update_requests
+from waldur_dagster.schema import (
+    constance,
+    core,
+    invoices,
+    logging,
+    marketplace,
+    marketplace_remote,
+    permissions,
+    users,
+)
 from waldur_dagster.users.invitation_delivery import note_deliveries, release_project_invitations
 from waldur_dagster.users.invitation_expiry import cancel_expired_invitations, remind_of_pending_invitations
 from waldur_dagster.work import Work
@@ -218,6 +228,20 @@ def _policy(place: Place) -> Outcome:
     return place.run(lambda work: notify_team(work, fired))
 
 
+def _update_request(place: Place) -> Outcome:
+    place.scene.add(
+        marketplace_remote.projectupdaterequest,
+        state=2,
+        created=NOON - timedelta(days=8),
+        project_id=place.project,
+        offering_id=place.offering,
+        created_by_id=place.manager,
+        old_name="Alpha",
+        new_name="Beta",
+    )
+    return place.run(remind_of_update_requests)
+
+
 def _event(place: Place) -> Outcome:
     scene = place.scene
     hook: dict[str, Any] = {"event_types": ["invoice_created"], "event_groups": [], "is_active": True}
@@ -281,6 +305,7 @@ MAKERS: dict[str, Callable[[Place], Outcome]] = {
     "marketplace/marketplace_resource_update_limits_succeeded": _change(
         "update_limits_succeeded", *UPDATE, "resource_old_limits", "resource_limits"
     ),
+    "marketplace_remote/notification_about_pending_project_updates": _update_request,
     "marketplace_policy/notification_about_project_cost_exceeded_limit": _policy,
     "structure/notifications_profile_changes_operator": _profile,
     "logging/email.html": _event,

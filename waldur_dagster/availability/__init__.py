@@ -3,7 +3,7 @@
 A family adds one module with a ``NEEDS`` of its entries, and its name to the table below.
 """
 
-from waldur_dagster.availability import core, invoices, marketplace, openstack, people, quotas
+from waldur_dagster.availability import core, invoices, marketplace, openstack, people, quotas, remote
 from waldur_dagster.availability.needs import Needs
 from waldur_dagster.availability.rights import lacking_rights
 from waldur_dagster.availability.superseded import superseded
@@ -18,6 +18,7 @@ NEEDS: dict[str, Needs] = {
     **marketplace.NEEDS,
     **openstack.NEEDS,
     **people.NEEDS,
+    **remote.NEEDS,
 }
 
 

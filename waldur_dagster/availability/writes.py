@@ -46,6 +46,26 @@ DELETED_SNAPSHOTS = {
 }
 ASSIGNED_REVIEWERS = {"proposal_proposal": CHANGES, "proposal_review": ADDS}
 
+# What is sold at other Waldurs and here.
+CATALOGUE = {
+    **EVENTS,
+    "marketplace_componentquota": REMOVES,
+    "marketplace_offering": CHANGES,
+    "marketplace_offeringaccessendpoint": ALL,
+    "marketplace_offeringcomponent": ALL,
+    "marketplace_offeringtermsofservice": ALL,
+    "marketplace_plan": KEEPS,
+    "marketplace_plancomponent": ALL,
+    "media_file": RENEWS,
+}
+# What an order of a remote offering comes to, with what is billed for it where the site bills offerings of every type.
+OUTCOMES = {
+    **COUPLED,
+    "invoices_invoice": KEEPS,
+    "invoices_invoiceitem": KEEPS,
+    "billing_priceestimate": ALL,
+}
+
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
     "cancel_expired_group_invitations": {"users_groupinvitation": CHANGES},
@@ -243,4 +263,28 @@ WRITES: dict[str, dict[str, Rights]] = {
     "waldur-create-offering-users-for-site-agent-offerings": {**EVENTS, "marketplace_offeringuser": KEEPS},
     "waldur-pid-update-all-referrables": {"marketplace_offering": CHANGES, "waldur_pid_datacitereferral": ALL},
     "waldur-update-all-pid": {"marketplace_offering": CHANGES},
+    "waldur-remote-pull-offering-users": {**EVENTS, "marketplace_offeringuser": ALL},
+    "waldur-remote-pull-offerings": CATALOGUE,
+    "waldur-remote-pull-robot-accounts": {
+        **EVENTS,
+        "marketplace_robotaccount": ALL,
+        "marketplace_robotaccount_users": REMOVES,
+    },
+    "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-orders": OUTCOMES,
+    "waldur-remote-pull-resources": {
+        **OUTCOMES,
+        "authtoken_token": ADDS,
+        "core_user": ADDS,
+        "marketplace_order": KEEPS,
+    },
+    "waldur-remote-pull-usage": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": KEEPS,
+        "marketplace_componentusage": KEEPS,
+        "marketplace_componentuserusage": KEEPS,
+        "marketplace_resourceplanperiod": ADDS,
+    },
 }

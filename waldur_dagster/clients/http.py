@@ -68,6 +68,18 @@ class Answer:
         return json.loads(self.body)
 
 
+def get(
+    url: str,
+    *,
+    seconds: float | None = None,
+    read: int = LONGEST_ANSWER,
+    verify: bool = True,
+    permitted: Sequence[Network] | None = None,
+) -> Answer:
+    """GET once, without credentials; everything else is as for ``post``."""
+    return _ask("GET", url, seconds=seconds, read=read, verify=verify, permitted=permitted)
+
+
 def post(
     url: str,
     *,
@@ -84,10 +96,23 @@ def post(
     public ones, None for every address; a call so guarded goes to its address itself, never by way of a proxy that the
     environment names. ``request`` is what httpx.Client.build_request takes: json, data, content, headers.
     """
+    return _ask("POST", url, seconds=seconds, read=read, verify=verify, permitted=permitted, **request)
+
+
+def _ask(
+    method: str,
+    url: str,
+    *,
+    seconds: float | None,
+    read: int,
+    verify: bool,
+    permitted: Sequence[Network] | None,
+    **request: Any,
+) -> Answer:
     seconds = TIMEOUT if seconds is None else seconds
     with Deadline(seconds) as deadline, _client(deadline, verify, permitted) as client:
         try:
-            call = client.build_request("POST", url, **request)
+            call = client.build_request(method, url, **request)
             if call.url.scheme not in {"http", "https"} or not call.url.host:
                 raise Forbidden("this is no address of the web")
             call.headers.update({"Accept-Encoding": "identity", "Connection": "close"})

@@ -61,15 +61,20 @@ class JsonApi:
         place = f"{method} {address.partition('?')[0]}"
         if not options.get("params"):
             options.pop("params", None)  # the address keeps the query that it has
-        try:
-            answer = self._client.request(method, address, **options)
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            said = without_secrets(str(error), self._secrets)
-            raise SystemFailed(f"{place} was not answered: {type(error).__name__}: {said}") from None
+        answer = self.exchange(method, address, **options)
         if not answer.is_success:
             said = words_of(answer.text, self._secrets)
             raise failure_of(answer.status_code, f"{place} was answered with HTTP {answer.status_code}: {said}")
         return answer
+
+    def exchange(self, method: str, address: str, **options: Any) -> httpx.Response:
+        """The answer to one request, whatever it is; ``address`` is full. Raises SystemFailed when there is none."""
+        try:
+            return self._client.request(method, address, **options)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            said = without_secrets(str(error), self._secrets)
+            place = f"{method} {address.partition('?')[0]}"
+            raise SystemFailed(f"{place} was not answered: {type(error).__name__}: {said}") from None
 
     def json(self, answer: httpx.Response) -> Any:
         """The value of an answer's JSON. Raises ItemFailed when it is none."""

@@ -17,6 +17,7 @@ from waldur_dagster.demo.agents import add_agents
 from waldur_dagster.demo.calls import add_call
 from waldur_dagster.demo.clouds import add_cloud_rows
 from waldur_dagster.demo.endings import add_endings
+from waldur_dagster.demo.other_waldurs import add_update_request
 from waldur_dagster.demo.people import add_people
 from waldur_dagster.demo.quotas import add_quotas
 from waldur_dagster.demo.reminders import add_reminders
@@ -180,6 +181,7 @@ def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
     add_script_offering(engine, now)
     add_call(engine, now)
     add_agents(engine, now)
+    add_update_request(engine, now)
 
 
 def _exists(url: URL) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Double, Numeric, Select, Text, and_, cast, select, update
+from sqlalchemy import ColumnElement, FromClause, Numeric, Text, and_, cast, select, update
 
+from waldur_dagster.platform.contexts import amount
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, text_from
 from waldur_dagster.schema import marketplace
@@ -17,14 +18,33 @@ def switch_prices(work: Work) -> int:
     """price := future_price wherever they differ; one event for each price. Returns the number of prices."""
     priced = marketplace.plancomponent
     due = and_(priced.c.future_price.is_not(None), priced.c.future_price != priced.c.price)
-    old = temporary_table(work, "old_price", select(priced.c.id, priced.c.price).where(due).with_for_update())
-    log_events(work, _price_events(work, old))
+    old = temporary_table(
+        work,
+        "old_price",
+        select(
+            priced.c.id, _digits(priced.c.price).label("old_value"), _digits(priced.c.future_price).label("new_value")
+        )
+        .where(due)
+        .with_for_update(),
+    )
+    log_price_events(work, old, price=priced.c.future_price)
     switched = update(priced).values(price=priced.c.future_price).where(priced.c.id == old.c.id)
     return work.execute(switched).rowcount
 
 
-def _price_events(work: Work, old: Any) -> Select[Any]:
-    """Events in the order of the components' names; a price without its component has nothing to name and gets none."""
+def log_price_events(
+    work: Work,
+    changed: FromClause,
+    *,
+    price: ColumnElement[Any],
+    event_type: str = "marketplace_plan_component_current_price_updated",
+    what: str = "Current price",
+) -> None:
+    """An event for each price in a plan (``id``) whose value was changed (``old_value`` to ``new_value``, texts).
+
+    ``price`` is what it costs from now on. In the order of the components' names; a price without its component has
+    nothing to name and gets none.
+    """
     priced, component, plan, offering = (
         marketplace.plancomponent,
         marketplace.offeringcomponent,
@@ -32,10 +52,10 @@ def _price_events(work: Work, old: Any) -> Select[Any]:
         marketplace.offering,
     )
     context = json_object(
-        old_value=_digits(old.c.price),
-        new_value=_digits(priced.c.future_price),
-        plan_component_price=cast(priced.c.future_price, Double),
-        plan_component_future_price=cast(priced.c.future_price, Double),
+        old_value=changed.c.old_value,
+        new_value=changed.c.new_value,
+        plan_component_price=amount(price),
+        plan_component_future_price=amount(priced.c.future_price),
         plan_component_amount=cast(priced.c.amount, Text),
         component_name=component.c.name,
         component_type=component.c.type,
@@ -49,11 +69,12 @@ def _price_events(work: Work, old: Any) -> Select[Any]:
         work.content_types("marketplace", "offering"),
         work.content_types("structure", "customer"),
     )
-    return (
+    log_events(
+        work,
         select(
-            cast("marketplace_plan_component_current_price_updated", Text).label("event_type"),
+            text_from(event_type).label("event_type"),
             text_from(
-                "Current price of component {type} in plan {plan} has been updated.",
+                f"{what} of component {{type}} in plan {{plan}} has been updated.",
                 type=component.c.type,
                 plan=plan.c.name,
             ).label("message"),
@@ -63,12 +84,12 @@ def _price_events(work: Work, old: Any) -> Select[Any]:
             ),
         )
         .select_from(
-            priced.join(old, old.c.id == priced.c.id)
+            priced.join(changed, changed.c.id == priced.c.id)
             .join(component, component.c.id == priced.c.component_id)
             .join(plan, plan.c.id == priced.c.plan_id)
             .join(offering, offering.c.id == plan.c.offering_id)
         )
-        .order_by(component.c.name, priced.c.id)
+        .order_by(component.c.name, priced.c.id),
     )
 
 

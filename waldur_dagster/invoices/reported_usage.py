@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import FromClause, Table, and_, cast, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Table, and_, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from waldur_dagster.invoices import rules
@@ -28,20 +28,25 @@ resource, offering, component = marketplace.resource, marketplace.offering, mark
 period, plan, priced = marketplace.resourceplanperiod, marketplace.plan, marketplace.plancomponent
 
 
-def bill_reported_usage(work: Work, reported: FromClause) -> Table:
-    """Bill usage of the running month that is new, or has another amount than before.
+def bill_reported_usage(work: Work, reported: FromClause, month: Month | None = None) -> Table:
+    """Bill usage of a month, the running one by default, that is new, or has another amount than before.
 
     ``reported``: resource_id, component_id, plan_period_id, usage. The item of that usage gets the new quantity; where
-    there is none one is made, and with it the customer's invoice when the month has none yet. Totals and price
-    estimates follow. Returns the temporary table ``billed_usage`` of what was billed, with invoice_id, customer_id,
-    project_id and offering_id. Statements: constant.
+    there is none one is made, and with it the customer's invoice when the running month has none yet; usage of a month
+    that has passed without an invoice is told, not billed. Totals and price estimates follow. Returns the temporary
+    table ``billed_usage`` of what was billed, with invoice_id, customer_id, project_id and offering_id. Statements:
+    constant.
     """
-    month = Month.of(work.as_of, work.zone)
+    running = Month.of(work.as_of, work.zone)
+    month = month or running
     billed = _find_items(work, month, reported)
     missing = select(billed.c.customer_id).where(billed.c.invoice_id.is_(None))
     if work.connection.scalar(select(missing.exists())):
-        create_invoices_of(work, month, missing)
-        billed = _find_items(work, month, reported)  # what is billed with a new invoice has its item already
+        if month.number == running.number:
+            create_invoices_of(work, month, missing)
+            billed = _find_items(work, month, reported)  # what is billed with a new invoice has its item already
+        else:
+            _leave_out(work, billed, billed.c.invoice_id.is_(None), f"{month} has no invoice")
     _leave_closed_invoices(work, billed)
     _update_items(work, billed)
     unbilled = select(billed).where(billed.c.item_id.is_(None)).subquery("unbilled")
@@ -49,21 +54,23 @@ def bill_reported_usage(work: Work, reported: FromClause) -> Table:
     log_new_items(work, select(made.c.id))
     work.outcome.figures["usage items"] += work.connection.scalar(select(func.count()).select_from(made)) or 0
     refresh_totals(work, select(billed.c.invoice_id))
-    refresh_price_estimates(work, month, select(billed.c.customer_id).distinct())
+    if month.number == running.number:
+        refresh_price_estimates(work, month, select(billed.c.customer_id).distinct())
     return billed
 
 
 def _leave_closed_invoices(work: Work, billed: Table) -> None:
     """Newer versions write into open invoices only: usage for a closed one is reported, not billed."""
-    if not rules.has_one_billing_service(work.schema):
-        return
-    closed = billed.join(invoice, invoice.c.id == billed.c.invoice_id).join(
-        resource, resource.c.id == billed.c.resource_id
-    )
-    found = select(resource.c.name, resource.c.uuid).select_from(closed).where(~is_open()).distinct()
-    for name, uuid in work.connection.execute(found.limit(WARNINGS_SHOWN)):
-        work.outcome.warn(f"resource {name} ({uuid.hex})", "its usage is not billed: the month's invoice is closed")
-    work.connection.execute(billed.delete().where(billed.c.invoice_id.in_(select(invoice.c.id).where(~is_open()))))
+    if rules.has_one_billing_service(work.schema):
+        closed = billed.c.invoice_id.in_(select(invoice.c.id).where(~is_open()))
+        _leave_out(work, billed, closed, "the month's invoice is closed")
+
+
+def _leave_out(work: Work, billed: Table, where: ColumnElement[bool], reason: str) -> None:
+    named = select(resource.c.name, resource.c.uuid).join(billed, billed.c.resource_id == resource.c.id)
+    for name, uuid in work.connection.execute(named.where(where).distinct().limit(WARNINGS_SHOWN)):
+        work.outcome.warn(f"resource {name} ({uuid.hex})", f"its usage is not billed: {reason}")
+    work.connection.execute(billed.delete().where(where))
 
 
 def _update_items(work: Work, billed: Table) -> None:

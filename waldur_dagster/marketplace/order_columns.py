@@ -14,7 +14,6 @@ from sqlalchemy import (
     FromClause,
     Integer,
     Text,
-    and_,
     case,
     cast,
     func,
@@ -40,15 +39,13 @@ def approves_waiting(work: Work) -> bool:
 
 
 def stamps(work: Work, changed: FromClause, given: list[str], *, failures_end: bool) -> dict[str, ColumnElement[Any]]:
-    """Columns that an order gets with a change: ``changed`` has old_state, new_state and a ``new_`` column for each
-    of ``given``.
+    """Columns that an order gets with a change: ``changed`` has new_state and a ``new_`` column for each of ``given``.
 
     ``failures_end``: whether an order that fails counts as ended; one whose back end failed does not.
     """
     now = literal(work.as_of, DateTime(timezone=True))
     if not work.schema.has_column(order.c.completed_at):
-        done = and_(changed.c.new_state == OrderState.DONE, changed.c.old_state == OrderState.EXECUTING)
-        return {"activated": case((done, now), else_=order.c.activated)}
+        return {"activated": case((changed.c.new_state == OrderState.DONE, now), else_=order.c.activated)}
     ending = [OrderState.DONE, OrderState.CANCELED, OrderState.REJECTED, *([OrderState.ERRED] if failures_end else [])]
     made: dict[str, ColumnElement[Any]] = {
         "completed_at": case((changed.c.new_state.in_(ending), now), else_=order.c.completed_at)
@@ -58,6 +55,12 @@ def stamps(work: Work, changed: FromClause, given: list[str], *, failures_end: b
         differs = or_(*(changed.c[f"new_{name}"].is_distinct_from(order.c[name]) for name in columns))
         made[stamp] = case((differs, now), else_=order.c[stamp])
     return made
+
+
+def touched(work: Work, *names: str) -> dict[str, Any]:
+    """The stamps of columns that have changed while the order kept its state; none on older sites."""
+    stamped = [order.c[STAMPED[name]] for name in names if name in STAMPED]
+    return {column.name: work.as_of for column in stamped if work.schema.has_column(column)}
 
 
 def slug_of_new(work: Work, given: FromClause) -> ColumnElement[str]:

@@ -68,12 +68,12 @@ def settle(work: Work, chosen: FromClause) -> None:
     creations, error_message and error_traceback; each resource once.
 
     In this order: the order with its event, the resource's final state, plan and limits of an update, the event of
-    the result, mails to the project's team. The order is the one of that type that executes; when there is none, or
-    several, no order is touched. A terminated resource does not come back: its order ends, nothing else is done.
-    Statements: constant.
+    the result, mails to the project's team. The order is the one that ``chosen`` names as order_id, in whatever state;
+    else the one of that type that executes: when there is none, or several, no order is touched. A terminated resource
+    does not come back: its order ends, nothing else is done. Statements: constant.
     """
     settled = temporary_table(work, "settled", select(chosen))
-    orders = _executing_orders(work, settled)
+    orders = _named_orders(work, settled) if "order_id" in settled.c else _executing_orders(work, settled)
     _end_orders(work, settled, orders)
     _report_missing(work, settled, orders)
     standing = _standing(work, settled)
@@ -81,6 +81,11 @@ def settle(work: Work, chosen: FromClause) -> None:
     change_resources(work, states.subquery("states"))
     apply_updates(work, standing, orders)
     _tell(work, standing)
+
+
+def _named_orders(work: Work, settled: Table) -> Table:
+    named = (settled.c.order_id, settled.c.resource_id, settled.c.result)
+    return temporary_table(work, "settled_order", select(*named).where(settled.c.order_id.is_not(None)))
 
 
 def _executing_orders(work: Work, settled: Table) -> Table:

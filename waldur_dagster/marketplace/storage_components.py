@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import Integer, func, literal, select
+from sqlalchemy import func, select
 
-from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import json_list, json_object, text_from
+from waldur_dagster.marketplace.catalogue_events import log_component_events
 from waldur_dagster.platform.merge import Merge
-from waldur_dagster.schema import marketplace, openstack, structure
+from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work
 
 offering, component, kind = marketplace.offering, marketplace.offeringcomponent, openstack.volumetype
@@ -67,29 +66,5 @@ def _merge(work: Work, offering_id: int, volume_types: Collection[int]) -> None:
             "limit_period": "month",
         }
     )
-    _log(work, [row.id for row in changed], "updated")
-    _log(work, [row.id for row in new], "created")
-
-
-def _log(work: Work, ids: Collection[int], what: str) -> None:
-    if not ids:
-        return
-    fields = {f"offering_component_{name}": component.c[name] for name in ("name", "type", "measured_unit")}
-    customer = structure.customer
-    feeds = [
-        json_list(literal(work.content_types(app, model), Integer), table.c.id)
-        for app, model, table in (("marketplace", "offering", offering), ("structure", "customer", customer))
-    ]
-    log_events(
-        work,
-        select(
-            literal(f"marketplace_offering_component_{what}").label("event_type"),
-            text_from(f"Offering component {{name}} has been {what}.", name=component.c.name).label("message"),
-            json_object(**fields).label("context"),
-            json_list(*feeds).label("feeds"),
-        )
-        .join_from(component, offering, offering.c.id == component.c.offering_id)
-        .join(customer, customer.c.id == offering.c.customer_id)
-        .where(component.c.id.in_(ids))
-        .order_by(component.c.id),
-    )
+    log_component_events(work, [row.id for row in changed], "updated")
+    log_component_events(work, [row.id for row in new], "created")

@@ -18,11 +18,11 @@ class Attempt:
 
 
 @contextmanager
-def isolated(work: Work, item: str) -> Iterator[Attempt]:
+def isolated(work: Work, item: str, *, tell: bool = True) -> Iterator[Attempt]:
     """Do the block for ``item`` wholly or not at all.
 
     When it raises, its rows, messages and figures are taken back, ``item`` is reported as failed, and the caller goes
-    on. Only a lost connection ends the step.
+    on; without ``tell`` it is the caller who does something about it. Only a lost connection ends the step.
     """
     before, work.outcome = work.outcome, Outcome()
     attempt = Attempt()
@@ -34,7 +34,8 @@ def isolated(work: Work, item: str) -> Iterator[Attempt]:
         if work.connection.invalidated:
             raise
         attempt.problem = _short(error)
-        before.fail(item, attempt.problem)
+        if tell:
+            before.fail(item, attempt.problem)
     finally:
         work.outcome = before
 

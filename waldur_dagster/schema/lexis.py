@@ -9,4 +9,5 @@ lexislink = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("robot_account_id", Integer),
+    Column("state", Integer),
 )

@@ -57,6 +57,9 @@ project = Table(
     Column("slug", String),
     Column("start_date", Date),
     Column("grace_period_days", Integer, info=NEWER),
+    Column("description", String),
+    Column("oecd_fos_2007_code", String),
+    Column("is_industry", Boolean),
 )
 
 organizationgroup = Table(

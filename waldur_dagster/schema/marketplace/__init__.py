@@ -6,10 +6,12 @@ from waldur_dagster.schema.marketplace.offerings import (
     categorycomponent,
     offering,
     offering_organization_groups,
+    offeringaccessendpoint,
     offeringcomponent,
     offeringtermsofservice,
     plan,
     plancomponent,
+    screenshot,
     serviceprovider,
 )
 from waldur_dagster.schema.marketplace.resources import (
@@ -25,6 +27,7 @@ from waldur_dagster.schema.marketplace.usage import (
     categorycomponentusage,
     componentquota,
     componentusage,
+    componentuserusage,
 )
 
 __all__ = [
@@ -33,9 +36,11 @@ __all__ = [
     "categorycomponentusage",
     "componentquota",
     "componentusage",
+    "componentuserusage",
     "integrationstatus",
     "offering",
     "offering_organization_groups",
+    "offeringaccessendpoint",
     "offeringcomponent",
     "offeringtermsofservice",
     "offeringuser",
@@ -48,6 +53,7 @@ __all__ = [
     "resourceuser",
     "robotaccount",
     "robotaccount_users",
+    "screenshot",
     "serviceprovider",
     "userofferingconsent",
 ]

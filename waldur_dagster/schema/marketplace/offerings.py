@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, DateTime, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.schema.base import NEWER, metadata
+from waldur_dagster.schema.base import NEWER, OLDER, metadata
 
 category = Table(
     "marketplace_category",
@@ -25,6 +25,9 @@ offering = Table(
     "marketplace_offering",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("description", String),
     Column("name", String),
     Column("uuid", Uuid),
     Column("object_id", Integer),
@@ -41,12 +44,64 @@ offering = Table(
     Column("secret_options", JSONB),
     Column("project_id", Integer),
     Column("slug", String),
-    Column("created", DateTime(timezone=True)),
-    Column("modified", DateTime(timezone=True)),
-    Column("description", String),
     Column("error_message", Text),
     Column("datacite_doi", String),
     Column("citation_count", Integer),
+    Column("full_description", Text),
+    Column("terms_of_service", Text, info=OLDER),
+    Column("terms_of_service_link", String, info=OLDER),
+    Column("privacy_policy_link", String),
+    Column("getting_started", Text),
+    Column("integration_guide", Text),
+    Column("country", String),
+    Column("options", JSONB),
+    Column("resource_options", JSONB),
+    Column("image", String),
+    Column("thumbnail", String),
+    Column("access_url", String, info=NEWER),
+    Column("remote_image_uuid", Uuid, info=NEWER),
+)
+
+offeringaccessendpoint = Table(
+    "marketplace_offeringaccessendpoint",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String),
+    Column("uuid", Uuid),
+    Column("url", String),
+    Column("offering_id", Integer),
+)
+
+# Newer versions: the terms of an offering have versions.
+offeringtermsofservice = Table(
+    "marketplace_offeringtermsofservice",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("offering_id", Integer),
+    Column("terms_of_service", Text),
+    Column("terms_of_service_link", String),
+    Column("version", String),
+    Column("is_active", Boolean),
+    Column("requires_reconsent", Boolean),
+    info=NEWER,
+)
+
+screenshot = Table(
+    "marketplace_screenshot",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("description", String),
+    Column("image", String),
+    Column("thumbnail", String),
+    Column("offering_id", Integer),
+    Column("backend_id", String, info=NEWER),
 )
 
 offering_organization_groups = Table(
@@ -78,12 +133,22 @@ offeringcomponent = Table(
     Column("description", String),
     Column("content_type_id", Integer),
     Column("object_id", Integer),
+    Column("min_value", Numeric(20, 2)),
+    Column("max_value", Numeric(20, 2)),
+    Column("default_limit", Numeric(20, 2)),
+    Column("is_boolean", Boolean),
+    Column("backend_id", String),
 )
 
 plan = Table(
     "marketplace_plan",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("description", String),
+    Column("archived", Boolean),
+    Column("backend_id", String),
     Column("name", String),
     Column("uuid", Uuid),
     Column("unit_price", Numeric(22, 10)),
@@ -112,13 +177,4 @@ serviceprovider = Table(
     Column("id", Integer, primary_key=True),
     Column("uuid", Uuid),
     Column("customer_id", Integer),
-)
-
-offeringtermsofservice = Table(
-    "marketplace_offeringtermsofservice",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("offering_id", Integer),
-    Column("is_active", Boolean),
-    info=NEWER,
 )

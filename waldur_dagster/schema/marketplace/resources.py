@@ -26,6 +26,7 @@ resource = Table(
     Column("project_id", Integer),
     Column("backend_id", String),
     Column("report", JSONB),
+    Column("options", JSONB),
     Column("end_date", Date),
     Column("parent_id", Integer),
     Column("end_date_requested_by_id", Integer),
@@ -109,9 +110,15 @@ robotaccount = Table(
     "marketplace_robotaccount",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
     Column("type", String),
     Column("username", String),
+    Column("keys", JSONB),
     Column("resource_id", Integer),
+    Column("backend_id", String),
+    Column("backend_metadata", JSONB),
     Column("state", Integer, info=NEWER),
 )
 

@@ -47,3 +47,18 @@ componentusage = Table(
     Column("backend_id", String),
     Column("modified_by_id", Integer),
 )
+
+componentuserusage = Table(
+    "marketplace_componentuserusage",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("description", String),
+    Column("backend_id", String),
+    Column("username", String),
+    Column("usage", Numeric(20, 2)),
+    Column("component_usage_id", Integer),
+    Column("user_id", Integer),
+)

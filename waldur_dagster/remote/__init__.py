@@ -1,0 +1,1 @@
+"""Jobs that talk to another Waldur, whose offerings this site resells (spec remote)."""
