@@ -12,7 +12,9 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
 from tests.databases import Databases
+from tests.engines import sharing_engine
 from tests.scene import Scene
+from waldur_dagster import sessions
 from waldur_dagster.availability import NEEDS
 from waldur_dagster.availability.writes import WRITES
 from waldur_dagster.demo import server
@@ -66,6 +68,13 @@ def _only_declared_tables_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
             assert done <= set(WRITES.get(entry, {}).get(name, ())), f"{entry} writes {name}: {done}"
 
     monkeypatch.setattr(Site, "work", watched)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _statements_are_compiled_once() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sessions, "create_engine", sharing_engine)
+        yield
 
 
 @pytest.fixture(autouse=True)

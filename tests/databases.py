@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 
+from tests.engines import sharing_engine
 from waldur_dagster.demo import server
 
 OURS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
@@ -48,7 +49,7 @@ class Databases:
     def lent(self) -> Iterator[Engine]:
         """An engine on an empty database, for one test."""
         url = self._free.pop() if self._free else self._made()
-        engine = create_engine(url, connect_args={"options": "-c timezone=UTC"})
+        engine = sharing_engine(url, connect_args={"options": "-c timezone=UTC"})
         try:
             yield engine
         finally:

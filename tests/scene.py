@@ -38,6 +38,10 @@ CONTENT_TYPES = (
 LOOPBACK = {"private_networks": ["127.0.0.0/8"]}
 
 
+# Tables by name and columns, the same for all scenes, so that what is compiled for one is for all.
+_WHOLE: dict[tuple[str, Any], Table] = {}
+
+
 class Scene:
     """Makes rows; each method returns the id of what it made."""
 
@@ -60,7 +64,8 @@ class Scene:
     def whole(self, table: Table) -> Table:
         """The table with all the columns that the database has, whichever of them the program declares."""
         if table.name not in self._whole:
-            self._whole[table.name] = self.schema.whole(table)
+            columns = tuple(self.schema.tables[table.name].values()) if table.schema is None else table
+            self._whole[table.name] = _WHOLE.setdefault((table.name, columns), self.schema.whole(table))
         return self._whole[table.name]
 
     def rows(self, table: Table, **where: Any) -> list[Row]:
