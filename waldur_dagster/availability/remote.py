@@ -16,6 +16,7 @@ from waldur_dagster.schema import (
     promotions,
     structure,
 )
+from waldur_dagster.site import Site
 
 REMOTES = (marketplace.offering, marketplace.resource)
 # Where usage is billed: what new invoices and their items are made of.
@@ -56,9 +57,26 @@ OUTCOMES = (
     structure.servicesettings,
 )
 
+
+def _knows_synchronisations(site: Site) -> str | None:
+    """Up to October 2024 there are no configurations of what is taken over."""
+    table = marketplace_remote.remotesynchronisation.name
+    return None if site.schema.has(table) else f"table {table}, which Waldur has from December 2024 on"
+
+
 NEEDS: dict[str, Needs] = {
     "waldur-remote-notify-about-pending-project-update-requests": Needs(
         (*MAILS, django.content_type, structure.project, marketplace_remote.projectupdaterequest)
+    ),
+    "waldur-remote-offerings-sync": Needs(
+        (
+            *CATALOGUE,
+            marketplace.screenshot,
+            marketplace.serviceprovider,
+            marketplace_remote.remotelocalcategory,
+            marketplace_remote.remotesynchronisation,
+        ),
+        checks=(_knows_synchronisations,),
     ),
     "waldur-remote-pull-offering-users": Needs((*EVENTS, core.user, marketplace.offering, marketplace.offeringuser)),
     "waldur-remote-pull-offerings": Needs(CATALOGUE),

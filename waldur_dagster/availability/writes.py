@@ -251,6 +251,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "waldur-remote-offerings-sync": {
+        **CATALOGUE,
+        "marketplace_offering": KEEPS,
+        "marketplace_remote_remotelocalcategory": CHANGES,
+        "marketplace_remote_remotesynchronisation": CHANGES,
+        "marketplace_screenshot": RENEWS,
+    },
     "waldur-remote-pull-offering-users": {**EVENTS, "marketplace_offeringuser": ALL},
     "waldur-remote-pull-offerings": CATALOGUE,
     "waldur-remote-pull-robot-accounts": {
