@@ -15,7 +15,17 @@ from tests.loopback import serving
 TOKEN = "0123456789abcdef-remote-token"
 LARGEST_PAGE = 300
 # Parameters of lists that name a field of the items; others are those below, or are passed over as Waldur does.
-FILTERS = ("resource_uuid", "offering_uuid", "backend_id", "year", "month", "user", "role", "customer_uuid")
+FILTERS = (
+    "resource_uuid",
+    "offering_uuid",
+    "backend_id",
+    "year",
+    "month",
+    "user",
+    "role",
+    "customer_uuid",
+    "category_uuid",
+)
 
 
 @dataclass

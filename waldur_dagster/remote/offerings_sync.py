@@ -77,20 +77,17 @@ def fetch_offerings(
         found.read.add(category.local_id)
         for one in listed:
             uuid = _uuid(one)
-            if uuid in found.uuids:
-                continue  # a page later again, as something was put before it meanwhile
             found.uuids.add(uuid)
             try:
                 found.offerings.append(_listed(api, place, one, category.local_id, networks))
             except ItemFailed as problem:
                 found.problems.append((f"offering {one.get('name')} ({uuid})", str(problem)))
-                unread |= set() if uuid else {category.local_id}
     found.read -= unread
     return found
 
 
 def _uuid(found: Mapping[str, Any]) -> str:
-    return str(found.get("uuid") or "").replace("-", "")
+    return str(found["uuid"]).replace("-", "")
 
 
 def _listed(
