@@ -19,6 +19,13 @@ BILLED = (
     structure.project,
 )
 
+PRICED = (
+    marketplace.offeringcomponent,
+    marketplace.plan,
+    marketplace.plancomponent,
+    marketplace.resourceplanperiod,
+    marketplace.componentusage,
+)
 # What an order comes to: its resource with plan, limits and items, its events and mails.
 OUTCOMES = (
     *ORDERS,
@@ -33,17 +40,14 @@ OUTCOMES = (
 
 NEEDS: dict[str, Needs] = {
     "waldur-remote-pull-erred-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-invoices": Needs((*REMOTES, *BILLED, *PRICED)),
     "waldur-remote-pull-orders": Needs(OUTCOMES),
     "waldur-remote-pull-resources": Needs((*OUTCOMES, authtoken.token)),
     "waldur-remote-pull-usage": Needs(
         (
             *REMOTES,
             *BILLED,
-            marketplace.offeringcomponent,
-            marketplace.plan,
-            marketplace.plancomponent,
-            marketplace.resourceplanperiod,
-            marketplace.componentusage,
+            *PRICED,
             marketplace.componentuserusage,
             marketplace.offeringuser,
         )

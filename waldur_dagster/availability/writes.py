@@ -240,6 +240,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "structure_servicesettings": CHANGES,
     },
     "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-invoices": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": ALL,
+        "marketplace_componentusage": ADDS,
+    },
     "waldur-remote-pull-orders": OUTCOMES,
     "waldur-remote-pull-resources": {
         **OUTCOMES,
