@@ -13,12 +13,12 @@ from sqlalchemy import Engine
 
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import ITEM, ResellerSite, remote_item
+from tests.remote.scenes import ITEM, NOW, ResellerSite, remote_item
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.invoices import pull_invoices
-from waldur_dagster.schema import billing, invoices, marketplace, structure
+from waldur_dagster.schema import billing, invoices, logging, marketplace, structure
 
 ITEMS = "invoice-items"
 FEBRUARY = {"year": 2025, "month": 2, "start": "2025-02-01T00:00:00Z", "end": "2025-02-28T23:59:59.999999Z"}
@@ -26,6 +26,14 @@ FEBRUARY = {"year": 2025, "month": 2, "start": "2025-02-01T00:00:00Z", "end": "2
 
 def pull(site: ResellerSite, **options: Any) -> Outcome:
     return site.run(pull_invoices, "waldur-remote-pull-invoices", **options)
+
+
+def basic_resource(site: ResellerSite) -> None:
+    """Something else of the customer that is billed: 30 a month."""
+    basic = site.scene.offering(site.provider)
+    plan = site.scene.plan(basic)
+    site.scene.price(plan, site.scene.component(basic), 30)
+    site.scene.resource(site.project, basic, plan, name="Basic", created=NOW)
 
 
 @contextmanager
@@ -84,10 +92,7 @@ def test_settled_invoices_are_left_alone_and_told_where_they_differ(scene: Scene
 
 def test_an_invoice_is_made_only_for_items_and_bills_the_others_too(scene: Scene) -> None:
     with one_remote(scene, 2) as (site, remote, offering, made):
-        basic = scene.offering(site.provider)
-        plan = scene.plan(basic)
-        scene.price(plan, scene.component(basic), 30)
-        scene.resource(site.project, basic, plan, name="Basic")
+        basic_resource(site)
         remote.objects[ITEMS] = []
         pull(site)
         assert scene.rows(invoices.invoice) == []
@@ -96,6 +101,16 @@ def test_an_invoice_is_made_only_for_items_and_bills_the_others_too(scene: Scene
     (february,) = scene.rows(invoices.invoice)
     assert (february.month, february.created.isoformat()) == (2, "2025-03-01")
     assert len(names(scene)) == 2
+
+
+@pytest.mark.generation("8")
+def test_items_that_a_new_invoice_has_for_others_have_events_on_newer_sites(scene: Scene) -> None:
+    with one_remote(scene) as (site, *_):
+        basic_resource(site)
+        site.change(marketplace.offering, scene.rows(marketplace.offering)[-1].id, billable=True)
+        pull(site)
+    assert len(names(scene)) == 2
+    assert [row.event_type for row in scene.rows(logging.event)] == ["invoice_item_created"]
 
 
 def test_a_month_that_cannot_be_read_changes_nothing_and_the_other_is_done(scene: Scene) -> None:

@@ -59,7 +59,7 @@ def create_invoices_of(work: Work, month: Month, customers: Select[Any]) -> Tabl
     """
     running = Month.of(work.as_of, work.zone)
     is_running = month.number == running.number
-    term = Term.rest(month, work.as_of) if is_running else Term.whole(month)
+    term = Term.rest(month, work.as_of) if is_running else Term(month, month.start, of_all=True)
     return _create(work, term, customers, created=running.first)
 
 
