@@ -45,6 +45,13 @@ CATALOGUE = (
     media.file,
 )
 
+PRICED = (
+    marketplace.offeringcomponent,
+    marketplace.plan,
+    marketplace.plancomponent,
+    marketplace.resourceplanperiod,
+    marketplace.componentusage,
+)
 # What an order comes to: its resource with plan, limits and items, its events and mails.
 OUTCOMES = (
     *ORDERS,
@@ -84,17 +91,14 @@ NEEDS: dict[str, Needs] = {
         (*EVENTS, *REMOTES, marketplace.robotaccount, marketplace.robotaccount_users)
     ),
     "waldur-remote-pull-erred-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-invoices": Needs((*REMOTES, *BILLED, *PRICED)),
     "waldur-remote-pull-orders": Needs(OUTCOMES),
     "waldur-remote-pull-resources": Needs((*OUTCOMES, authtoken.token)),
     "waldur-remote-pull-usage": Needs(
         (
             *REMOTES,
             *BILLED,
-            marketplace.offeringcomponent,
-            marketplace.plan,
-            marketplace.plancomponent,
-            marketplace.resourceplanperiod,
-            marketplace.componentusage,
+            *PRICED,
             marketplace.componentuserusage,
             marketplace.offeringuser,
         )

@@ -266,6 +266,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_robotaccount_users": REMOVES,
     },
     "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-invoices": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": ALL,
+        "marketplace_componentusage": ADDS,
+    },
     "waldur-remote-pull-orders": OUTCOMES,
     "waldur-remote-pull-resources": {
         **OUTCOMES,
