@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -124,6 +125,18 @@ def failing(path: str, status: int, body: Any = None, *, page: int | None = None
         return None
 
     return fault
+
+
+def stalling(after: int) -> tuple[Callable[..., None], threading.Event]:
+    """A fault that lets some requests through, and lets no further one be answered until the event is set."""
+    left, go_on = [after], threading.Event()
+
+    def fault(*_: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            go_on.wait(60)
+
+    return fault, go_on
 
 
 def uuid_of(kind: int, number: int) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.processes import kill, started, wait_until
-from tests.remote.remote_waldur import RemoteWaldur, serving_remote
+from tests.remote.remote_waldur import RemoteWaldur, serving_remote, stalling
 from tests.remote.scenes import ResellerSite, order, remote_item, remote_resource, usage
 from tests.remote.test_resources import new_order
 from tests.scene import Scene
@@ -78,18 +76,6 @@ def state(scene: Scene) -> dict[str, Any]:
         "events": sorted(row.event_type for row in scene.rows(logging.event)),
         "periods": len(scene.rows(marketplace.resourceplanperiod)),
     }
-
-
-def stalling(after: int) -> tuple[Callable[..., None], threading.Event]:
-    """A fault that lets some requests through, and lets no further one be answered until the event is set."""
-    left, go_on = [after], threading.Event()
-
-    def fault(*_: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            go_on.wait(60)
-
-    return fault, go_on
 
 
 @pytest.mark.parametrize("entry", WORK)

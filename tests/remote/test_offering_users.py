@@ -10,12 +10,13 @@ from sqlalchemy import Engine
 
 from tests.processes import kill, started, wait_until
 from tests.remote.catalogue_scenes import NOW, OFFERING, RemoteSite
-from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
+from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, stalling, uuid_of
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.offering_users import pull_offering_users
 from waldur_dagster.schema import logging, marketplace
+from waldur_dagster.site import AlreadyRunning
 
 ACCOUNT = 0xA
 LISTED = "marketplace-offering-users"
@@ -197,13 +198,17 @@ def test_of_three_remotes_two_that_fail_leave_the_third_alone(accounts: Accounts
     assert len(outcome.failures) == 2
 
 
-def test_two_runs_at_once_make_each_account_once(accounts: Accounts) -> None:
+def test_of_two_runs_at_once_one_works_and_the_other_says_so(accounts: Accounts) -> None:
     for number in range(20):
         accounts.user(f"user-{number}")
         accounts.there(f"user-{number}", f"account-{number}")
-    url = accounts.scene.engine.url.render_as_string(hide_password=False)
-    runs = [started(RUN, url) for _ in range(2)]
-    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    accounts.remote.fault, go_on = stalling(0)
+    run = started(RUN, accounts.scene.engine.url.render_as_string(hide_password=False))
+    wait_until(lambda: accounts.remote.calls.total() > 0)
+    with pytest.raises(AlreadyRunning):
+        accounts.pull()
+    go_on.set()
+    assert run.wait(timeout=60) == 0
     assert sorted(accounts.names.values(), key=str) == sorted(f"account-{number}" for number in range(20))
     assert len(accounts.scene.rows(logging.event)) == 20
 
@@ -211,19 +216,13 @@ def test_two_runs_at_once_make_each_account_once(accounts: Accounts) -> None:
 def test_a_run_that_is_killed_leaves_whole_remotes(accounts: Accounts) -> None:
     gone, user = accounts.here("anna"), accounts.user("bert")
     accounts.there("bert", "bert1")
-    asked: list[str] = []
-
-    def hanging(*_: Any) -> None:
-        asked.append("")
-        if len(asked) == 1:
-            wait_until(lambda: len(asked) > 1)
-
-    accounts.remote.fault = hanging
+    accounts.remote.fault, go_on = stalling(0)
     run = started(RUN, accounts.scene.engine.url.render_as_string(hide_password=False))
-    wait_until(lambda: bool(asked))
+    wait_until(lambda: accounts.remote.calls.total() > 0)
     kill(run)
     assert accounts.names == {gone: "old"}
-    asked.append("")
+    go_on.set()
+    accounts.remote.fault = lambda *_: None
     accounts.pull()
     assert accounts.names == {user: "bert1"}
 
@@ -246,7 +245,7 @@ def test_a_dry_run_tells_and_writes_nothing(accounts: Accounts) -> None:
     accounts.user("bert")
     with accounts.scene.site(dry_run=True) as site:
         pull_offering_users(site.transactions("entry", NOW))
-        changed = dict(site.outcome.changed)
+        changed = dict(site.outcome.rows)
     assert accounts.names == {user: "old"} and changed
 
 

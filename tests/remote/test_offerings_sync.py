@@ -21,7 +21,7 @@ from tests.remote.catalogue_scenes import (
     offering_document,
     plan_document,
 )
-from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
+from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, stalling, uuid_of
 from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.offerings_sync import sync_offerings
@@ -254,18 +254,12 @@ def test_pictures_are_fetched_once_and_go_when_they_are_gone(market: Market) -> 
 
 def test_a_run_that_was_killed_is_taken_up_a_day_later(market: Market) -> None:
     market.offer(1)
-    asked: list[str] = []
-
-    def hanging(_: str, path: str, __: Any) -> None:
-        asked.append(path)
-        wait_until(lambda: len(asked) > 1 or path != LISTED)
-
-    market.remote.fault = hanging
+    market.remote.fault, go_on = stalling(1)
     run = started(RUN, market.scene.engine.url.render_as_string(hide_password=False), NOW.isoformat())
-    wait_until(lambda: LISTED in asked)
+    wait_until(lambda: market.remote.calls[f"GET {LISTED}"] > 0)
     kill(run)
+    go_on.set()
     market.remote.fault = lambda *_: None
-    asked += ["released"]
     assert (market.result.state, market.states) == ("Processing", {})
     market.sync(at=NOW + timedelta(hours=1))
     assert (market.result.state, market.states) == ("Processing", {})

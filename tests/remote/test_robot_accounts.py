@@ -10,12 +10,13 @@ from sqlalchemy import Engine
 
 from tests.processes import kill, started, wait_until
 from tests.remote.catalogue_scenes import NOW, ORGANIZATION, RESOURCE, RemoteSite
-from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
+from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, stalling, uuid_of
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.robot_accounts import pull_robot_accounts
 from waldur_dagster.schema import logging, marketplace
+from waldur_dagster.site import AlreadyRunning
 
 ACCOUNT = 0xA
 LISTED = "marketplace-robot-accounts"
@@ -193,32 +194,30 @@ def test_of_three_remotes_two_that_fail_leave_the_third_alone(robots: Robots) ->
     assert len(outcome.failures) == 2
 
 
-def test_two_runs_at_once_make_each_account_once(robots: Robots) -> None:
+def test_of_two_runs_at_once_one_works_and_the_other_says_so(robots: Robots) -> None:
     robots.resource()
     for number in range(20):
         robots.there(number, f"t{number}")
-    url = robots.scene.engine.url.render_as_string(hide_password=False)
-    runs = [started(RUN, url) for _ in range(2)]
-    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    robots.remote.fault, go_on = stalling(0)
+    run = started(RUN, robots.scene.engine.url.render_as_string(hide_password=False))
+    wait_until(lambda: robots.remote.calls.total() > 0)
+    with pytest.raises(AlreadyRunning):
+        robots.pull()
+    go_on.set()
+    assert run.wait(timeout=60) == 0
     assert len(robots.rows) == 20
     assert robots.events == ["created"] * 20
 
 
 def test_a_run_that_is_killed_leaves_whole_remotes(robots: Robots) -> None:
     gone = robots.here(robots.resource(), 1)
-    asked: list[str] = []
-
-    def hanging(*_: Any) -> None:
-        asked.append("")
-        if len(asked) == 1:
-            wait_until(lambda: len(asked) > 1)
-
-    robots.remote.fault = hanging
+    robots.remote.fault, go_on = stalling(0)
     run = started(RUN, robots.scene.engine.url.render_as_string(hide_password=False))
-    wait_until(lambda: bool(asked))
+    wait_until(lambda: robots.remote.calls.total() > 0)
     kill(run)
     assert set(robots.rows) == {gone}
-    asked.append("")
+    go_on.set()
+    robots.remote.fault = lambda *_: None
     robots.pull()
     assert robots.rows == {}
 
