@@ -19,7 +19,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from benchmarks import runner
 from benchmarks.recorder import Recorder, Stage
-from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
+from benchmarks.runner import SIZES, DirectoryOption, GenerationOption, ServerOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import MONTH, Size, build, tidy
 from waldur_dagster.billing import monthly as billing
 from waldur_dagster.platform.month import Month
@@ -158,17 +158,17 @@ def table_of(figures: Figures) -> Table:
 
 
 def main(
+    *,
     size: SizeOption = "large",
     mails: Annotated[bool, typer.Option(help="Also write the customers' mails and the accounting report.")] = True,
     statements: StatementsOption = 0,
     directory: DirectoryOption = None,
-    generation: Annotated[Generation, typer.Option(help="The version of Waldur whose site is billed.")] = (
-        Generation.NEWEST
-    ),
+    server: ServerOption = None,
+    generation: GenerationOption = Generation.NEWEST,
 ) -> None:
     """Bill a large site on an embedded PostgreSQL and print the figures by stage; fails when a target is missed."""
     console, chosen = Console(), runner.size_of(size)
-    with runner.empty_database(directory, console) as (engine, progress):
+    with runner.empty_database(directory, console, server_url=server) as (engine, progress):
         figures = measure(engine, chosen, mails=mails, progress=progress, generation=generation)
     console.print(table_of(figures))
     if statements:

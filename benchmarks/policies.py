@@ -15,10 +15,11 @@ from sqlalchemy import Engine, func, select
 
 from benchmarks import runner
 from benchmarks.recorder import Recorder, Stage
-from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
+from benchmarks.runner import SIZES, DirectoryOption, GenerationOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import MONTH, Filler, Size, build, tidy
 from waldur_dagster.policies import check_policies
 from waldur_dagster.schema import policy, structure
+from waldur_dagster.schema.generations import Generation
 from waldur_dagster.site import Site
 
 ENTRY, RUNS, MOST_SECONDS = "check-polices", 7, 1.0
@@ -105,9 +106,16 @@ def _join_groups(fill: Filler) -> None:
         fill.run("UPDATE structure_customer SET organization_group_id = (SELECT id FROM structure_organizationgroup)")
 
 
-def measure(engine: Engine, size: Size, *, projects: bool = False, progress: Tell = print) -> Figures:
+def measure(
+    engine: Engine,
+    size: Size,
+    *,
+    projects: bool = False,
+    progress: Tell = print,
+    generation: Generation = Generation.NEWEST,
+) -> Figures:
     """Make a site in an empty database, let its policies fire, and evaluate them again and again."""
-    build(engine, runner.deployment_of(engine), size, progress)
+    build(engine, runner.deployment_of(engine), size, progress, generation)
     progress("policies")
     add_policies(engine, size, projects=projects)
     recorder = Recorder(engine)
@@ -134,11 +142,12 @@ def main(
     projects: Annotated[bool, typer.Option(help="Give every project a policy too.")] = False,
     statements: StatementsOption = 0,
     directory: DirectoryOption = None,
+    generation: GenerationOption = Generation.NEWEST,
 ) -> None:
     """Evaluate the policies of a large site; fails when an evaluation in which nothing changes is too slow."""
     console, chosen = Console(), runner.size_of(size)
     with runner.empty_database(directory, console) as (engine, progress):
-        figures = measure(engine, chosen, projects=projects, progress=progress)
+        figures = measure(engine, chosen, projects=projects, progress=progress, generation=generation)
     title = f"Evaluating {figures.policies:,} policies on {figures.items:,} items a month"
     console.print(runner.stage_table(title, [[figures.first, *figures.idle], [figures.median]]))
     if statements:

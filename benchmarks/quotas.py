@@ -17,13 +17,14 @@ from sqlalchemy import Engine
 
 from benchmarks import runner
 from benchmarks.recorder import Recorder, Stage
-from benchmarks.runner import SIZES, DirectoryOption, SizeOption, StatementsOption, Tell
+from benchmarks.runner import SIZES, DirectoryOption, GenerationOption, SizeOption, StatementsOption, Tell
 from benchmarks.site import BORN, MONTH, Filler, Size, lay, tidy
 from waldur_dagster.marketplace import category_usage
 from waldur_dagster.platform.quota_usage import OF_TENANTS
 from waldur_dagster.quotas import daily_history, recount
 from waldur_dagster.quotas.fields import CUSTOMER, FIELDS, OFFERING, PROJECT, Kind
 from waldur_dagster.schema import analytics, django, marketplace, openstack, quotas, slurm, structure
+from waldur_dagster.schema.generations import Generation
 from waldur_dagster.site import Site
 from waldur_dagster.work import Work
 
@@ -80,9 +81,9 @@ class Figures:
         )
 
 
-def measure(engine: Engine, size: Size, progress: Tell = print) -> Figures:
+def measure(engine: Engine, size: Size, progress: Tell = print, generation: Generation = Generation.NEWEST) -> Figures:
     """Make a site in an empty database and let each job run twice."""
-    lay(engine, size, progress, LAYERS)
+    lay(engine, size, progress, LAYERS, generation)
     recorder, figures = Recorder(engine), Figures()
     for when, found in (("", figures.jobs), (" again", figures.again)):
         for job in JOBS:
@@ -198,11 +199,16 @@ def _total(name: str, stages: list[Stage]) -> list[Stage]:
     return [Stage.sum(name, stages)] if len(stages) > 1 else []
 
 
-def main(size: SizeOption = "large", statements: StatementsOption = 0, directory: DirectoryOption = None) -> None:
+def main(
+    size: SizeOption = "large",
+    statements: StatementsOption = 0,
+    directory: DirectoryOption = None,
+    generation: GenerationOption = Generation.NEWEST,
+) -> None:
     """Recount the quotas of a large site, total its usage and take its day; fails when a target is missed."""
     console, chosen = Console(), runner.size_of(size)
     with runner.empty_database(directory, console) as (engine, progress):
-        figures = measure(engine, chosen, progress)
+        figures = measure(engine, chosen, progress, generation)
     title = f"Quotas of {chosen.customers:,} customers and {chosen.customers * chosen.projects:,} projects"
     sections = [[*stages, *_total(name, stages)] for name, stages in figures.jobs.items()]
     console.print(runner.stage_table(title, [*sections, *figures.again.values()]))

@@ -13,12 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import URL, Engine, create_engine, make_url
 
 from benchmarks.recorder import Stage
 from benchmarks.site import Size
 from waldur_dagster.demo import server
 from waldur_dagster.deployment import Deployment, parse_deployment
+from waldur_dagster.schema.generations import Generation
 
 SIZES = {"large": Size(), "small": Size(customers=100)}
 Tell = Callable[[str], None]
@@ -33,6 +34,15 @@ SizeOption = Annotated[
 ]
 StatementsOption = Annotated[int, typer.Option(min=0, help="Show that many of the slowest statements.")]
 DirectoryOption = Annotated[Path | None, typer.Option(help="Keep the server's data there.")]
+GenerationOption = Annotated[Generation, typer.Option(help="The version of Waldur whose site is made.")]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Use this server instead of an embedded one; it must run on this machine. A database 'benchmark' is made"
+        " there and dropped.",
+    ),
+]
 
 
 def size_of(written: str) -> Size:
@@ -46,18 +56,31 @@ def size_of(written: str) -> Size:
 
 
 @contextmanager
-def empty_database(directory: Path | None, console: Console) -> Iterator[tuple[Engine, Tell]]:
-    """A database on an embedded server that ends with the block, and whom to tell of each step.
+def empty_database(
+    directory: Path | None, console: Console, *, server_url: str | None = None
+) -> Iterator[tuple[Engine, Tell]]:
+    """A database that ends with the block, and whom to tell of each step.
 
-    The server's data are kept only when a ``directory`` is named.
+    It is on an embedded server, whose data are kept only when a ``directory`` is named, or on that of ``server_url``.
     """
-    with tempfile.TemporaryDirectory(prefix="waldur-bench-", ignore_cleanup_errors=True) as temporary:
-        running = server.start(directory or Path(temporary) / "data", after_exit="stop" if directory else "delete")
-        engine = create_engine(server.create_database(server.url_of(running), "benchmark"))
+    with _server(directory, server_url) as url:
+        engine = create_engine(server.create_database(url, "benchmark"))
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         with Progress(*columns, console=console, transient=not console.is_terminal) as shown:
             yield engine, _steps_of(shown)
         engine.dispose()
+        if server_url:
+            server.drop_database(url, "benchmark")
+
+
+@contextmanager
+def _server(directory: Path | None, url: str | None) -> Iterator[URL]:
+    if url:
+        yield make_url(url).set(drivername="postgresql+psycopg")
+        return
+    with tempfile.TemporaryDirectory(prefix="waldur-bench-", ignore_cleanup_errors=True) as temporary:
+        running = server.start(directory or Path(temporary) / "data", after_exit="stop" if directory else "delete")
+        yield server.url_of(running)
         running.cleanup()
 
 

@@ -6,7 +6,16 @@ from jobs.core import JOBS as CORE
 from jobs.invoices import JOBS as INVOICES
 from jobs.marketplace import JOBS as MARKETPLACE
 from jobs.openstack import JOBS as OPENSTACK
+from jobs.people import JOBS as PEOPLE
 from jobs.quotas import JOBS as QUOTAS
 from jobs.remote import JOBS as REMOTE
 
-OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {**CORE, **INVOICES, **MARKETPLACE, **OPENSTACK, **QUOTAS, **REMOTE}
+OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {
+    **CORE,
+    **INVOICES,
+    **MARKETPLACE,
+    **OPENSTACK,
+    **PEOPLE,
+    **QUOTAS,
+    **REMOTE,
+}

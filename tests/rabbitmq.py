@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import secrets
@@ -10,10 +12,11 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kombu import Connection, Exchange, Queue
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
@@ -25,23 +28,38 @@ PLACES = f"/usr/lib/rabbitmq/bin{os.pathsep}{os.environ.get('PATH', '')}"
 SERVER, PORT_MAPPER = shutil.which("rabbitmq-server", path=PLACES), shutil.which("epmd")
 MISSING = None if SERVER and PORT_MAPPER else "no rabbitmq-server is installed"
 USER, PASSWORD = "waldur", "geheim-9"
+AGENT_QUEUE: dict[str, object] = {
+    "x-message-ttl": 3_600_000,
+    "x-max-length": 10_000,
+    "x-overflow": "reject-publish-dlx",
+    "x-dead-letter-exchange": "",
+    "x-dead-letter-routing-key": "waldur.dlq.messages",
+}
 
 
 @dataclass
 class RabbitMq:
-    """``url`` has the password. ``kill`` ends the server at once, ``start`` brings it back with what it kept."""
+    """``url`` has the password. ``kill`` ends the server at once, ``start`` brings it back with what it kept.
+
+    With ``virtual_hosts`` it has those beside the usual one, and listens for STOMP too.
+    """
 
     folder: Path
+    virtual_hosts: tuple[str, ...] = ()
     port: int = field(default_factory=free_port)
+    stomp_port: int = field(default_factory=free_port)
     _mapper_port: int = field(default_factory=free_port)
     _node: str = field(default_factory=lambda: f"test{secrets.token_hex(4)}@localhost")
     _cookie: str = field(default_factory=lambda: secrets.token_hex(16))
-    _queues: set[str] = field(default_factory=set)
+    _queues: set[tuple[str, str]] = field(default_factory=set)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
-        return f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}//"
+        return self.url_of("/")
+
+    def url_of(self, virtual_host: str) -> str:
+        return f"amqp://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{virtual_host}"
 
     def start(self) -> None:
         assert SERVER is not None and PORT_MAPPER is not None
@@ -50,10 +68,8 @@ class RabbitMq:
             cookie.write_text(self._cookie)
             cookie.chmod(0o400)
         (self.folder / "environment.conf").touch()
-        (self.folder / "plugins").write_text("[].")
-        (self.folder / "rabbitmq.conf").write_text(
-            f"listeners.tcp.1 = 127.0.0.1:{self.port}\ndefault_user = {USER}\ndefault_pass = {PASSWORD}\n"
-        )
+        (self.folder / "plugins").write_text("[rabbitmq_stomp]." if self.virtual_hosts else "[].")
+        (self.folder / "rabbitmq.conf").write_text("\n".join(self._configuration()))
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -87,6 +103,15 @@ class RabbitMq:
             with attempt, socket.create_connection(("127.0.0.1", self.port), 1):
                 pass
 
+    def _configuration(self) -> Iterator[str]:
+        yield f"listeners.tcp.1 = 127.0.0.1:{self.port}\n"
+        if not self.virtual_hosts:
+            yield f"default_user = {USER}\ndefault_pass = {PASSWORD}\n"
+            return
+        definitions = self.folder / "definitions.json"
+        definitions.write_text(json.dumps(_definitions(("/", *self.virtual_hosts))))
+        yield f"load_definitions = {definitions}\nstomp.listeners.tcp.1 = 127.0.0.1:{self.stomp_port}\n"
+
     def kill(self) -> None:
         for process in reversed(self._processes):
             os.killpg(process.pid, signal.SIGKILL)
@@ -99,21 +124,27 @@ class RabbitMq:
 
     def declare(self, name: str, *, quorum: bool = False, arguments: dict[str, object] | None = None) -> None:
         """A queue as Waldur's workers make it: of 2024, or a quorum queue with a topic exchange."""
-        self._queues.add(name)
+        self._queues.add(("/", name))
         exchange = Exchange(name, type="topic" if quorum else "direct", durable=True)
         options = (arguments or {}) | ({"x-queue-type": "quorum"} if quorum else {})
         with Connection(self.url) as connection:
             Queue(name, exchange, routing_key=name, queue_arguments=options)(connection.default_channel).declare()
 
-    def delete(self, name: str) -> None:
-        self._queues.discard(name)
-        with Connection(self.url) as connection:
+    def declare_for_agent(self, virtual_host: str, name: str, **arguments: object) -> None:
+        """A queue as Waldur makes it for a site agent."""
+        self._queues.add((virtual_host, name))
+        with Connection(self.url_of(virtual_host)) as connection:
+            Queue(name, durable=True, queue_arguments=AGENT_QUEUE | arguments)(connection.default_channel).declare()
+
+    def delete(self, name: str, virtual_host: str = "/") -> None:
+        self._queues.discard((virtual_host, name))
+        with Connection(self.url_of(virtual_host)) as connection:
             connection.default_channel.queue_delete(name)
 
     def clear(self) -> None:
         """Delete the queues that were declared."""
-        for name in tuple(self._queues):
-            self.delete(name)
+        for virtual_host, name in tuple(self._queues):
+            self.delete(name, virtual_host)
 
     def taken(self, name: str) -> list[str]:
         """The first argument of each task that lies in a queue; the tasks are taken out."""
@@ -124,10 +155,18 @@ class RabbitMq:
                 found.append(first)
         return found
 
-    def queues(self, *names: str) -> list[str]:
+    def messages(self, virtual_host: str, name: str) -> list[Any]:
+        """The messages that lie in a queue; they are taken out."""
+        found = []
+        with Connection(self.url_of(virtual_host)) as connection:
+            while (message := connection.default_channel.basic_get(name, no_ack=True)) is not None:
+                found.append(message)
+        return found
+
+    def queues(self, *names: str, virtual_host: str = "/") -> list[str]:
         """Those of the names that are queues."""
         found = []
-        with Connection(self.url) as connection:
+        with Connection(self.url_of(virtual_host)) as connection:
             for name in names:
                 with connection.channel() as channel:
                     try:
@@ -138,11 +177,30 @@ class RabbitMq:
         return found
 
 
+def _definitions(virtual_hosts: Sequence[str]) -> dict[str, object]:
+    """The user, and what he may do, in the form in which RabbitMQ reads them at its start."""
+    salt = secrets.token_bytes(4)
+    digest = base64.b64encode(salt + hashlib.sha256(salt + PASSWORD.encode()).digest()).decode()
+    everything = {"user": USER, "configure": ".*", "write": ".*", "read": ".*"}
+    return {
+        "users": [
+            {
+                "name": USER,
+                "password_hash": digest,
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": "administrator",
+            }
+        ],
+        "vhosts": [{"name": name} for name in virtual_hosts],
+        "permissions": [everything | {"vhost": name} for name in virtual_hosts],
+    }
+
+
 @contextmanager
-def rabbitmq() -> Iterator[RabbitMq]:
+def rabbitmq(virtual_hosts: tuple[str, ...] = ()) -> Iterator[RabbitMq]:
     """A server that lives as long as the block."""
     with tempfile.TemporaryDirectory(prefix="rabbitmq") as folder:
-        server = RabbitMq(Path(folder))
+        server = RabbitMq(Path(folder), virtual_hosts)
         try:
             server.start()
             yield server

@@ -220,6 +220,15 @@ class ScriptContainers(Section):
     cpus: Annotated[float, Field(gt=0)] = 1
 
 
+class SiteAgents(Section):
+    """How site agents are told, beside Waldur's own setting RABBITMQ.
+
+    ``amqp_port``: where RabbitMQ is asked which queues there are; 0: they are taken to be there.
+    """
+
+    amqp_port: Annotated[int, Field(ge=0, le=65535)] = 5672
+
+
 class WaldurApi(Section):
     """Waldur's REST API, to end resources and approve orders through it instead of through the broker.
 
@@ -293,6 +302,7 @@ class Deployment(Section):
     waldur_api: WaldurApi | None = None
     remote_waldurs: RemoteWaldurs = RemoteWaldurs()
     script_containers: ScriptContainers = ScriptContainers()
+    site_agents: SiteAgents = SiteAgents()
     event_contexts: Literal["site", "2024"] = "site"
     owners: tuple[str, ...] = ()
     source_url: str | None = None

@@ -13,7 +13,7 @@ from waldur_dagster.settings import DEFAULTS, WHOLE, nested
 # Settings of Waldur by their dotted names, one a line: a site may repeat those that no job looks at.
 OTHERS = Path(__file__).with_name("waldur_settings.txt")
 # Values whose keys are the site's own, beside those that are taken whole.
-OPEN = WHOLE | {"SERIALIZER_EXTRA_KWARGS", "SAF_PARAMS", "SAP_PARAMS"}
+OPEN = WHOLE | {"RABBITMQ", "SERIALIZER_EXTRA_KWARGS", "SAF_PARAMS", "SAP_PARAMS"}
 
 
 def wrong_settings(site: Mapping[str, Any]) -> Iterator[str]:

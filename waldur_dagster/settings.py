@@ -33,6 +33,11 @@ DEFAULTS: dict[str, Any] = {
         "INVITATION_WEBHOOK_TOKEN_URL": "",
         "INVITATION_WEBHOOK_TOKEN_CLIENT_ID": "",
         "INVITATION_WEBHOOK_TOKEN_SECRET": "",
+        "NOTIFICATIONS_PROFILE_CHANGES": {
+            "FIELDS": ["email", "phone_number", "job_title"],
+            "ENABLE_OPERATOR_OWNER_NOTIFICATIONS": False,
+            "OPERATOR_NOTIFICATION_EMAILS": [],
+        },
     },
     "WALDUR_FREEIPA": {
         "ENABLED": False,
@@ -102,8 +107,30 @@ DEFAULTS: dict[str, Any] = {
             "shell": {"image": "alpine:3", "command": "sh"},
         },
     },
+    "RABBITMQ": {"HOST": "localhost", "STOMP_PORT": None, "USER": "guest", "PASSWORD": "guest"},
     "WALDUR_PAYPAL": {"ENABLED": False},
-    "WALDUR_AUTH_SOCIAL": {"ENABLE_EDUTEAMS_SYNC": False},
+    "WALDUR_AUTH_SOCIAL": {
+        "ENABLE_EDUTEAMS_SYNC": False,
+        "REMOTE_EDUTEAMS_ENABLED": False,
+        "REMOTE_EDUTEAMS_TOKEN_URL": "https://proxy.acc.researcher-access.org/OIDC/token",
+        "REMOTE_EDUTEAMS_USERINFO_URL": "https://proxy.acc.researcher-access.org/api/userinfo",
+        "REMOTE_EDUTEAMS_CLIENT_ID": "",
+        "REMOTE_EDUTEAMS_SECRET": "",
+        "REMOTE_EDUTEAMS_REFRESH_TOKEN": "",
+        "REMOTE_EDUTEAMS_SSH_API_URL": "",
+        "REMOTE_EDUTEAMS_SSH_API_USERNAME": "",
+        "REMOTE_EDUTEAMS_SSH_API_PASSWORD": "",
+    },
+    "WALDUR_PID": {
+        "DATACITE": {
+            "REPOSITORY_ID": "",
+            "PASSWORD": "",
+            "PREFIX": "",
+            "API_URL": "https://example.com",
+            "PUBLISHER": "Waldur",
+            "COLLECTION_DOI": "",
+        },
+    },
     "WALDUR_SLURM": {"ENABLED": False},
     "WALDUR_VMWARE": {"BASIC_MODE": False},
     "WALDUR_ANALYTICS": {"DAILY_QUOTA_LIFETIME": 31 * 24 * 3600},
@@ -120,7 +147,11 @@ IN_DATABASE = {
     **_names("WALDUR_MARKETPLACE", DEFAULTS["WALDUR_MARKETPLACE"]),
     **_names("WALDUR_MARKETPLACE_SCRIPT", DEFAULTS["WALDUR_MARKETPLACE_SCRIPT"]),
     **_names("WALDUR_FREEIPA", DEFAULTS["WALDUR_FREEIPA"], prefix="FREEIPA_"),
+    **_names("WALDUR_AUTH_SOCIAL", ["REMOTE_EDUTEAMS_REFRESH_TOKEN"]),
 }
+
+# Those that, when they are empty there, have the value of the deployment file.
+FILLED_FROM_FILE = frozenset({"REMOTE_EDUTEAMS_REFRESH_TOKEN"})
 
 # Defaults that became others when the settings moved there.
 DEFAULTS_IN_DATABASE: dict[str, Any] = {
@@ -160,7 +191,9 @@ class Settings(Mapping[str, Any]):
 
         ``in_database`` says that the site's Waldur keeps settings there, with the defaults that it has for them.
         """
-        kept = {IN_DATABASE[key]: value for key, value in (stored or {}).items()}
+        kept = {
+            IN_DATABASE[key]: value for key, value in (stored or {}).items() if value or key not in FILLED_FROM_FILE
+        }
         defaults = _merged(DEFAULTS, DEFAULTS_IN_DATABASE) if in_database else DEFAULTS
         self._values = _merged(defaults, _merged(nested(site), nested(kept)))
 

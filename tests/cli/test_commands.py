@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -48,6 +49,15 @@ def test_the_doctor_names_what_is_missing_for_each_entry_and_says_so_to_scripts(
     assert "yes" in totals.split()
     quiet = terminal("doctor", "--quiet")
     assert (quiet.status, quiet.out) == (1, "")
+
+
+def test_the_doctor_misses_nothing_for_entries_that_an_older_waldur_does_not_have(
+    terminal: Terminal, outbox_scene: Scene, tmp_path: Path
+) -> None:
+    terminal.configure(outbox_scene.engine, f'[celery]\nresult_store_url = "file://{tmp_path}"')
+    answer = terminal("doctor")
+    (line,) = _lines(answer.out, "sync-resources")
+    assert (answer.status, "not here" in line, "logging_eventsubscription" in line) == (0, True, True)
 
 
 def test_the_doctor_misses_the_outbox_until_it_is_migrated(terminal: Terminal, database: Engine) -> None:

@@ -11,8 +11,11 @@ from uuid import uuid4
 from sqlalchemy import Text, literal, select
 
 from tests.freeipa_server import freeipa_server
+from tests.proposals.scenes import Calls
 from tests.scene import Scene
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
+from waldur_dagster.clients.eduteams import Person
+from waldur_dagster.eduteams.profiles import locked, refresh
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
 from waldur_dagster.invoices.monthly_report import send_monthly_report
@@ -28,6 +31,7 @@ from waldur_dagster.platform.expressions import json_list, json_object
 from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.classes import PROJECT_COST, Action, Policy
 from waldur_dagster.policies.notifications import notify_team
+from waldur_dagster.proposals.ended_rounds import cancel_unsubmitted_proposals
 from waldur_dagster.remote.update_requests import remind_of_update_requests
 from waldur_dagster.schema import (
     constance,
@@ -255,6 +259,24 @@ def _event(place: Place) -> Outcome:
     return place.run(lambda work: log_events(work, row))
 
 
+def _profile(place: Place) -> Outcome:
+    options = {"ENABLE_OPERATOR_OWNER_NOTIFICATIONS": True, "OPERATOR_NOTIFICATION_EMAILS": ["ops@x.org"]}
+    person = Person("Olga", "Owner", "olga@new.org", [], [], [])
+
+    def job(work: Work) -> None:
+        account = locked(work, place.owner)
+        assert account is not None
+        refresh(work, account, person)
+
+    return place.run(job, **{"WALDUR_CORE.NOTIFICATIONS_PROFILE_CHANGES": options})
+
+
+def _proposal(place: Place) -> Outcome:
+    calls = Calls(place.scene)
+    calls.proposal(calls.round(cutoff=NOON - timedelta(days=1)), "draft", created_by_id=place.owner)
+    return place.run(cancel_unsubmitted_proposals)
+
+
 UPDATE = ("order_user", "support_email", "support_phone")
 MAKERS: dict[str, Callable[[Place], Outcome]] = {
     "users/invitation_created": _reminder,
@@ -285,7 +307,9 @@ MAKERS: dict[str, Callable[[Place], Outcome]] = {
     ),
     "marketplace_remote/notification_about_pending_project_updates": _update_request,
     "marketplace_policy/notification_about_project_cost_exceeded_limit": _policy,
+    "structure/notifications_profile_changes_operator": _profile,
     "logging/email.html": _event,
+    "proposal/proposal_cancelled": _proposal,
 }
 
 

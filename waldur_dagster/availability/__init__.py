@@ -3,7 +3,7 @@
 A family adds one module with a ``NEEDS`` of its entries, and its name to the table below.
 """
 
-from waldur_dagster.availability import core, invoices, marketplace, openstack, quotas, remote
+from waldur_dagster.availability import core, invoices, marketplace, openstack, people, quotas, remote
 from waldur_dagster.availability.needs import Needs
 from waldur_dagster.availability.rights import lacking_rights
 from waldur_dagster.availability.superseded import superseded
@@ -17,6 +17,7 @@ NEEDS: dict[str, Needs] = {
     **quotas.NEEDS,
     **marketplace.NEEDS,
     **openstack.NEEDS,
+    **people.NEEDS,
     **remote.NEEDS,
 }
 
@@ -50,6 +51,8 @@ def reason_not_to_run(site: Site, entry: str) -> str | None:
             f"Superseded on this site: {place_taken}. "
             f'To run it all the same, write superseded = "run" under [entries.{entry}] of the deployment file.'
         )
+    if older := NEEDS[entry].too_new(site):
+        return f"Not on this site: {older}."
     missing = missing_parts(site, entry)
     return f"The site lacks {', '.join(missing)}." if missing else None
 

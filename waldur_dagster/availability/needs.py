@@ -17,6 +17,7 @@ Check = Callable[[Site], str | None]
 class Needs:
     """What one entry cannot run without.
 
+    ``since`` are the tables with which Waldur got the entry: a site without them is an older one, and lacks nothing.
     ``settings`` are dotted names of Waldur's settings that must not be empty. Each of ``checks`` says what the site
     lacks, or None; it may query the tables, since it is only called when they are all there. What an entry can do
     without is not listed.
@@ -25,6 +26,12 @@ class Needs:
     tables: tuple[Table, ...] = ()
     settings: tuple[str, ...] = ()
     checks: tuple[Check, ...] = ()
+    since: tuple[Table, ...] = ()
+
+    def too_new(self, site: Site) -> str | None:
+        """Why the site's Waldur does not have the entry; None when it has."""
+        lacking = [table.name for table in self.since if not site.schema.has(table.name)]
+        return f"this site's Waldur does not have it, nor {', '.join(lacking)}" if lacking else None
 
     def missing(self, site: Site) -> list[str]:
         """What the site lacks: ``table``, ``table.column``, ``setting NAME``, then the words of the checks."""

@@ -16,7 +16,6 @@ from waldur_dagster.schema import (
     promotions,
     structure,
 )
-from waldur_dagster.site import Site
 
 REMOTES = (marketplace.offering, marketplace.resource)
 # Where usage is billed: what new invoices and their items are made of.
@@ -64,12 +63,8 @@ OUTCOMES = (
     structure.servicesettings,
 )
 
-
-def _knows_synchronisations(site: Site) -> str | None:
-    """Up to October 2024 there are no configurations of what is taken over."""
-    table = marketplace_remote.remotesynchronisation.name
-    return None if site.schema.has(table) else f"table {table}, which Waldur has from December 2024 on"
-
+# What is taken over from other Waldurs as configurations say, which Waldur has from December 2024 on.
+SYNCHRONISATIONS = (marketplace_remote.remotesynchronisation, marketplace_remote.remotelocalcategory)
 
 NEEDS: dict[str, Needs] = {
     "waldur-remote-notify-about-pending-project-update-requests": Needs(
@@ -80,10 +75,9 @@ NEEDS: dict[str, Needs] = {
             *CATALOGUE,
             marketplace.screenshot,
             marketplace.serviceprovider,
-            marketplace_remote.remotelocalcategory,
-            marketplace_remote.remotesynchronisation,
+            *SYNCHRONISATIONS,
         ),
-        checks=(_knows_synchronisations,),
+        since=SYNCHRONISATIONS,
     ),
     "waldur-remote-pull-offering-users": Needs((*EVENTS, core.user, marketplace.offering, marketplace.offeringuser)),
     "waldur-remote-pull-offerings": Needs(CATALOGUE),

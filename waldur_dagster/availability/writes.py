@@ -44,6 +44,7 @@ DELETED_SNAPSHOTS = {
     "openstack_volume": CHANGES,
     "quotas_quotausage": ADDS,
 }
+ASSIGNED_REVIEWERS = {"proposal_proposal": CHANGES, "proposal_review": ADDS}
 
 # What is sold at other Waldurs and here.
 CATALOGUE = {
@@ -258,6 +259,17 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_remote_remotesynchronisation": CHANGES,
         "marketplace_screenshot": RENEWS,
     },
+    "waldur-firecrest-pull-jobs": {"quotas_quotausage": ADDS, "waldur_firecrest_job": KEEPS},
+    "waldur-pull-remote-eduteams-ssh-keys": {**EVENTS, "core_sshpublickey": RENEWS},
+    "waldur-pull-remote-eduteams-users": {**EVENTS, "core_sshpublickey": RENEWS, "core_user": CHANGES},
+    "create-reviews-if-strategy-is-after-proposal": ASSIGNED_REVIEWERS,
+    "create-reviews-if-strategy-is-after-round": ASSIGNED_REVIEWERS,
+    "expired-reviews-should-be-cancelled": {**EVENTS, "proposal_review": CHANGES},
+    "proposals-for-ended-rounds-should-be-cancelled": {**EVENTS, "proposal_proposal": CHANGES},
+    "mark-offering-backend-as-disconnected-after-timeout": {"marketplace_integrationstatus": CHANGES},
+    "waldur-create-offering-users-for-site-agent-offerings": {**EVENTS, "marketplace_offeringuser": KEEPS},
+    "waldur-pid-update-all-referrables": {"marketplace_offering": CHANGES, "waldur_pid_datacitereferral": ALL},
+    "waldur-update-all-pid": {"marketplace_offering": CHANGES},
     "waldur-remote-pull-offering-users": {**EVENTS, "marketplace_offeringuser": ALL},
     "waldur-remote-pull-offerings": CATALOGUE,
     "waldur-remote-pull-robot-accounts": {

@@ -11,7 +11,7 @@ from waldur_dagster.availability import NEEDS, missing_parts, superseded
 from waldur_dagster.availability.rights import require_some_rights
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.clients.broker import Broker, NotGiven
-from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings, engine_address
+from waldur_dagster.clients.containers import NAME, EngineFailed, ScriptSettings
 from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
 from waldur_dagster.database.constance import Constance
 from waldur_dagster.database.encryption import Secrets
@@ -32,12 +32,14 @@ def doctor(
         require_some_rights(site, {table.name for name in _registered(deployment) for table in NEEDS[name].tables})
         console.print(f"Database  {site.engine.url.render_as_string(hide_password=True)}: reachable")
         replaced = {name: words for name in _registered(deployment) if (words := superseded(site, name))}
-        lacking = {name: missing_parts(site, name) for name in _registered(deployment) if name not in replaced}
+        too_new = {name: words for name in _registered(deployment) if (words := NEEDS[name].too_new(site))}
+        others = [name for name in _registered(deployment) if name not in replaced and name not in too_new]
+        lacking = {name: missing_parts(site, name) for name in others}
         is_newer = site.schema.has("marketplace_order", "completed_at")
         unfillable = _unfillable(site, list(lacking))
         settings, locked = site.settings, _locked(site)
         first_month = _first_month(site)
-    console.print(_entries(lacking, replaced))
+    console.print(_entries(lacking, {"superseded": replaced, "not here": too_new}))
     if is_newer:
         _tell_other_schedules(console, [name for name in lacking if CATALOG[name].newest_schedule])
     if unfillable:
@@ -68,12 +70,13 @@ def _unfillable(site: Site, entries: list[str]) -> list[str]:
     return [column for table in tables.values() for column in site.schema.unfillable(table)]
 
 
-def _entries(lacking: dict[str, list[str]], replaced: dict[str, str]) -> Table:
+def _entries(lacking: dict[str, list[str]], left_out: dict[str, dict[str, str]]) -> Table:
     table = Table("entry", "can run", "what is missing", header_style="bold")
     for name, missing in lacking.items():
         table.add_row(name, "[red]no[/]" if missing else "[green]yes[/]", ", ".join(missing))
-    for name, words in replaced.items():
-        table.add_row(name, "superseded", words)
+    for kind, entries in left_out.items():
+        for name, words in entries.items():
+            table.add_row(name, kind, words)
     return table
 
 
@@ -96,7 +99,7 @@ def _locked(site: Site) -> list[str]:
 
 def _script_engine(settings: Settings) -> str:
     try:
-        return engine_address(ScriptSettings.read(settings[NAME]))
+        return ScriptSettings.read(settings[NAME]).address
     except (EngineFailed, BadSetting) as problem:
         return str(problem)
 

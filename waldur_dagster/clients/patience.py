@@ -104,7 +104,7 @@ def _seconds(wanted: str) -> float | None:
 
 
 def pause(seconds: float) -> None:
-    """Wait, but no longer than the item's calls may take. Raises SystemFailed when its time is up."""
+    """Wait, but no longer than the calls of the item may still take. Raises SystemFailed when the time is up."""
     allowance = _allowance.get()
     if allowance is None:
         time.sleep(seconds)

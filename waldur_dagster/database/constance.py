@@ -33,6 +33,7 @@ DEFAULTS: dict[str, Any] = {
     "COMMON_FOOTER_HTML": "",
     "ENABLE_ORDER_START_DATE": False,
     "AFFILIATES_ENABLED": False,
+    "ENFORCE_USER_CONSENT_FOR_OFFERINGS": False,
 }
 
 # django-constance renamed its table in version 3; those of Waldur's versions that have it keep settings there.

@@ -13,6 +13,8 @@ from pathlib import Path
 from sqlalchemy import URL, Engine, create_engine, text
 
 from waldur_dagster.demo import server
+from waldur_dagster.demo.agents import add_agents
+from waldur_dagster.demo.calls import add_call
 from waldur_dagster.demo.clouds import add_cloud_rows
 from waldur_dagster.demo.endings import add_endings
 from waldur_dagster.demo.other_waldurs import add_update_request
@@ -177,6 +179,8 @@ def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
     add_endings(engine, now)
     add_reminders(engine, now, deployment.zone)
     add_script_offering(engine, now)
+    add_call(engine, now)
+    add_agents(engine, now)
     add_update_request(engine, now)
 
 

@@ -54,9 +54,18 @@ def url_of(server: PostgresServer, database: str = "postgres") -> URL:
 
 def create_database(server_url: URL, name: str, template: str = "template1") -> URL:
     """A new database, a copy of ``template``; an old one of that name is dropped."""
+    drop_database(server_url, name)
+    _administer(server_url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    return server_url.set(database=name)
+
+
+def drop_database(server_url: URL, name: str) -> None:
+    """Drop a database, whoever is connected to it; one that is not there is no error."""
+    _administer(server_url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def _administer(server_url: URL, statement: str) -> None:
     engine = create_engine(server_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
-        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+        connection.execute(text(statement))
     engine.dispose()
-    return server_url.set(database=name)

@@ -88,3 +88,16 @@ begun_deletion = Table(
     Column("object_id", Integer, primary_key=True, autoincrement=False),
     Column("begun", DateTime(timezone=True), nullable=False),
 )
+
+# What site agents were told: the last message about an object for each queue, and when it was last to be sent.
+agent_message = Table(
+    "agent_message",
+    metadata,
+    Column("object_type", Text, primary_key=True),
+    Column("object_id", Integer, primary_key=True, autoincrement=False),
+    Column("topic", Text, primary_key=True),
+    Column("tried", DateTime(timezone=True), nullable=False),
+    Column("sent", DateTime(timezone=True)),
+    Column("content", JSONB),
+    Column("sequence", Integer, nullable=False),
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import Integer, Select, cast, column, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, REGCLASS
 
 from waldur_dagster.platform import hooks
 from waldur_dagster.platform.event_names import name_on_site
@@ -25,7 +25,9 @@ def log_events(work: Work, source: Select[Any], *, hooked: bool = True) -> int:
     """
     ordered = source.subquery("new_event")
     context = merged(literal(work.actor, JSONB), ordered.c.context) if work.actor else ordered.c.context
-    number = func.nextval(func.pg_get_serial_sequence("logging_event", "id"))
+    # Looked up once, not for each row.
+    sequence = select(cast(func.pg_get_serial_sequence("logging_event", "id"), REGCLASS)).scalar_subquery()
+    number = func.nextval(sequence)
     numbered = select(
         cast(number, Integer).label("id"),
         *(c for c in ordered.c if c.name != "context"),

@@ -24,7 +24,7 @@ from waldur_dagster.policies.classes import (
     in_period,
 )
 from waldur_dagster.policies.credit_rules import rule_of
-from waldur_dagster.policies.rules import affects_customer, watches_credit
+from waldur_dagster.policies.rules import of_affected_customers, watches_credit
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.work import Work
 
@@ -151,4 +151,4 @@ def _items(schema: SiteSchema, kind: PolicyClass) -> FromClause:
             item, item.c.resource_id == resource.c.id
         )
         joined = with_item.join(invoice, invoice.c.id == item.c.invoice_id)
-    return joined.join(customer, and_(customer.c.id == invoice.c.customer_id, *affects_customer(schema, kind)))
+    return of_affected_customers(schema, kind, joined.join(customer, customer.c.id == invoice.c.customer_id))

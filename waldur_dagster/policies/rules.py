@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, or_, select
+from sqlalchemy import ColumnElement, FromClause, and_, false, func, or_, select
 
 from waldur_dagster.database.site_schema import SiteSchema
-from waldur_dagster.platform.organization_groups import in_group
+from waldur_dagster.platform.organization_groups import groups_of_customers
 from waldur_dagster.policies.classes import CUSTOMER_USAGE, PolicyClass
 from waldur_dagster.schema import policy, structure
 
@@ -40,14 +40,18 @@ def is_child(schema: SiteSchema) -> ColumnElement[bool]:
     return select(child.c.offeringusagepolicy_ptr_id).where(child.c.offeringusagepolicy_ptr_id == parent.c.id).exists()
 
 
-def affects_customer(schema: SiteSchema, kind: PolicyClass) -> list[ColumnElement[bool]]:
-    """Whether a policy on an offering is about a customer: about all of them, or those in the policy's groups.
+def of_affected_customers(schema: SiteSchema, kind: PolicyClass, found: FromClause) -> FromClause:
+    """Of policies joined with customers those pairs in which the policy is about the customer.
 
-    For other classes there is no such condition.
+    A policy on an offering is about all customers, or about those in its groups; other classes have no such condition.
     """
     if kind.groups is None:
-        return []
+        return found
     group, own = kind.groups.c.organizationgroup_id, kind.groups.c[f"{kind.table.name.removeprefix('policy_')}_id"]
-    chosen = select(group).where(own == kind.table.c.id, in_group(schema, customer, group))
+    chosen = select(own.label("policy_id"), func.array_agg(group).label("groups")).group_by(own).subquery("chosen")
+    belongs = groups_of_customers(schema)
     everybody: Any = schema.own(kind.table, "apply_to_all", false())
-    return [or_(everybody, chosen.exists())]
+    affected = or_(everybody, chosen.c.groups.op("&&", is_comparison=True)(belongs.c.groups))
+    return found.outerjoin(chosen, chosen.c.policy_id == kind.table.c.id).join(
+        belongs, and_(belongs.c.customer_id == customer.c.id, affected)
+    )

@@ -17,7 +17,7 @@ from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.classes import SLURM_USAGE, Action, Choice, Policy
 from waldur_dagster.policies.costs import policy_columns, policy_facts
-from waldur_dagster.policies.rules import affects_customer
+from waldur_dagster.policies.rules import of_affected_customers
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.schema import policy as tables
 from waldur_dagster.work import Work
@@ -132,17 +132,18 @@ def _watched(work: Work, row: Any) -> Watched:
 
 def _measure(work: Work, watched: Mapping[int, Watched]) -> None:
     """Note the percentage of every live resource with an allocation whose customer a policy is about."""
-    concerned = (
+    concerned = of_affected_customers(
+        work.schema,
+        SLURM_USAGE,
         policy.join(resource, resource.c.offering_id == policy.c.scope_id)
         .join(project, project.c.id == resource.c.project_id)
-        .join(customer, customer.c.id == project.c.customer_id)
+        .join(customer, customer.c.id == project.c.customer_id),
     )
     conditions = (
         policy.c.id.in_(list(watched)),
         resource.c.state.not_in((ResourceState.TERMINATING, ResourceState.TERMINATED)),
         ~customer.c.blocked,
         ~customer.c.archived,
-        *affects_customer(work.schema, SLURM_USAGE),
     )
     allocated = select(policy.c.id, resource.c.id, resource.c.limits).select_from(concerned).where(*conditions)
     reported = (

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from waldur_dagster.platform.month import Month
 from waldur_dagster.policies.classes import CUSTOMER_USAGE, OFFERING_USAGE, Choice, Policy, PolicyClass, in_period
 from waldur_dagster.policies.costs import may_go_on, policy_columns, policy_facts
-from waldur_dagster.policies.rules import affects_customer, is_child, watches_credit
+from waldur_dagster.policies.rules import is_child, of_affected_customers, watches_credit
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.schema import policy as tables
 from waldur_dagster.work import Work
@@ -24,15 +24,15 @@ resource, project, customer = marketplace.resource, structure.project, structure
 def offering_usage_policies(work: Work, choice: Choice) -> Iterator[Policy]:
     """Policies on what an offering's customers have used, of those that have to change, by id."""
     policy, limit = OFFERING_USAGE.table, tables.offeringcomponentlimit
+    used = _used(policy.join(limit, limit.c.policy_id == policy.c.id), limit)
     exceeded = (
         select(limit.c.id, limit.c.policy_id, limit.c.component_id, limit.c.limit)
-        .select_from(_used(policy.join(limit, limit.c.policy_id == policy.c.id), limit))
+        .select_from(of_affected_customers(work.schema, OFFERING_USAGE, used))
         .where(
             _counted_limits(work),
             ~customer.c.blocked,
             ~customer.c.archived,
             _in_months(work, policy.c.period),
-            *affects_customer(work.schema, OFFERING_USAGE),
             *choice.of(OFFERING_USAGE),
         )
         .group_by(limit.c.id)

@@ -3,7 +3,7 @@
 from sqlalchemy import Boolean, Column, DateTime, Integer, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.schema.base import metadata
+from waldur_dagster.schema.base import NEWER, metadata
 
 user = Table(
     "core_user",
@@ -39,6 +39,9 @@ user = Table(
     Column("image", String),
     Column("identity_source", String),
     Column("slug", String),
+    Column("modified", DateTime(timezone=True), info=NEWER),
+    Column("active_isds", JSONB, info=NEWER),
+    Column("attribute_sources", JSONB, info=NEWER),
 )
 
 notification = Table(
@@ -64,6 +67,9 @@ sshpublickey = Table(
     Column("uuid", Uuid),
     Column("name", String),
     Column("fingerprint_md5", String),
+    Column("fingerprint_sha256", String),
+    Column("fingerprint_sha512", String),
     Column("public_key", Text),
+    Column("is_shared", Boolean),
     Column("user_id", Integer),
 )

@@ -18,4 +18,5 @@ job = Table(
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
     Column("runtime_state", String),
+    Column("file", String),
 )

@@ -69,3 +69,46 @@ systemnotification = Table(
     Column("name", String),
     Column("roles", Text),
 )
+
+# Who is told by RabbitMQ of what changes: of 2025 and later. The entries that need subscriptions are not available
+# without them.
+eventsubscription = Table(
+    "logging_eventsubscription",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("observable_objects", JSONB),
+    Column("user_id", Integer),
+)
+
+eventsubscriptionqueue = Table(
+    "logging_eventsubscriptionqueue",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("offering_uuid", Uuid),
+    Column("object_type", String),
+    Column("event_subscription_id", Integer),
+    info=NEWER,
+)
+
+eventconsumer = Table(
+    "logging_eventconsumer",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("rmq_username", String),
+    Column("queue_created", Boolean),
+    Column("object_types", JSONB),
+    Column("user_id", Integer),
+    info=NEWER,
+)
+
+eventconsumerscope = Table(
+    "logging_eventconsumerscope",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("object_id", Integer),
+    Column("consumer_id", Integer),
+    Column("content_type_id", Integer),
+    info=NEWER,
+)

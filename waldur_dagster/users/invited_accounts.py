@@ -34,6 +34,10 @@ KEY = "invitation account "
 LONGEST_USERNAME = 32
 PASSWORD_LENGTH = 16
 GUEST_FACTS = ("full_name", "native_name", "organization", "civil_number", "job_title", "phone_number")
+TOLD_FREEIPA = (
+    *("id", "username", "first_name", "last_name", "email"),
+    *("organization", "job_title", "preferred_language", "phone_number"),
+)
 TAKEN = "An account with the guest's user name or civil number exists, but is not active; nothing was delivered."
 
 
@@ -167,7 +171,9 @@ def _requests(work: Work, wanting: dict[int, int], rows: Sequence[Row[Any]]) -> 
     users = {
         row.id: row
         for row in work.connection.execute(
-            select(user, full_name(user).label("name")).where(user.c.id == func.any(list(wanting.values())))
+            select(*(user.c[name] for name in TOLD_FREEIPA), full_name(user).label("name")).where(
+                user.c.id == func.any(list(wanting.values()))
+            )
         )
     }
     keys: dict[int, list[str]] = defaultdict(list)

@@ -1,6 +1,5 @@
 """Running operators' scripts in containers (spec marketplace 0.9)."""
 
-from waldur_dagster.clients.containers.docker import DockerEngine
 from waldur_dagster.clients.containers.engine import (
     Engine,
     EngineFailed,
@@ -9,7 +8,6 @@ from waldur_dagster.clients.containers.engine import (
     Script,
     ScriptFailed,
 )
-from waldur_dagster.clients.containers.kubernetes import KubernetesEngine
 from waldur_dagster.clients.containers.settings import NAME, Image, ScriptSettings
 
 __all__ = [
@@ -22,11 +20,8 @@ __all__ = [
     "Script",
     "ScriptFailed",
     "ScriptSettings",
-    "engine_address",
     "open_engine",
 ]
-
-ENGINES: dict[str, type[DockerEngine] | type[KubernetesEngine]] = {"docker": DockerEngine, "k8s": KubernetesEngine}
 
 
 def open_engine(settings: ScriptSettings, limits: Limits) -> Engine:
@@ -34,16 +29,12 @@ def open_engine(settings: ScriptSettings, limits: Limits) -> Engine:
 
     Raises EngineFailed when they are wrong, EngineUnreachable when it does not answer.
     """
-    return _engine(settings)(settings, limits)
+    _ = settings.address  # there is such an engine
+    # The libraries of the engines are large, and a site has one of them at most.
+    if settings.SCRIPT_RUN_MODE == "k8s":
+        from waldur_dagster.clients.containers.kubernetes import KubernetesEngine
 
+        return KubernetesEngine(settings, limits)
+    from waldur_dagster.clients.containers.docker import DockerEngine
 
-def engine_address(settings: ScriptSettings) -> str:
-    """Where that engine is, for people; without a password, and without asking it. Raises EngineFailed."""
-    return _engine(settings).address(settings)
-
-
-def _engine(settings: ScriptSettings) -> type[DockerEngine] | type[KubernetesEngine]:
-    mode = settings.SCRIPT_RUN_MODE
-    if mode not in ENGINES:
-        raise EngineFailed(f"{NAME}.SCRIPT_RUN_MODE is {mode!r}; write docker or k8s")
-    return ENGINES[mode]
+    return DockerEngine(settings, limits)

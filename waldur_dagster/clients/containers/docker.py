@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from waldur_dagster.clients.containers.engine import (
     ScriptFailed,
     as_text,
 )
-from waldur_dagster.clients.containers.settings import DEFAULT_VOLUME, NAME, ScriptSettings
+from waldur_dagster.clients.containers.settings import DEFAULT_VOLUME, NAME, ScriptSettings, without_password
 
 TIMEOUT = 60  # seconds for one answer of the engine; fetching an image may take longer, but says so as it goes
 
@@ -51,7 +50,7 @@ class DockerEngine(Engine):
         self._missing: dict[str, str] = {}
         self._fetching = threading.Lock()
         where = dict(settings.DOCKER_CLIENT)
-        self._address = self.address(settings)
+        self._address = settings.address
         if isinstance(where.get("tls"), Mapping):
             where["tls"] = _tls(where["tls"])
         try:
@@ -63,11 +62,6 @@ class DockerEngine(Engine):
         if self._volume:
             with self._failures():  # the engine would make an empty one without a word
                 self._client.volumes.get(self._volume)
-
-    @staticmethod
-    def address(settings: ScriptSettings) -> str:
-        url = settings.DOCKER_CLIENT.get("base_url", "unix://var/run/docker.sock")
-        return _without_password(str(url))
 
     def _bounds(self) -> dict[str, Any]:
         """What bounds a container where the site's DOCKER_RUN_OPTIONS do not.
@@ -186,8 +180,4 @@ def _tls(files: Mapping[str, Any]) -> TLSConfig:
 def _reason(error: Exception) -> str:
     """The engine's own words; they are about images, options and addresses."""
     said = error.explanation if isinstance(error, APIError) else None
-    return _without_password(str(said or error)) or type(error).__name__
-
-
-def _without_password(text: str) -> str:
-    return re.sub(r"//[^/@\s]*@", "//***@", text)
+    return without_password(str(said or error)) or type(error).__name__

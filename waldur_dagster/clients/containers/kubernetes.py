@@ -58,10 +58,6 @@ class KubernetesEngine(Engine):
         with self._failures():
             client.VersionApi(self._client).get_code(_request_timeout=TIMEOUT)
 
-    @staticmethod
-    def address(settings: ScriptSettings) -> str:
-        return f"the cluster of {settings.K8S_CONFIG_PATH}, namespace {settings.K8S_NAMESPACE}"
-
     def run(self, script: Script) -> str:
         environment = {"ORDER_UUID": f"{script.key}-{secrets.token_hex(4)}"} | dict(script.environment)
         script, key = replace(script, environment=environment), environment["ORDER_UUID"]

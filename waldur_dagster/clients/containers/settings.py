@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -63,3 +64,20 @@ class ScriptSettings(BaseModel):
                 for problem in error.errors(include_input=False, include_url=False)
             )
             raise EngineFailed(wrong) from None
+
+    @property
+    def address(self) -> str:
+        """Where the engine is that they choose, for people; without a password, and without asking it.
+
+        Raises EngineFailed when there is no such engine.
+        """
+        if self.SCRIPT_RUN_MODE == "docker":
+            return without_password(str(self.DOCKER_CLIENT.get("base_url", "unix://var/run/docker.sock")))
+        if self.SCRIPT_RUN_MODE == "k8s":
+            return f"the cluster of {self.K8S_CONFIG_PATH}, namespace {self.K8S_NAMESPACE}"
+        raise EngineFailed(f"{NAME}.SCRIPT_RUN_MODE is {self.SCRIPT_RUN_MODE!r}; write docker or k8s")
+
+
+def without_password(text: str) -> str:
+    """A text, in the addresses of which nobody's name and password are left."""
+    return re.sub(r"//[^/@\s]*@", "//***@", text)

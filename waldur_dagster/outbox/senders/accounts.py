@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from waldur_dagster.clients.freeipa import FreeIpa, FreeIpaDown, FreeIpaFailed, FreeIpaMisconfigured
+from waldur_dagster.clients.failures import LoginRefused, SystemFailed, VisitFailed
+from waldur_dagster.clients.freeipa import FreeIpa, NotPermitted
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import AccountRequest
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender
@@ -24,18 +25,18 @@ class Accounts(Sender):
     def ready(self, message: AccountRequest) -> None:
         try:
             self._server.log_in()
-        except FreeIpaFailed as problem:
+        except VisitFailed as problem:
             raise self._meaning(problem, message) from None
 
     def send(self, message: AccountRequest) -> None:
         try:
             self._server.add_user(message.username, message.facts | {"userpassword": message.password})
-        except FreeIpaFailed as problem:
+        except VisitFailed as problem:
             raise self._meaning(problem, message) from None
 
     def close(self) -> None:
         self._server.close()
 
-    def _meaning(self, problem: FreeIpaFailed, message: AccountRequest) -> NotDelivered:
-        kinds = {FreeIpaDown: Down, FreeIpaMisconfigured: Misconfigured}
+    def _meaning(self, problem: VisitFailed, message: AccountRequest) -> NotDelivered:
+        kinds = {SystemFailed: Down, LoginRefused: Misconfigured, NotPermitted: Misconfigured}
         return kinds.get(type(problem), Postponed)(in_words(str(problem), [*self._secrets, message.password]))

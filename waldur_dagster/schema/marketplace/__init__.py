@@ -1,5 +1,6 @@
 """Offerings, plans with their prices, resources with their orders, and their usage."""
 
+from waldur_dagster.schema.marketplace.accounts import integrationstatus, offeringuser, userofferingconsent
 from waldur_dagster.schema.marketplace.offerings import (
     category,
     categorycomponent,
@@ -14,7 +15,6 @@ from waldur_dagster.schema.marketplace.offerings import (
     serviceprovider,
 )
 from waldur_dagster.schema.marketplace.resources import (
-    offeringuser,
     order,
     resource,
     resourceaccessendpoint,
@@ -37,6 +37,7 @@ __all__ = [
     "componentquota",
     "componentusage",
     "componentuserusage",
+    "integrationstatus",
     "offering",
     "offering_organization_groups",
     "offeringaccessendpoint",
@@ -54,4 +55,5 @@ __all__ = [
     "robotaccount_users",
     "screenshot",
     "serviceprovider",
+    "userofferingconsent",
 ]

@@ -106,21 +106,6 @@ resourceuser = Table(
     info=OLDER,
 )
 
-offeringuser = Table(
-    "marketplace_offeringuser",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("created", DateTime(timezone=True)),
-    Column("modified", DateTime(timezone=True)),
-    Column("uuid", Uuid),
-    Column("username", String),
-    Column("offering_id", Integer),
-    Column("user_id", Integer),
-    Column("is_restricted", Boolean),
-    Column("backend_metadata", JSONB),
-    Column("state", Integer, info=NEWER),
-)
-
 robotaccount = Table(
     "marketplace_robotaccount",
     metadata,

@@ -1,0 +1,210 @@
+"""RabbitMQ's queues of site agents: messages go there by STOMP 1.2, through stomp.py (spec people, sync-resources).
+
+A receipt says that RabbitMQ has the message, and says so of a queue that is not there as well; so queues are looked for
+by AMQP, which makes none. The libraries are imported when they are used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from waldur_dagster.clients.failures import ItemFailed, LoginRefused, SystemFailed, VisitFailed, without_secrets
+
+CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 10.0  # seconds
+HEADERS = {"persistent": "true", "durable": "true", "auto-delete": "false", "content-type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where RabbitMQ listens, and this program's user there. Without ``amqp_port`` queues are not looked for."""
+
+    host: str
+    stomp_port: int
+    user: str
+    password: str = field(repr=False)
+    amqp_port: int | None = None
+
+    def __str__(self) -> str:
+        return f"RabbitMQ at {self.host}:{self.stomp_port}"
+
+    def shown(self, words: object) -> str:
+        return without_secrets(" ".join(str(words).split()), [self.password])
+
+
+class VirtualHost:
+    """One virtual host, with one connection by STOMP; a context manager."""
+
+    def __init__(self, server: Server, name: str):
+        self.server, self.name = server, name
+        self._connection: Any = None
+        self._answers = _Answers()
+        self._sent = 0
+
+    def send(self, destination: str, body: str, headers: Mapping[str, str]) -> None:
+        """Give RabbitMQ a message, and wait until it says that it has it.
+
+        Raises ItemFailed when it refuses this message or the virtual host, LoginRefused, or SystemFailed.
+        """
+        if self._connection is None:
+            self.connect()
+        self._sent += 1
+        receipt = f"message-{self._sent}"
+        try:
+            self._connection.send(destination, body, headers=HEADERS | dict(headers), receipt=receipt)
+        except Exception as error:  # the library raises its own and the socket's
+            self._drop()
+            raise SystemFailed(f"{self.server} was lost: {self.server.shown(error)}") from None
+        self._wait(receipt)
+
+    def connect(self) -> None:
+        """Raises LoginRefused, ItemFailed when there is no such virtual host for this program, or SystemFailed."""
+        from stomp import Connection12
+        from stomp.exception import ConnectFailedException
+
+        self._answers = _Answers()
+        server = self.server
+        connection = Connection12(
+            [(server.host, server.stomp_port)],
+            vhost=self.name,
+            timeout=CONNECT_TIMEOUT,
+            reconnect_attempts_max=1,
+            try_loopback_connect=False,
+        )
+        connection.set_listener("answers", self._answers)
+        try:
+            connection.connect(server.user, server.password)
+        except (ConnectFailedException, OSError) as error:
+            raise SystemFailed(f"{server} cannot be reached {server.shown(error)}".rstrip()) from None
+        self._connection = connection
+        self._wait(_Answers.CONNECTED)
+
+    def _wait(self, name: str) -> None:
+        """Until RabbitMQ has answered. After an error it hangs up; the next message gets a new connection."""
+        if self._answers.has(name, ANSWER_TIMEOUT):
+            return
+        said, lost = self._answers.error, self._answers.lost
+        self._drop()
+        if said:
+            raise self._refused(said, connecting=name == _Answers.CONNECTED)
+        if lost and name != _Answers.CONNECTED:  # so it does when a queue is full
+            raise ItemFailed(f"{self.server} hung up instead of taking a message; the queue may be full")
+        how = "hung up" if lost else f"did not answer within {ANSWER_TIMEOUT:g} seconds"
+        raise SystemFailed(f"{self.server} {how}")
+
+    def _refused(self, said: str, *, connecting: bool) -> VisitFailed:
+        words = self.server.shown(said)
+        if not connecting:
+            return ItemFailed(f"{self.server} refuses a message: {words}")
+        if "access refused for user" in words.lower():
+            return LoginRefused(f"{self.server} does not let this program in: {words}")
+        return ItemFailed(f"{self.server} does not open this virtual host: {words}")
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        with contextlib.suppress(Exception):
+            connection.transport.disconnect_socket()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                self._connection.disconnect("bye")
+                self._answers.has("bye", 1.0)
+            self._drop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Answers:
+    """What RabbitMQ has said on a connection; the library calls it from a thread of its own."""
+
+    CONNECTED = "connected"
+
+    def __init__(self) -> None:
+        self.error, self.lost = "", False
+        self._receipts: set[str] = set()
+        self._changed = threading.Condition()
+
+    def has(self, name: str, seconds: float) -> bool:
+        """Wait for a receipt, or for being connected; False when there is an error, or nothing in time."""
+        with self._changed:
+            self._changed.wait_for(lambda: name in self._receipts or self.error or self.lost, seconds)
+            return name in self._receipts
+
+    def on_connected(self, _frame: Any) -> None:
+        self._note(self.CONNECTED)
+
+    def on_receipt(self, frame: Any) -> None:
+        self._note(frame.headers.get("receipt-id", ""))
+
+    def on_error(self, frame: Any) -> None:
+        with self._changed:
+            self.error = f"{frame.headers.get('message', '')} {frame.body or ''}".strip() or "an error without words"
+            self._changed.notify_all()
+
+    def on_disconnected(self) -> None:
+        with self._changed:
+            self.lost = True
+            self._changed.notify_all()
+
+    def _note(self, name: str) -> None:
+        with self._changed:
+            self._receipts.add(name)
+            self._changed.notify_all()
+
+
+class Queues:
+    """The queues of a virtual host, looked up by AMQP and never made; a context manager."""
+
+    def __init__(self, server: Server, virtual_host: str):
+        self._server, self._name = server, virtual_host
+        self._connection: Any = None
+        self.unknown = "" if server.amqp_port else "no port is named"
+
+    def has(self, queue: str) -> bool | None:
+        """Whether a queue is there; None when nobody can tell, ``unknown`` says why then."""
+        from amqp.exceptions import NotFound
+
+        if self.unknown:
+            return None
+        try:
+            if self._connection is None:
+                self._connect()
+            with self._connection.channel() as channel:
+                channel.queue_declare(queue, passive=True)
+        except NotFound:
+            return False
+        except Exception as error:  # the library raises its own and the socket's
+            self.unknown = self._server.shown(f"{type(error).__name__}: {error}")
+            return None
+        return True
+
+    def _connect(self) -> None:
+        from amqp import Connection
+
+        server = self._server
+        self._connection = Connection(
+            f"{server.host}:{server.amqp_port}",
+            userid=server.user,
+            password=server.password,
+            virtual_host=self._name,
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=ANSWER_TIMEOUT,
+            write_timeout=ANSWER_TIMEOUT,
+        )
+        self._connection.connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._connection is not None:
+            with contextlib.suppress(Exception):
+                self._connection.close()

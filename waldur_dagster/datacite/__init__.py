@@ -1,0 +1,1 @@
+"""Persistent identifiers of offerings at DataCite, and the works that cite them."""

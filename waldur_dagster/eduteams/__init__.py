@@ -1,0 +1,1 @@
+"""People who came through eduTEAMS: their profiles and their SSH keys (spec people)."""

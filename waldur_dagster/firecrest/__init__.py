@@ -1,0 +1,1 @@
+"""Jobs on clusters that people run through FirecREST (spec people)."""

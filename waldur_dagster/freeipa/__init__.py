@@ -1,0 +1,1 @@
+"""FreeIPA: people's names, keys and status, and a group for each organization and project (spec people)."""

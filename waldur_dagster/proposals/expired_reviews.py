@@ -1,0 +1,54 @@
+"""The job expired-reviews-should-be-cancelled (spec people)."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, cast, extract, literal, select, update
+
+from waldur_dagster.platform.events import log_events
+from waldur_dagster.platform.expressions import json_list, json_object, text_from
+from waldur_dagster.schema import proposal
+from waldur_dagster.temporary import temporary_returned
+from waldur_dagster.work import Work
+
+OPEN = ("created", "in_review")
+A_DAY = 24 * 3600
+review, proposed, round_ = proposal.review, proposal.proposal, proposal.round
+call, office = proposal.call, proposal.callmanagingorganisation
+
+
+def cancel_expired_reviews(work: Work) -> int:
+    """Reject open reviews whose days are over: those of the round, each of 24 hours, from the review's own beginning.
+
+    In rounds without a duration, or with 0 days, reviews never expire. Calls and proposals of every state count. The
+    log of the office's organization shows an event for each. Returns the number of reviews.
+    """
+    age = extract("epoch", literal(work.as_of) - review.c.created)
+    expired = temporary_returned(
+        work,
+        "expired_review",
+        update(review)
+        .where(
+            review.c.state.in_(OPEN),
+            proposed.c.id == review.c.proposal_id,
+            round_.c.id == proposed.c.round_id,
+            round_.c.review_duration_in_days > 0,
+            age >= A_DAY * cast(round_.c.review_duration_in_days, BigInteger),
+        )
+        .values(state="rejected", modified=work.as_of)
+        .returning(review.c.id, review.c.proposal_id),
+    )
+    return log_events(
+        work,
+        select(
+            text_from("review_canceled").label("event_type"),
+            text_from("Review for {name} has been canceled.", name=proposed.c.name).label("message"),
+            json_object(review=text_from("Review object ({id})", id=expired.c.id)).label("context"),
+            json_list(json_list(work.content_types("structure", "customer"), office.c.customer_id)).label("feeds"),
+        )
+        .select_from(expired)
+        .join(proposed, proposed.c.id == expired.c.proposal_id)
+        .join(round_, round_.c.id == proposed.c.round_id)
+        .join(call, call.c.id == round_.c.call_id)
+        .join(office, office.c.id == call.c.manager_id)
+        .order_by(expired.c.id),
+    )
