@@ -65,9 +65,27 @@ def build(months: dg.PartitionsDefinition[str]) -> list[EntryAsset]:
             "update-invoices-total-cost",
             GROUP,
             steps=(Step(Function("waldur_dagster.invoices.totals:refresh_month_totals"), of="month"),),
-            deps=("invoices",),
+            deps=("invoices", "remote_invoices"),
             partitions=months,
             table="invoices_invoice",
+            figures=FIGURES,
+        ),
+        EntryAsset(
+            "remote_invoices",
+            "waldur-remote-pull-invoices",
+            GROUP,
+            steps=(
+                Step(
+                    Function("waldur_dagster.remote.invoices:pull_invoices"),
+                    of="month",
+                    of_present=True,
+                    item_by_item=True,
+                ),
+            ),
+            deps=("invoices",),
+            tables=("remote_offerings",),
+            partitions=months,
+            table="invoices_invoiceitem",
             figures=FIGURES,
         ),
         EntryAsset(

@@ -1,8 +1,9 @@
-"""How long pulling the servers, disks and snapshots of many OpenStack tenants takes, stage by stage.
+"""How long it takes to pull many things from outside systems, which stand in a process of their own on loopback.
 
-``python -m benchmarks.pulls measure`` makes a site on an embedded server and, in a process of its own, a loopback cloud
-of 1,000 tenants with 20 servers, 30 volumes, 10 snapshots and 40 ports each, which answers after 5 ms. The first pull
-writes every row, the second finds nothing to write.
+``python -m benchmarks.pulls measure``: servers, disks and snapshots of 1,000 OpenStack tenants with 20 servers, 30
+volumes, 10 snapshots and 40 ports each, from a cloud that answers after 5 ms. ``python -m benchmarks.pulls usage``: the
+usage of 100,000 resources of 5 remote Waldurs, in pages of 200 that are answered after 50 ms. The first pull writes
+every row, the second finds nothing to write.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -25,14 +26,20 @@ from benchmarks.recorder import Recorder, Stage
 from benchmarks.runner import DirectoryOption, StatementsOption, Tell
 from tests.openstack.cloud import PASSWORD, LoopbackCloud, serving_cloud
 from tests.openstack.scenes import ENTRY, NOW, port, project_id, server, snapshot, volume
+from tests.remote.remote_waldur import TOKEN, RemoteWaldur, serving_remote, uuid_of
+from tests.remote.scenes import MADE, OFFERING, RESOURCE, TYPE, usage
+from tests.remote.scenes import NOW as REMOTE_NOW
 from waldur_dagster.openstack.pull_resources import pull_tenant_resources
 from waldur_dagster.outbox.migrate import migrate
+from waldur_dagster.platform.month import Month
 from waldur_dagster.platform.plugin_resources import PLUGIN_RESOURCES
-from waldur_dagster.schema import django, openstack, structure
+from waldur_dagster.remote.usage import pull_usage
+from waldur_dagster.schema import django, marketplace, openstack, structure
 from waldur_dagster.schema.generations import Generation, create_tables
 from waldur_dagster.site import Site
 from waldur_dagster.work import Work
 
+USAGE_ENTRY = "waldur-remote-pull-usage"
 SERVERS, VOLUMES, SNAPSHOTS, PORTS = 20, 30, 10, 40
 ANSWER_AFTER = 0.005  # seconds
 MOST_SECONDS = {"first pull": 180.0, "second pull": 120.0}
@@ -47,6 +54,20 @@ class Counted:
 
     def names(self, kind: str, count: int) -> list[str]:
         return [f"id-{kind}-{self.tenant}-{n}" for n in range(count)]
+
+
+REMOTES, MONTHS = 5, 2  # remotes, and months that each of their resources has used something in
+PAGE_AFTER = 0.05  # seconds
+MOST_SECONDS_OF_USAGE = {"first pull": 600.0, "second pull": 600.0}
+MOST_MEMORY_OF_USAGE = 1500.0  # MiB
+
+
+class LargeRemote(RemoteWaldur):
+    """A remote with one offering, whose lists need no search."""
+
+    def _found(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+        time.sleep(PAGE_AFTER)
+        return self.objects[path]
 
 
 app = typer.Typer(add_completion=False)
@@ -78,7 +99,9 @@ def measure(
 ) -> None:
     """Pull twice, and tell seconds, calls and statements of each."""
     console = Console()
-    with runner.empty_database(directory, console) as (engine, tell), _cloud(tenants) as (url, calls):
+    with runner.empty_database(directory, console) as (engine, tell), _served("serve", tenants) as (first, calls):
+        url = first()
+        _until_it_answers(f"{url}/keystone/v3")
         tell("making the site")
         _make(engine, tenants, [url, *("http://127.0.0.1:9" for _ in range(clouds - 1))])
         recorder = Recorder(engine)
@@ -98,11 +121,59 @@ def measure(
     runner.conclude(console, runner.missed([*figures, memory]))
 
 
+@app.command()
+def serve_remotes(resources: int) -> None:
+    """Be the remotes: print their addresses, and answer until the input ends."""
+    remotes = [LargeRemote() for _ in range(REMOTES)]
+    for number, remote in enumerate(remotes, 1):
+        ids = range(number, resources + 1, REMOTES)
+        months = [{"date": f"2025-0{3 - n}-05T00:00:00Z", "billing_period": f"2025-0{3 - n}-01"} for n in range(MONTHS)]
+        remote.objects["marketplace-component-usages"] = [
+            usage(id * MONTHS + n, id, number, **month) for id in ids for n, month in enumerate(months)
+        ]
+    with ExitStack() as stack:
+        for remote in remotes:
+            print(stack.enter_context(serving_remote(remote)).api_url, flush=True)
+        for line in sys.stdin:
+            if line.strip() == "calls":
+                print(sum(sum(remote.calls.values()) for remote in remotes), flush=True)
+
+
+@app.command("usage")
+def measure_usage(
+    resources: int = 100_000, statements: StatementsOption = 0, directory: DirectoryOption = None
+) -> None:
+    """Pull the usage of remote resources twice, and tell seconds, calls and statements of each."""
+    console = Console()
+    with runner.empty_database(directory, console) as (engine, tell), _served("serve-remotes", resources) as served:
+        address, calls = served
+        tell("making the site")
+        _make_reseller(engine, resources, [address() for _ in range(REMOTES)])
+        recorder = Recorder(engine)
+        asked = [0]
+        for name in MOST_SECONDS_OF_USAGE:
+            tell(name)
+            with Site(runner.deployment_of(engine)) as site, recorder.stage(name) as stage:
+                recorder.watch(site.engine)
+                pull_usage(site.transactions(USAGE_ENTRY, REMOTE_NOW), Month.of(REMOTE_NOW, site.deployment.zone))
+                stage.rows = sum(count for kinds in site.outcome.rows.values() for count in kinds.values())
+                assert not site.outcome.failures
+            asked.append(calls())
+    console.print(runner.stage_table(f"{resources:,} resources", [recorder.stages], resources))
+    for before, after, stage in zip(asked, asked[1:], recorder.stages, strict=False):
+        console.print(f"{stage.name}: {after - before:,} requests")
+    if statements:
+        console.print(runner.slowest(recorder.stages, statements))
+    figures = [(f"seconds for the {s.name}", s.seconds, MOST_SECONDS_OF_USAGE[s.name]) for s in recorder.stages]
+    memory = ("MiB of memory", max(stage.peak for stage in recorder.stages), MOST_MEMORY_OF_USAGE)
+    runner.conclude(console, runner.missed([*figures, memory]))
+
+
 @contextmanager
-def _cloud(tenants: int) -> Iterator[tuple[str, Callable[[], int]]]:
-    """The cloud's address, and what tells how many calls it has had."""
-    command = [sys.executable, "-m", "benchmarks.pulls", "serve", str(tenants)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+def _served(command: str, size: int) -> Iterator[tuple[Callable[[], str], Callable[[], int]]]:
+    """What reads the next address that the outside systems print, and what tells how many calls they have had."""
+    written = [sys.executable, "-m", "benchmarks.pulls", command, str(size)]
+    with subprocess.Popen(written, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdin is not None and running.stdout is not None
         stdin, stdout = running.stdin, running.stdout
 
@@ -110,19 +181,48 @@ def _cloud(tenants: int) -> Iterator[tuple[str, Callable[[], int]]]:
             print("calls", file=stdin, flush=True)
             return int(stdout.readline())
 
-        url = stdout.readline().strip()
-        _until_it_answers(url)
-        yield url, calls
+        yield lambda: stdout.readline().strip(), calls
         running.terminate()
 
 
 def _until_it_answers(url: str) -> None:
     for _ in range(100):
         try:
-            httpx.get(f"{url}/keystone/v3")
+            httpx.get(url)
             return
         except httpx.TransportError:
             time.sleep(0.1)
+
+
+def _make_reseller(engine: Engine, resources: int, api_urls: list[str]) -> None:
+    """An offering at each remote; resources are dealt out to them in turn."""
+    with engine.begin() as connection:
+        create_tables(connection, Generation.OCTOBER_2024)
+    migrate(engine)
+    with Site(runner.deployment_of(engine)) as site, site.work(USAGE_ENTRY, REMOTE_NOW) as work:
+        work.insert(structure.customer, [{"id": 1, "name": "Customer"}])
+        work.insert(structure.project, [{"id": 1, "name": "Project", "customer_id": 1}])
+        work.insert(marketplace.category, [{"id": 1, "title": "Category"}])
+        for number, url in enumerate(api_urls, 1):
+            row = {"id": number, "name": f"Cluster {number}", "type": TYPE, "state": 2, "customer_id": 1}
+            secrets = {"secret_options": {"api_url": url, "token": TOKEN}, "plugin_options": {}, "slug": str(number)}
+            work.insert(
+                marketplace.offering, [row | secrets | {"backend_id": uuid_of(OFFERING, number), "category_id": 1}]
+            )
+            component = {"id": number, "offering_id": number, "type": "cpu", "name": "CPU", "billing_type": "usage"}
+            work.insert(marketplace.offeringcomponent, [component])
+            work.insert(marketplace.plan, [{"id": number, "offering_id": number, "name": "Plan", "unit": "month"}])
+        places = [((id - 1) % REMOTES + 1, id) for id in range(1, resources + 1)]
+        work.insert(
+            marketplace.resource,
+            [
+                {"id": id, "name": f"r{id}", "offering_id": offering, "plan_id": offering, "project_id": 1, "state": 2}
+                | {"backend_id": uuid_of(RESOURCE, id), "created": MADE, "limits": {}, "slug": f"r{id}"}
+                for offering, id in places
+            ],
+        )
+        periods = [{"id": id, "resource_id": id, "plan_id": offering, "start": MADE} for offering, id in places]
+        work.insert(marketplace.resourceplanperiod, periods)
 
 
 def _make(engine: Engine, tenants: int, urls: list[str]) -> None:

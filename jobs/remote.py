@@ -11,6 +11,7 @@ WORK: dict[str, Function] = {
     ),
 }
 ITEM_BY_ITEM: dict[str, Function] = {
+    "waldur-remote-offerings-sync": Function("waldur_dagster.remote.offerings_sync:sync_offerings"),
     "waldur-remote-pull-offering-users": Function("waldur_dagster.remote.offering_users:pull_offering_users"),
     "waldur-remote-pull-offerings": Function("waldur_dagster.remote.offerings:pull_offerings"),
     "waldur-remote-pull-robot-accounts": Function("waldur_dagster.remote.robot_accounts:pull_robot_accounts"),

@@ -78,7 +78,7 @@ def stripped(request: pytest.FixtureRequest, templates: Templates, tmp_path_fact
 @pytest.mark.parametrize("name", sorted(implemented_entries()))
 def test_an_entry_does_its_work_where_nothing_but_the_declared_columns_is(stripped: Deployment, name: str) -> None:
     with Site(stripped) as site:
-        if name in NEWER and not site.schema.has("logging_eventsubscription"):
+        if name in NEWER and not all(site.schema.has(table) for table in NEWER[name].split(", ")):
             return
         assert missing_parts(site, name) == []
     job = build_definitions(stripped).resolve_job_def(entry(name).dagster_name)

@@ -45,6 +45,10 @@ _SECRET_NAME = re.compile(r"PASSWORD|SECRET|TOKEN(?!_URL|_LIFETIME|_CLIENT_ID)|A
 INTERRUPTIBLE = ("Marketplace.Script", "OpenStack.Tenant", "OpenStack.Instance", "OpenStack.Volume")
 
 
+# Offerings that Waldur itself takes over from other Waldurs.
+RESOLD = ("Marketplace.Basic", "Support.OfferingTemplate", "Marketplace.Slurm", "SlurmInvoices.SlurmPackage")
+
+
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -250,10 +254,12 @@ class RemoteWaldurs(Section):
 
     ``verify_tls``: whether their certificates are checked. ``may_lose``: the share, from 0 to 1, of what is known of
     one of them (components, members, accounts) that may go in one run; from ten things on, more is refused.
+    ``offering_types`` are what is taken over from those that the site's administrators have configured.
     """
 
     verify_tls: bool = True
     may_lose: Annotated[float, Field(ge=0, le=1)] = 0.5
+    offering_types: tuple[str, ...] = RESOLD
 
 
 class EntryOptions(Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,17 @@ from tests.loopback import serving
 TOKEN = "0123456789abcdef-remote-token"
 LARGEST_PAGE = 300
 # Parameters of lists that name a field of the items; others are those below, or are passed over as Waldur does.
-FILTERS = ("resource_uuid", "offering_uuid", "backend_id", "year", "month", "user", "role", "customer_uuid")
+FILTERS = (
+    "resource_uuid",
+    "offering_uuid",
+    "backend_id",
+    "year",
+    "month",
+    "user",
+    "role",
+    "customer_uuid",
+    "category_uuid",
+)
 
 
 @dataclass
@@ -114,6 +125,18 @@ def failing(path: str, status: int, body: Any = None, *, page: int | None = None
         return None
 
     return fault
+
+
+def stalling(after: int) -> tuple[Callable[..., None], threading.Event]:
+    """A fault that lets some requests through, and lets no further one be answered until the event is set."""
+    left, go_on = [after], threading.Event()
+
+    def fault(*_: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            go_on.wait(60)
+
+    return fault, go_on
 
 
 def uuid_of(kind: int, number: int) -> str:

@@ -123,3 +123,24 @@ def remote_resource(resource: int, offering: int, state: str = "OK", **values: A
     """A resource as Waldur's API shows it."""
     facts = {"uuid": uuid_of(RESOURCE, resource), "offering_uuid": uuid_of(OFFERING, offering), "state": state}
     return facts | {"backend_id": "", "report": None, "attributes": {}, "options": {}} | values
+
+
+def remote_item(number: int, resource: int, offering: int, **values: Any) -> dict[str, Any]:
+    """An invoice item of March 2025 as Waldur's API shows it: 10 for 2.00 each."""
+    facts = {
+        "uuid": uuid_of(ITEM, number),
+        "name": f"Item {number}",
+        "start": "2025-03-01T00:00:00Z",
+        "end": "2025-03-31T23:59:59.999999Z",
+        "unit": "quantity",
+        "measured_unit": "hours",
+        "article_code": "CPU",
+        "unit_price": "2.0000000000",
+        "quantity": "10.0000000000",
+        "details": {"plan_name": "Plan"},
+        "resource_uuid": uuid_of(RESOURCE, resource),
+        "offering_uuid": uuid_of(OFFERING, offering),
+        "year": 2025,
+        "month": 3,
+    }
+    return facts | values

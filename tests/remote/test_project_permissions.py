@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
+from tests.processes import kill, started, wait_until
 from tests.remote.catalogue_scenes import NOW, RemoteSite
 from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
 from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.project_permissions import SWITCH, sync_project_permissions
 from waldur_dagster.schema import structure
+from waldur_dagster.site import AlreadyRunning
 
 PROJECT, USER, ROLE = 7, 6, 0xB
 PATH = f"projects/{uuid_of(PROJECT, 1)}"
@@ -302,3 +306,46 @@ def test_ends_are_compared_as_instants(teams: Teams) -> None:
     teams.remote.objects[f"{path}/list_users"][0]["expiration_time"] = "2025-06-30T15:00:00+03:00"
     teams.sync()
     assert teams.remote.sent == []
+
+
+def test_after_a_kill_between_a_post_and_its_answer_nothing_is_posted_again(teams: Teams) -> None:
+    project = teams.project()
+    for name in ("anna", "bert"):
+        teams.member(project, name)
+    go_on, change = threading.Event(), teams.remote.change
+
+    def made_and_not_told(method: str, path: str, body: Any) -> tuple[Any, ...]:
+        answer = change(method, path, body)
+        if path == waits_at:
+            go_on.wait(60)
+        return answer
+
+    teams.remote.change = made_and_not_told
+    for waits_at in ("projects", f"{PATH}/add_user"):
+        go_on.clear()
+        run = started(RUN, teams.scene.engine.url.render_as_string(hide_password=False))
+        wait_until(partial(_was_sent, teams.remote, waits_at))
+        with pytest.raises(AlreadyRunning):
+            teams.sync()
+        kill(run)
+        go_on.set()
+    waits_at = ""
+    assert teams.sync().failures == []
+    assert teams.remote.calls["POST projects"] == 1
+    assert sorted(teams.sent) == sorted(("add_user", teams.uuid(name), "PROJECT.ADMIN") for name in ("anna", "bert"))
+
+
+def _was_sent(remote: RemoteWaldur, path: str) -> bool:
+    return any(sent == path for _, sent, _ in remote.sent)
+
+
+RUN = """
+import sys
+from tests.processes import kill, started, wait_until
+from tests.remote.catalogue_scenes import NOW
+from waldur_dagster.deployment import parse_deployment
+from waldur_dagster.remote.project_permissions import SWITCH, sync_project_permissions
+from waldur_dagster.site import Site
+with Site(parse_deployment({"database": {"url": sys.argv[1]}, "waldur": {SWITCH: True}})) as site:
+    sync_project_permissions(site.transactions("entry", NOW))
+"""

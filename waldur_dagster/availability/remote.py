@@ -44,6 +44,13 @@ CATALOGUE = (
     media.file,
 )
 
+PRICED = (
+    marketplace.offeringcomponent,
+    marketplace.plan,
+    marketplace.plancomponent,
+    marketplace.resourceplanperiod,
+    marketplace.componentusage,
+)
 # What an order comes to: its resource with plan, limits and items, its events and mails.
 OUTCOMES = (
     *ORDERS,
@@ -56,9 +63,21 @@ OUTCOMES = (
     structure.servicesettings,
 )
 
+# What is taken over from other Waldurs as configurations say, which Waldur has from December 2024 on.
+SYNCHRONISATIONS = (marketplace_remote.remotesynchronisation, marketplace_remote.remotelocalcategory)
+
 NEEDS: dict[str, Needs] = {
     "waldur-remote-notify-about-pending-project-update-requests": Needs(
         (*MAILS, django.content_type, structure.project, marketplace_remote.projectupdaterequest)
+    ),
+    "waldur-remote-offerings-sync": Needs(
+        (
+            *CATALOGUE,
+            marketplace.screenshot,
+            marketplace.serviceprovider,
+            *SYNCHRONISATIONS,
+        ),
+        since=SYNCHRONISATIONS,
     ),
     "waldur-remote-pull-offering-users": Needs((*EVENTS, core.user, marketplace.offering, marketplace.offeringuser)),
     "waldur-remote-pull-offerings": Needs(CATALOGUE),
@@ -66,17 +85,14 @@ NEEDS: dict[str, Needs] = {
         (*EVENTS, *REMOTES, marketplace.robotaccount, marketplace.robotaccount_users)
     ),
     "waldur-remote-pull-erred-orders": Needs(OUTCOMES),
+    "waldur-remote-pull-invoices": Needs((*REMOTES, *BILLED, *PRICED)),
     "waldur-remote-pull-orders": Needs(OUTCOMES),
     "waldur-remote-pull-resources": Needs((*OUTCOMES, authtoken.token)),
     "waldur-remote-pull-usage": Needs(
         (
             *REMOTES,
             *BILLED,
-            marketplace.offeringcomponent,
-            marketplace.plan,
-            marketplace.plancomponent,
-            marketplace.resourceplanperiod,
-            marketplace.componentusage,
+            *PRICED,
             marketplace.componentuserusage,
             marketplace.offeringuser,
         )

@@ -252,6 +252,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
+    "waldur-remote-offerings-sync": {
+        **CATALOGUE,
+        "marketplace_offering": KEEPS,
+        "marketplace_remote_remotelocalcategory": CHANGES,
+        "marketplace_remote_remotesynchronisation": CHANGES,
+        "marketplace_screenshot": RENEWS,
+    },
     "waldur-firecrest-pull-jobs": {"quotas_quotausage": ADDS, "waldur_firecrest_job": KEEPS},
     "waldur-pull-remote-eduteams-ssh-keys": {**EVENTS, "core_sshpublickey": RENEWS},
     "waldur-pull-remote-eduteams-users": {**EVENTS, "core_sshpublickey": RENEWS, "core_user": CHANGES},
@@ -271,6 +278,13 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_robotaccount_users": REMOVES,
     },
     "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-invoices": {
+        **EVENTS,
+        "billing_priceestimate": KEEPS,
+        "invoices_invoice": KEEPS,
+        "invoices_invoiceitem": ALL,
+        "marketplace_componentusage": ADDS,
+    },
     "waldur-remote-pull-orders": OUTCOMES,
     "waldur-remote-pull-resources": {
         **OUTCOMES,

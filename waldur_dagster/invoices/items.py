@@ -97,7 +97,7 @@ def priced_resources(new_invoice: Table) -> FromClause:
 
 def billed_at_start(work: Work, term: Term) -> list[ColumnElement[bool]]:
     """Of which resources the items of a month are made; what was not there yet in a past month costs nothing in it."""
-    there = [resource.c.created <= term.end] if is_past(work, term.month) else []
+    there = [resource.c.created <= term.end] if is_past(work, term.month) and not term.of_all else []
     return [has_resources_to_bill(work.schema), *there]
 
 

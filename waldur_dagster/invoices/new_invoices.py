@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -51,16 +52,20 @@ def create_invoices(work: Work, month: Month) -> Table:
 
 
 def create_invoices_of(work: Work, month: Month, customers: Select[Any]) -> Table:
-    """As ``create_invoices``, for the customers that something is billed to in the middle of the month.
+    """As ``create_invoices``, for the customers that something is billed to in the middle of a month, or after it.
 
-    As in Waldur, that makes their invoice, with items from now on for all their resources (spec invoices 1.12).
+    As in Waldur, that makes their invoice, with items for all their resources: from now on in the running month, for
+    the whole of an earlier one (spec invoices 1.12, remote 8).
     """
-    return _create(work, Term.rest(month, work.as_of), customers)
+    running = Month.of(work.as_of, work.zone)
+    is_running = month.number == running.number
+    term = Term.rest(month, work.as_of) if is_running else Term(month, month.start, of_all=True)
+    return _create(work, term, customers, created=running.first)
 
 
-def _create(work: Work, term: Term, customers: Select[Any]) -> Table:
+def _create(work: Work, term: Term, customers: Select[Any], *, created: date | None = None) -> Table:
     month = term.month
-    new_invoice = _insert_invoices(work, month, customers)
+    new_invoice = _insert_invoices(work, month, customers, created or month.first)
     carry = carry_usage_over if rules.has_usage_policies(work.schema) else repeat_usage
     usage_items = carry(work, month, new_invoice)
     work.outcome.figures["usage items"] += work.connection.scalar(select(func.count()).select_from(usage_items)) or 0
@@ -73,7 +78,7 @@ def _create(work: Work, term: Term, customers: Select[Any]) -> Table:
     return new_invoice
 
 
-def _insert_invoices(work: Work, month: Month, customers: Select[Any]) -> Table:
+def _insert_invoices(work: Work, month: Month, customers: Select[Any], created: date) -> Table:
     invoice, customer = invoices.invoice, structure.customer
     rows = (
         select(
@@ -85,7 +90,7 @@ def _insert_invoices(work: Work, month: Month, customers: Select[Any]) -> Table:
             customer.c.default_tax_percent.label("tax_percent"),
             literal(0).label("total_cost"),
             literal(0).label("total_price"),
-            literal(month.first, Date).label("created"),
+            literal(created, Date).label("created"),
             literal("").label("backend_id"),
             literal("").label("payment_url"),
             literal("").label("reference_number"),

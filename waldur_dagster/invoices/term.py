@@ -12,10 +12,15 @@ from waldur_dagster.platform.month import Month
 
 @dataclass(frozen=True)
 class Term:
-    """From ``start``, in the site's time zone, to the end of its month. Spans are those of clocks on the wall."""
+    """From ``start``, in the site's time zone, to the end of its month. Spans are those of clocks on the wall.
+
+    ``of_all``: of a month that has passed, resources that were made after it have items too, as in Waldur when
+    something makes such a month's invoice (spec remote 8).
+    """
 
     month: Month
     start: datetime
+    of_all: bool = False
 
     @classmethod
     def whole(cls, month: Month) -> Term:

@@ -51,13 +51,13 @@ def log_plan_events(work: Work, ids: Collection[int], what: str) -> None:
         )
 
 
-def log_offering_states(work: Work, chosen: FromClause) -> None:
-    """Offerings, which the column ``offering_id`` names, have another state."""
+def log_offering_events(work: Work, chosen: FromClause, event_type: str, message: str) -> None:
+    """What has happened to offerings, which ``offering_id`` names; their log and their customers' show it."""
     log_events(
         work,
         select(
-            text_from("marketplace_offering_updated").label("event_type"),
-            text_from("Offering state has been updated.").label("message"),
+            text_from(event_type).label("event_type"),
+            text_from(message).label("message"),
             named_context(offering, "offering").label("context"),
             offering_feeds(work).label("feeds"),
         )

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, TableValuedAlias, Text, cast, column, func, literal
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    TableValuedAlias,
+    Text,
+    cast,
+    column,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 
 def hex_of(uuid: ColumnElement[Any]) -> ColumnElement[str]:
@@ -52,6 +64,11 @@ def given_rows(rows: Sequence[Mapping[str, Any]], **types: Any) -> TableValuedAl
         .table_valued(*columns)
         .render_derived(name="given", with_types=True)
     )
+
+
+def given_ids(ids: Collection[int]) -> Select[Any]:
+    """A SELECT of these ids; one parameter, however many there are."""
+    return select(func.unnest(literal(sorted(ids), ARRAY(Integer)), type_=Integer()).label("id"))
 
 
 def whole_part(amount: ColumnElement[Any]) -> ColumnElement[int]:

@@ -38,19 +38,29 @@ class Answers(Generic[Item, Fetched]):
         """Have ``merge`` (of the work, the remote's name, its answers) write them, in a transaction for each remote."""
         for remote, answers in self.by_remote.items():
             with transaction() as work:
-                with isolated(work, remote.name, tell=False) as attempt:
-                    merge(work, remote.name, answers)
-                if attempt.problem:
-                    good = [answer for answer in answers if _can_be_merged(work, remote.name, answer, merge)]
-                    with isolated(work, remote.name):
-                        merge(work, remote.name, good)
+                merge_good(work, remote.name, answers, merge)
+
+
+def merge_good(
+    work: Work,
+    remote: str,
+    answers: Sequence[tuple[Any, Any]],
+    merge: Callable[[Work, str, Sequence[tuple[Any, Any]]], Any],
+) -> None:
+    """Merge all that can be merged, together; each that cannot is reported as failed."""
+    with isolated(work, remote, tell=False) as attempt:
+        merge(work, remote, answers)
+    if attempt.problem:
+        good = [answer for answer in answers if _can_be_merged(work, remote, answer, merge)]
+        with isolated(work, remote):
+            merge(work, remote, good)
 
 
 def _can_be_merged(
     work: Work,
     remote: str,
-    answer: tuple[Item, Fetched],
-    merge: Callable[[Work, str, Sequence[tuple[Item, Fetched]]], Any],
+    answer: tuple[Any, Any],
+    merge: Callable[[Work, str, Sequence[tuple[Any, Any]]], Any],
 ) -> bool:
     """Whether an item can be merged by itself, which is taken back; one that cannot is reported."""
     before, work.outcome = work.outcome, Outcome()

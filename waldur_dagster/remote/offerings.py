@@ -13,7 +13,7 @@ from waldur_dagster.clients.addresses import Network
 from waldur_dagster.clients.failures import ItemFailed, NotFound, VisitFailed
 from waldur_dagster.clients.pictures import Picture, fetch_picture
 from waldur_dagster.clients.waldur import Waldur
-from waldur_dagster.marketplace.catalogue_events import log_offering_states
+from waldur_dagster.marketplace.catalogue_events import log_offering_events
 from waldur_dagster.marketplace.states import OfferingState
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.remote.answers import Answers
@@ -124,6 +124,7 @@ def _archive(work: Work, remote: str, gone: Sequence[Offering], *, known: int) -
     )
     ids = [row.offering_id for row in done]
     if ids:
-        log_offering_states(work, select(func.unnest(ids).label("offering_id")).subquery("moved"))
+        moved = select(func.unnest(ids).label("offering_id")).subquery("moved")
+        log_offering_events(work, moved, "marketplace_offering_updated", "Offering state has been updated.")
     for place in active:
         work.outcome.warn(str(place), "is gone at the remote and was archived")

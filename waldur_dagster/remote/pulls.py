@@ -33,19 +33,25 @@ class NotByResource(ItemFailed):
 
 
 @dataclass(frozen=True)
+class Listing(Generic[Pulled]):
+    """What the resources of an offering have, by their uuids at the remote: what was pulled, or why it cannot be
+    taken. ``absent`` is what a resource has that is not among them; without it the resource is asked for singly."""
+
+    found: Mapping[str, Pulled | VisitFailed]
+    absent: Pulled | None = None
+
+
+@dataclass(frozen=True)
 class Kind(Generic[Pulled]):
     """What is pulled of resources.
 
-    ``one`` asks for what a single resource has; ``of_offering`` asks for what all resources of an offering have, by
-    their uuids at the remote: what was pulled, or why it cannot be taken. ``absent`` is what a resource has that such
-    a list does not name; without it the resource is asked for singly. ``merge`` makes it so here, in a constant number
-    of statements.
+    ``one`` asks for what a single resource has, ``of_offering`` for what all resources of an offering have; either may
+    raise Partly. ``merge`` makes it so here, in a constant number of statements.
     """
 
     one: Callable[[Waldur, Resource], Pulled]
-    of_offering: Callable[[Waldur, Offering], Mapping[str, Pulled | VisitFailed]]
+    of_offering: Callable[[Waldur, Offering], Listing[Pulled]]
     merge: Callable[[Work, Sequence[tuple[Resource, Pulled]]], None]
-    absent: Callable[[], Pulled] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +67,7 @@ def pull_resources(transaction: Transactions, resources: Sequence[Resource], kin
     """
     batches, single = _split(resources)
 
-    def fetch_list(visiting: Visit, batch: _Batch) -> Mapping[str, Pulled | VisitFailed] | None:
+    def fetch_list(visiting: Visit, batch: _Batch) -> Listing[Pulled] | None:
         try:
             return kind.of_offering(client(visiting, batch.offering.remote), batch.offering)
         except VisitFailed as problem:
@@ -69,16 +75,14 @@ def pull_resources(transaction: Transactions, resources: Sequence[Resource], kin
                 return None
             raise
 
-    def merge_list(work: Work, batch: _Batch, found: Mapping[str, Pulled | VisitFailed] | None) -> None:
+    def merge_list(work: Work, batch: _Batch, listing: Listing[Pulled] | None) -> None:
         listed, missing = list[tuple[Resource, Pulled]](), list[Resource]()
         for resource in batch.resources:
-            pulled = None if found is None else found.get(resource.backend_id)
+            pulled = None if listing is None else listing.found.get(resource.backend_id, listing.absent)
             if isinstance(pulled, VisitFailed):
                 work.outcome.fail(str(resource), str(pulled))
             elif pulled is not None:
                 listed.append((resource, pulled))
-            elif found is not None and kind.absent is not None:
-                listed.append((resource, kind.absent()))
             else:
                 missing.append(resource)
         merge_together(work, listed, kind.merge)

@@ -12,7 +12,7 @@ from waldur_dagster.clients.failures import ItemFailed, VisitFailed
 from waldur_dagster.clients.waldur import Waldur
 from waldur_dagster.marketplace.states import OrderState
 from waldur_dagster.remote.orders import ENDED, ORDERS, Order
-from waldur_dagster.remote.pulls import Kind, pull_resources
+from waldur_dagster.remote.pulls import Kind, Listing, pull_resources
 from waldur_dagster.remote.remotes import TYPE, Offering, Resource, read_resources
 from waldur_dagster.remote.resource_documents import FIELDS, NewOrder, PulledResource, RemoteResource
 from waldur_dagster.remote.resource_rows import keep_resources
@@ -68,7 +68,7 @@ class _Known:
         orders = [api.one(f"{ORDERS}{uuid}/") for uuid in sorted(unknown)]
         return self._pulled(api, place.backend_id, document, orders)
 
-    def of_offering(self, api: Waldur, place: Offering) -> Mapping[str, PulledResource | VisitFailed]:
+    def of_offering(self, api: Waldur, place: Offering) -> Listing[PulledResource]:
         """The orders of the offering are listed whole, since the list shows all that is kept of those unknown here."""
         resources = api.listed(RESOURCES, FIELDS, offering_uuid=place.backend_id)
         orders: dict[str, list[dict[str, Any]]] = defaultdict(list)
@@ -85,7 +85,7 @@ class _Known:
                     pulled[name] = self._pulled(api, name, document, orders.get(name, ()))
                 except ItemFailed as problem:
                     pulled[name] = problem
-        return pulled
+        return Listing(pulled)
 
     def _pulled(
         self, api: Waldur, uuid: str, document: Mapping[str, Any], orders: Iterable[Mapping[str, Any]]

@@ -11,7 +11,7 @@ from waldur_dagster.clients.failures import VisitFailed
 from waldur_dagster.clients.waldur import Waldur
 from waldur_dagster.invoices import rules
 from waldur_dagster.platform.month import Month
-from waldur_dagster.remote.pulls import NO_SUCH_LIST, Kind, by_resource, pull_resources
+from waldur_dagster.remote.pulls import NO_SUCH_LIST, Kind, Listing, by_resource, pull_resources
 from waldur_dagster.remote.remotes import Offering, Resource, read_resources
 from waldur_dagster.remote.usage_documents import Reports, Usage, UserUsage
 from waldur_dagster.remote.usage_rows import keep_reports
@@ -35,7 +35,7 @@ def pull_usage(transaction: Transactions, month: Month) -> None:
     for _ in range(MONTHS_BACK if is_running else 0):
         first = first.previous
     asked = _Asked(first.first, None if is_running else month.first, by_user)
-    pull_resources(transaction, resources, Kind(asked.one, asked.of_offering, keep_reports, Reports))
+    pull_resources(transaction, resources, Kind(asked.one, asked.of_offering, keep_reports))
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class _Asked:
         users = [UserUsage.read(found) for found in self._users(api, filters)]
         return self._chosen(usages, users)
 
-    def of_offering(self, api: Waldur, offering: Offering) -> Mapping[str, Reports | VisitFailed]:
+    def of_offering(self, api: Waldur, offering: Offering) -> Listing[Reports]:
         filters = {"offering_uuid": offering.backend_id, "date_after": self.since.isoformat()}
         usages = by_resource(api.listed(USAGES, ["resource_uuid", *Usage.model_fields], **filters), Usage.read)
         users = by_resource(self._users(api, filters), UserUsage.read)
@@ -66,7 +66,7 @@ class _Asked:
                 found[name] = self._chosen(own, accounts)
             else:
                 found[name] = problem
-        return found
+        return Listing(found, absent=Reports())
 
     def _users(self, api: Waldur, filters: Mapping[str, str]) -> list[dict[str, Any]]:
         """Nothing where the remote is too old to tell it."""

@@ -17,7 +17,7 @@ from waldur_dagster.billing.usage_reports import repetition
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.reported_usage import bill_reported_usage
 from waldur_dagster.marketplace.states import ResourceState
-from waldur_dagster.platform.expressions import given_rows
+from waldur_dagster.platform.expressions import given_ids, given_rows
 from waldur_dagster.platform.month import Month
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.remote.remotes import Resource
@@ -264,7 +264,4 @@ def _bill(work: Work, written: Sequence[Group]) -> dict[str, Select[Any]]:
         for costs in work.connection.execute(select(*(billed.c[name] for name in touched)).distinct()).mappings():
             for name, found in touched.items():
                 found.add(costs[name])
-    return {
-        f"{name.removesuffix('_id')}s": select(func.unnest(literal(sorted(found), ARRAY(Integer))))
-        for name, found in touched.items()
-    }
+    return {f"{name.removesuffix('_id')}s": given_ids(found) for name, found in touched.items()}

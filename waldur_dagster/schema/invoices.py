@@ -53,6 +53,7 @@ invoiceitem = Table(
     "invoices_invoiceitem",
     metadata,
     Column("id", Integer, primary_key=True),
+    Column("backend_uuid", Uuid),
     Column("unit_price", Numeric(22, 10)),
     Column("unit", String),
     Column("article_code", String),

@@ -34,6 +34,7 @@ GIVEN: dict[tuple[str, str], Any] = {
     ("invoices_projectcredit", "minimal_consumption_logic"): "fixed",
     ("marketplace_componentusage", "missing_usage_policy"): "none",
     ("marketplace_offering", "billable"): True,
+    ("marketplace_offering", "citation_count"): -1,
     ("marketplace_offeringcomponent", "limit_period"): "month",
     ("marketplace_offeringcomponent", "unit_factor"): 1,
     ("marketplace_offeringuser", "runtime_state"): "Active",
