@@ -231,6 +231,23 @@ def test_a_site_without_organizations_deletes_nothing(scene: Scene, ipa: FreeIpa
     assert "waldur_old" in ipa.groups and len(outcome.warnings) == 1
 
 
+def test_a_site_without_a_prefix_deletes_nothing(site: Scene, ipa: FreeIpaServer) -> None:
+    ipa.add_group("admins", "Account administrators group", users=["admin"])
+    outcome = sync(site, ipa, GROUPNAME_PREFIX="")
+    assert ipa.groups["admins"]["member_user"] == ["admin"]
+    assert ["GROUPNAME_PREFIX is empty" in finding.problem for finding in outcome.warnings] == [True]
+
+
+@pytest.mark.parametrize("fault", ["500", "403", "junk", "refused"])
+def test_batches_that_fail_are_told_once_each_and_not_taken_apart(scene: Scene, ipa: FreeIpaServer, fault: str) -> None:
+    for number in range(260):
+        scene.customer(f"C{number}", uuid=uuid_of(number))
+    ipa.fault = lambda command, _: LOST[fault] if command == "batch" else None
+    outcome = sync(scene, ipa)
+    assert (ipa.requests, ipa.groups) == (2 + 3 + 1, {})  # login, list, three batches, accounts
+    assert len(outcome.failures) == 3 + 1
+
+
 def test_status_follows_profiles_and_an_unknown_one_stays(scene: Scene, ipa: FreeIpaServer) -> None:
     scene.customer()
     for name in ("on", "off", "strange"):
