@@ -45,7 +45,11 @@ class NoChange(Refused):
 
 
 class NotPermitted(Refused):
-    """The program's own account may not do this, or FreeIPA has dropped its session twice."""
+    """The program's own account may not do this."""
+
+
+class SessionLost(ItemFailed):
+    """FreeIPA has dropped the program's session, once more than it is begun again."""
 
 
 _KINDS: dict[int, type[ItemFailed]] = {
@@ -204,7 +208,7 @@ class FreeIpa:
             if self._session.status != 401:
                 raise self._problem(error) from None
             if self._logins > 1:
-                raise NotPermitted(f"{self._place}: the session was lost again (HTTP 401)") from None
+                raise SessionLost(f"{self._place}: the session was lost again (HTTP 401)") from None
         except (FreeIPAError, http.CallFailed, ValueError, TypeError, KeyError) as error:
             raise self._problem(error) from None
         self._begin()

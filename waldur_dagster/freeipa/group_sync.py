@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import select
 
@@ -31,7 +31,6 @@ FIGURES = {
 SHOWN = 10  # names in a warning
 
 Told = tuple[Change, Any, ItemFailed | None]  # a change, FreeIPA's result, and what was refused
-Found = TypeVar("Found")
 
 
 def synchronize_groups(transaction: Transactions) -> None:
