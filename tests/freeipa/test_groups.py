@@ -10,6 +10,7 @@ from tests.freeipa.scenes import NOW, PASSWORD, name_of, profile, run, settings,
 from tests.freeipa_server import Answer, FreeIpaServer, freeipa_server
 from tests.scene import Scene
 from tests.statements import counted
+from waldur_dagster.clients import freeipa as client
 from waldur_dagster.clients import http, patience
 from waldur_dagster.freeipa.entries import sync_groups
 from waldur_dagster.outcome import Outcome
@@ -22,6 +23,7 @@ ORG, PROJECT = name_of("org", 1), name_of("project", 2)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(http, "TIMEOUT", 1.0)
+    monkeypatch.setattr(client, "LONG", 1.0)
 
 
 @pytest.fixture
@@ -132,6 +134,7 @@ LOST = {
     "503": Answer(503, "no"),
     "429": Answer(429, "no", {"Retry-After": "0"}),
     "junk": Answer(200, "<html>"),
+    "slow": Answer(hang_up=True, after=1.5),
     "other JSON": Answer(200, "[]"),
     "no list": Answer(200, '{"result": {"result": null}, "error": null}'),
     "no result": Answer(200, '{"result": null, "error": null}'),
