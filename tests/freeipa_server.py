@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,12 +19,13 @@ Fault = Callable[[str, str], "Answer | None"]
 
 @dataclass
 class Answer:
-    """What is answered instead: a status with a body, or with ``hang_up`` nothing at all."""
+    """What is answered instead: a status with a body, after so many seconds, or with ``hang_up`` nothing at all."""
 
     status: int = 200
     body: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     hang_up: bool = False
+    after: float = 0.0
 
 
 class Refused(Exception):
@@ -175,6 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         names = call["params"][0]
         fault = self.server.fault(call["method"], str(names[0]) if names and call["method"] != "batch" else "")
         if fault is not None:
+            time.sleep(fault.after)
             if not fault.hang_up:
                 self._answer(fault.body, fault.headers, fault.status)
         elif login:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -59,6 +60,7 @@ class Eduteams:
     def _fault(self, place: str) -> tuple[int, Any] | None:
         fault = self.faults.get(place)
         if isinstance(fault, Exception):
+            time.sleep(1.5 * ("slow" in str(fault)))
             raise fault
         return fault
 

@@ -107,6 +107,7 @@ def settings(eduteams: Eduteams) -> Iterator[dict[str, Any]]:
         (200, {"data": None}),
         (200, {"data": []}),
         ConnectionError(),
+        ConnectionError("slow"),
     ],
 )
 def test_without_a_whole_answer_nothing_is_changed(

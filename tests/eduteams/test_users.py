@@ -41,6 +41,7 @@ def settings(eduteams: Eduteams) -> Iterator[dict[str, Any]]:
 
 FAULTS = {
     "refused": ConnectionError(),
+    "slow": ConnectionError("slow"),
     "401": (401, {}),
     "403": (403, {}),
     "429": (429, {}),
@@ -85,6 +86,7 @@ def test_an_account_that_fails_loses_nothing_and_goes_to_the_end(
         (200, []),
         (200, {"access_token": ""}),
         ConnectionError(),
+        ConnectionError("slow"),
     ],
 )
 def test_without_a_token_nothing_is_changed(

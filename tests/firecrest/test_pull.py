@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -72,6 +73,7 @@ class Cluster:
         self.calls.append(f"{_token(headers)} {place}")
         fault = self.faults.get((_token(headers), place))
         if isinstance(fault, ConnectionError):
+            time.sleep(1.5 * ("slow" in str(fault)))
             raise fault
         return fault
 
@@ -121,6 +123,7 @@ def owners(scene: Scene) -> list[int]:
 
 FAULTS = {
     "refused": ("jobs 0", ConnectionError()),
+    "slow": ("jobs 0", ConnectionError("slow")),
     "404": ("jobs 0", (404, {})),
     "429": ("jobs 0", (429, {})),
     "500": ("jobs 0", (500, {})),

@@ -10,6 +10,7 @@ from tests.freeipa.scenes import NOW, PASSWORD, name_of, profile, run, settings,
 from tests.freeipa_server import Answer, FreeIpaServer, freeipa_server
 from tests.scene import Scene
 from tests.statements import counted
+from waldur_dagster.clients import freeipa as client
 from waldur_dagster.clients import http, patience
 from waldur_dagster.freeipa.entries import sync_groups
 from waldur_dagster.outcome import Outcome
@@ -22,6 +23,7 @@ ORG, PROJECT = name_of("org", 1), name_of("project", 2)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
     monkeypatch.setattr(http, "TIMEOUT", 1.0)
+    monkeypatch.setattr(client, "LONG", 1.0)
 
 
 @pytest.fixture
@@ -132,6 +134,7 @@ LOST = {
     "503": Answer(503, "no"),
     "429": Answer(429, "no", {"Retry-After": "0"}),
     "junk": Answer(200, "<html>"),
+    "slow": Answer(hang_up=True, after=1.5),
     "other JSON": Answer(200, "[]"),
     "no list": Answer(200, '{"result": {"result": null}, "error": null}'),
     "no result": Answer(200, '{"result": null, "error": null}'),
@@ -229,6 +232,23 @@ def test_a_site_without_organizations_deletes_nothing(scene: Scene, ipa: FreeIpa
     ipa.add_group("waldur_old", "Old")
     outcome = sync(scene, ipa)
     assert "waldur_old" in ipa.groups and len(outcome.warnings) == 1
+
+
+def test_a_site_without_a_prefix_deletes_nothing(site: Scene, ipa: FreeIpaServer) -> None:
+    ipa.add_group("admins", "Account administrators group", users=["admin"])
+    outcome = sync(site, ipa, GROUPNAME_PREFIX="")
+    assert ipa.groups["admins"]["member_user"] == ["admin"]
+    assert ["GROUPNAME_PREFIX is empty" in finding.problem for finding in outcome.warnings] == [True]
+
+
+@pytest.mark.parametrize("fault", ["500", "403", "junk", "refused"])
+def test_batches_that_fail_are_told_once_each_and_not_taken_apart(scene: Scene, ipa: FreeIpaServer, fault: str) -> None:
+    for number in range(260):
+        scene.customer(f"C{number}", uuid=uuid_of(number))
+    ipa.fault = lambda command, _: LOST[fault] if command == "batch" else None
+    outcome = sync(scene, ipa)
+    assert (ipa.requests, ipa.groups) == (2 + 3 + 1, {})  # login, list, three batches, accounts
+    assert len(outcome.failures) == 3 + 1
 
 
 def test_status_follows_profiles_and_an_unknown_one_stays(scene: Scene, ipa: FreeIpaServer) -> None:

@@ -18,6 +18,7 @@ BROKEN = {
     "503": Answer(503, "no"),
     "429": Answer(429, "no", {"Retry-After": "0"}),
     "junk": Answer(200, "<html>"),
+    "slow": Answer(hang_up=True, after=1.5),
     "other JSON": Answer(200, "[1]"),
     "not allowed": Answer(200, '{"error": {"code": 2100, "message": "no"}}'),
 }

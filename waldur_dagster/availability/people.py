@@ -1,6 +1,6 @@
 """What the entries of the people family need of a site."""
 
-from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
+from waldur_dagster.availability.needs import EVENTS, MAILS, Check, Needs
 from waldur_dagster.schema import (
     core,
     django,
@@ -15,6 +15,7 @@ from waldur_dagster.schema import (
     social,
     structure,
 )
+from waldur_dagster.settings import BadSetting
 from waldur_dagster.site import Site
 
 CALLS = (proposal.call, proposal.callmanagingorganisation, proposal.round, proposal.proposal)
@@ -37,6 +38,22 @@ def _synchronized(site: Site) -> str | None:
     column = marketplace.resource.c.last_sync
     return None if site.schema.has_column(column) else f"{column.table.name}.{column.name}"
 
+
+def _usable(switch: str, wanted: str) -> Check:
+    """Whether a setting, or a section, can be used on a site where the switch is on: secrets may be locked."""
+
+    def check(site: Site) -> str | None:
+        try:
+            _ = site.settings[switch] and site.settings[wanted]
+        except BadSetting as problem:
+            return str(problem)
+        return None
+
+    return check
+
+
+FREEIPA = _usable("WALDUR_FREEIPA.ENABLED", "WALDUR_FREEIPA")
+EDUTEAMS = _usable("WALDUR_AUTH_SOCIAL.REMOTE_EDUTEAMS_ENABLED", "WALDUR_AUTH_SOCIAL.REMOTE_EDUTEAMS_REFRESH_TOKEN")
 
 NEEDS = {
     "create-reviews-if-strategy-is-after-proposal": Needs(REVIEWERS),
@@ -81,9 +98,12 @@ NEEDS = {
             quotas.quotalimit,
             structure.customer,
             structure.project,
-        )
+        ),
+        checks=(FREEIPA,),
     ),
-    "waldur-freeipa-sync-names": Needs((core.user, freeipa.profile)),
+    "waldur-freeipa-sync-names": Needs((core.user, freeipa.profile), checks=(FREEIPA,)),
     "waldur-pull-remote-eduteams-ssh-keys": Needs((*EVENTS, core.sshpublickey, core.user)),
-    "waldur-pull-remote-eduteams-users": Needs((*EVENTS, *MAILS, core.sshpublickey, structure.customer)),
+    "waldur-pull-remote-eduteams-users": Needs(
+        (*EVENTS, *MAILS, core.sshpublickey, structure.customer), checks=(EDUTEAMS,)
+    ),
 }

@@ -21,6 +21,8 @@ from waldur_dagster.past_partitions import suggested_first_month
 from waldur_dagster.settings import BadSetting, Settings
 from waldur_dagster.site import Site
 
+EDUTEAMS = "WALDUR_AUTH_SOCIAL.REMOTE_EDUTEAMS"
+
 
 def doctor(
     quiet: Annotated[bool, typer.Option(help="Only the exit status: 0 well, 1 something is missing.")] = False,
@@ -168,6 +170,7 @@ def _surroundings(deployment: Deployment, settings: Settings, first_month: str) 
         ("encryption", f"{keys} keys" if keys else "no keys", ""),
         ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
         ("FreeIPA", _shown(settings, "WALDUR_FREEIPA.HOSTNAME", only_if="WALDUR_FREEIPA.ENABLED"), ""),
+        ("eduTEAMS", _shown(settings, f"{EDUTEAMS}_USERINFO_URL", only_if=f"{EDUTEAMS}_ENABLED"), ""),
         ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
         ("script containers", _script_engine(settings), ""),
         ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),

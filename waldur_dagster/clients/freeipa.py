@@ -32,16 +32,24 @@ DENIED, NOT_FOUND, EXISTS, NO_CHANGE = 2100, 4001, 4002, 4202
 Result = TypeVar("Result")
 
 
-class Exists(ItemFailed):
+class Refused(ItemFailed):
+    """FreeIPA understood the command and says no."""
+
+
+class Exists(Refused):
     """What was to be made is there already."""
 
 
-class NoChange(ItemFailed):
+class NoChange(Refused):
     """What was to be changed is so already."""
 
 
-class NotPermitted(ItemFailed):
-    """The program's own account may not do this, or FreeIPA has dropped its session twice."""
+class NotPermitted(Refused):
+    """The program's own account may not do this."""
+
+
+class SessionLost(ItemFailed):
+    """FreeIPA has dropped the program's session, once more than it is begun again."""
 
 
 _KINDS: dict[int, type[ItemFailed]] = {
@@ -141,8 +149,10 @@ class FreeIpa:
         if len(changes) > 1:
             try:
                 return self._batch(changes)
-            except ItemFailed:  # a server without the command, or one that does not take so much at once
+            except Refused:  # a server without the command
                 pass
+            except ItemFailed as problem:  # many that fail so are no affair of single groups
+                raise SystemFailed(str(problem)) from None
         return [self._single(change) for change in changes]
 
     def _single(self, change: Change) -> tuple[Any, ItemFailed | None]:
@@ -166,7 +176,7 @@ class FreeIpa:
         if result.get("error") is None:
             return result, None
         code, said = result.get("error_code"), without_secrets(str(result["error"]), [self._password])
-        return None, _KINDS.get(code or 0, ItemFailed)(f"{self._place}: {result.get('error_name', code)} {said}")
+        return None, _KINDS.get(code or 0, Refused)(f"{self._place}: {result.get('error_name', code)} {said}")
 
     def _listing(self, command: str, **options: Any) -> Listing:
         answer = self._command(command, None, {"sizelimit": 0} | options, LONG)
@@ -198,7 +208,7 @@ class FreeIpa:
             if self._session.status != 401:
                 raise self._problem(error) from None
             if self._logins > 1:
-                raise NotPermitted(f"{self._place}: the session was lost again (HTTP 401)") from None
+                raise SessionLost(f"{self._place}: the session was lost again (HTTP 401)") from None
         except (FreeIPAError, http.CallFailed, ValueError, TypeError, KeyError) as error:
             raise self._problem(error) from None
         self._begin()
@@ -228,8 +238,10 @@ class FreeIpa:
             return LoginRefused(words)
         if isinstance(error, http.CallFailed):
             return SystemFailed(words)
-        code = getattr(error, "code", 0)
-        return _KINDS.get(code, NotPermitted if isinstance(error, Unauthorized) else ItemFailed)(words)
+        if isinstance(error, Unauthorized):
+            return NotPermitted(words)
+        is_answer = isinstance(error, FreeIPAError) and self._session.status < 400
+        return _KINDS.get(getattr(error, "code", 0), Refused)(words) if is_answer else ItemFailed(words)
 
     def close(self) -> None:
         """Nothing is open between calls."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -46,7 +47,7 @@ class JsonApi:
         secrets: Iterable[str] = (),
     ):
         self.url = url.rstrip("/") + "/"
-        self._secrets = tuple(secrets)
+        self._secrets = (*secrets, *_as_sent(auth))
         self._client = httpx.Client(
             transport=PatientTransport(verify=verify), headers=dict(headers or {}), auth=auth, follow_redirects=False
         )
@@ -91,6 +92,11 @@ class JsonApi:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _as_sent(auth: Any) -> Iterable[str]:
+    """The header of a name and a password, which a system may repeat as it came."""
+    return [base64.b64encode(":".join(auth).encode()).decode()] if isinstance(auth, tuple) else []
 
 
 def _origin(address: str) -> tuple[str, str, int | None]:

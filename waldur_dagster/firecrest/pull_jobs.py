@@ -110,7 +110,8 @@ def _count(work: Work, project_id: int, number: int) -> None:
 def _people(work: Work) -> Iterator[Person]:
     """Who is asked for, by user name; settings whose options cannot be read are told once."""
     opened: dict[int, str] = {}
-    for row in work.connection.execute(_accounts(work)):
+    scope = work.content_types.get("structure", "servicesettings")
+    for row in () if scope is None else work.connection.execute(_accounts(work, scope)):
         if row.settings_id not in opened:
             opened[row.settings_id] = _url(work, row)
         keep_secret(row.access_token)
@@ -127,8 +128,11 @@ def _url(work: Work, row: Any) -> str:
     return url if isinstance(url, str) else ""
 
 
-def _accounts(work: Work) -> Any:
-    """Accounts at offerings of clusters, of people with a token; with the project of the oldest role in force."""
+def _accounts(work: Work, scope: int) -> Any:
+    """Accounts at offerings of clusters, of people with a token; with the project of the oldest role in force.
+
+    ``scope`` is the content type of service settings, which stand for the clusters.
+    """
     account, offering, token, held = (
         marketplace.offeringuser,
         marketplace.offering,
@@ -156,8 +160,7 @@ def _accounts(work: Work) -> Any:
         .join(first, first.c.user_id == account.c.user_id)
         .join(
             settings,
-            (offering.c.content_type_id == work.content_types("structure", "servicesettings"))
-            & (offering.c.object_id == settings.c.id),
+            (offering.c.content_type_id == scope) & (offering.c.object_id == settings.c.id),
         )
         .join(project, project.c.id == first.c.project_id)
         .where(offering.c.type == OFFERING_TYPE, token.c.access_token != "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import select
 
@@ -31,7 +31,6 @@ FIGURES = {
 SHOWN = 10  # names in a warning
 
 Told = tuple[Change, Any, ItemFailed | None]  # a change, FreeIPA's result, and what was refused
-Found = TypeVar("Found")
 
 
 def synchronize_groups(transaction: Transactions) -> None:
@@ -137,7 +136,9 @@ class _Synchronization:
     def _delete(self) -> None:
         stale = groups.stale_groups(self.wanted, self.there)
         reason = ""
-        if not self.wanted:
+        if not self.prefixes.group:
+            reason = "GROUPNAME_PREFIX is empty, so that all groups of FreeIPA would be the site's"
+        elif not self.wanted:
             reason = "the site has neither organizations nor projects"
         elif not self.complete:
             reason = "FreeIPA's list of groups is cut off; raise its limits: ipa config-mod --searchtimelimit"
@@ -147,7 +148,7 @@ class _Synchronization:
             if stale and reason:
                 work.outcome.warn("FreeIPA groups", f"{len(stale)} that nobody wants were not deleted: {reason}")
             elif reason and self.wanted:
-                work.outcome.warn("FreeIPA groups", f"none is ever deleted: {reason}")
+                work.outcome.warn("FreeIPA groups", f"none would be deleted: {reason}")
             if self.unknown:
                 names = ", ".join(sorted(self.unknown)[:SHOWN])
                 work.outcome.warn("FreeIPA groups", f"{len(self.unknown)} members are not known there: {names}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from waldur_dagster.clients.failures import LoginRefused, SystemFailed, VisitFailed
-from waldur_dagster.clients.freeipa import FreeIpa, NotPermitted
+from waldur_dagster.clients.freeipa import FreeIpa, NotPermitted, SessionLost
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import AccountRequest
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender
@@ -38,5 +38,5 @@ class Accounts(Sender):
         self._server.close()
 
     def _meaning(self, problem: VisitFailed, message: AccountRequest) -> NotDelivered:
-        kinds = {SystemFailed: Down, LoginRefused: Misconfigured, NotPermitted: Misconfigured}
+        kinds = {SystemFailed: Down, **dict.fromkeys((LoginRefused, NotPermitted, SessionLost), Misconfigured)}
         return kinds.get(type(problem), Postponed)(in_words(str(problem), [*self._secrets, message.password]))
