@@ -90,6 +90,15 @@ def test_the_doctor_shows_settings_of_a_newer_waldur_and_where_scripts_run(
     assert "the cluster of ~/.kube/config" in answer.out
 
 
+def test_the_doctor_shows_where_agents_and_citations_are_told_of(terminal: Terminal, outbox_scene: Scene) -> None:
+    rabbit = f'RABBITMQ = {{ HOST = "rabbit.example.org", STOMP_PORT = 61613, PASSWORD = "{SECRET}" }}'
+    pids = f'DATACITE = {{ API_URL = "https://dois.example.org", REPOSITORY_ID = "A.B", PASSWORD = "{SECRET}" }}'
+    terminal.configure(outbox_scene.engine, f"{ONLY_INVOICES}\n[waldur]\n{rabbit}\n[waldur.WALDUR_PID]\n{pids}")
+    answer = terminal("doctor")
+    assert "rabbit.example.org" in answer.out and "https://dois.example.org" in answer.out
+    assert SECRET not in answer.out + answer.err
+
+
 def test_the_doctor_tells_encrypted_values_that_no_key_opens(terminal: Terminal, outbox_scene: Scene) -> None:
     key, token = Fernet.generate_key().decode(), Fernet(Fernet.generate_key()).encrypt(b"hidden-word").decode()
     outbox_scene.offering(outbox_scene.customer(), secret_options={"token": token})

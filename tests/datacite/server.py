@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,6 +26,7 @@ class DataCiteServer:
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
     wrong: dict[tuple[str, str], list[Wrong]] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    before_answer: Callable[[str], None] = lambda _: None
 
     def settings(self, **changed: Any) -> dict[str, Any]:
         facts = {"API_URL": self.url, "REPOSITORY_ID": REPOSITORY, "PASSWORD": PASSWORD, "PREFIX": "10.5072"}
@@ -44,6 +45,7 @@ def datacite_server() -> Iterator[DataCiteServer]:
             doi = unquote(self.path.removeprefix("/dois/"))
             sent = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             kept.calls.append((self.command, doi))
+            kept.before_answer(doi)
             if planned := kept.wrong.get((self.command, doi)):
                 wrong = planned.pop(0) if len(planned) > 1 else planned[0]
                 if wrong is None:

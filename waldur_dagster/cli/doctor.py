@@ -171,6 +171,12 @@ def _surroundings(deployment: Deployment, settings: Settings, first_month: str) 
         ("Waldur's API", deployment.waldur_api.url if deployment.waldur_api else "none", ""),
         ("FreeIPA", _shown(settings, "WALDUR_FREEIPA.HOSTNAME", only_if="WALDUR_FREEIPA.ENABLED"), ""),
         ("eduTEAMS", _shown(settings, f"{EDUTEAMS}_USERINFO_URL", only_if=f"{EDUTEAMS}_ENABLED"), ""),
+        ("RabbitMQ of site agents", _shown(settings, "RABBITMQ.HOST", only_if="RABBITMQ.STOMP_PORT"), ""),
+        (
+            "DataCite",
+            _shown(settings, "WALDUR_PID.DATACITE.API_URL", only_if="WALDUR_PID.DATACITE.REPOSITORY_ID"),
+            "",
+        ),
         ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
         ("script containers", _script_engine(settings), ""),
         ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),

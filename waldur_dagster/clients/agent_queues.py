@@ -160,19 +160,30 @@ class _Answers:
             self._changed.notify_all()
 
 
-class Queues:
-    """The queues of a virtual host, looked up by AMQP and never made; a context manager."""
+@dataclass
+class Reach:
+    """What is known of a server's AMQP port, for all its virtual hosts: ``lost`` says why nobody is there."""
 
-    def __init__(self, server: Server, virtual_host: str):
-        self._server, self._name = server, virtual_host
+    lost: str = ""
+
+
+class Queues:
+    """The queues of a virtual host, looked up by AMQP and never made; a context manager.
+
+    A port where nobody answers is tried once for all that share ``reach``.
+    """
+
+    def __init__(self, server: Server, virtual_host: str, reach: Reach | None = None):
+        self._server, self._name, self._reach = server, virtual_host, reach or Reach()
         self._connection: Any = None
-        self.unknown = "" if server.amqp_port else "no port is named"
+        self.unknown = ""
 
     def has(self, queue: str) -> bool | None:
         """Whether a queue is there; None when nobody can tell, ``unknown`` says why then."""
         from amqp.exceptions import NotFound
 
-        if self.unknown:
+        self.unknown = self.unknown or self._reach.lost
+        if self.unknown or self._server.amqp_port is None:
             return None
         try:
             if self._connection is None:
@@ -183,6 +194,8 @@ class Queues:
             return False
         except Exception as error:  # the library raises its own and the socket's
             self.unknown = self._server.shown(f"{type(error).__name__}: {error}")
+            if isinstance(error, OSError):
+                self._reach.lost = self.unknown
             return None
         return True
 

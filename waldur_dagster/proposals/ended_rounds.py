@@ -9,16 +9,16 @@ from sqlalchemy import Table, select, update
 from waldur_dagster.outbox import put
 from waldur_dagster.platform.contexts import full_name, named_context
 from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import json_list, text_from
+from waldur_dagster.platform.expressions import text_from
 from waldur_dagster.platform.mail import Letter, is_enabled, notification_mails
+from waldur_dagster.proposals.offices import office_feed, proposals_with_offices
 from waldur_dagster.schema import core, proposal
 from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 NEVER_SUBMITTED = ("draft", "team_verification")
 CANCELLED = "proposal.proposal_cancelled"
-proposed, round_ = proposal.proposal, proposal.round
-call, office = proposal.call, proposal.callmanagingorganisation
+proposed, round_, call = proposal.proposal, proposal.round, proposal.call
 
 
 def cancel_unsubmitted_proposals(work: Work) -> int:
@@ -44,13 +44,9 @@ def cancel_unsubmitted_proposals(work: Work) -> int:
             text_from("proposal_canceled").label("event_type"),
             text_from("Proposal {name} has been canceled.", name=proposed.c.name).label("message"),
             named_context(proposed, "proposal").label("context"),
-            json_list(json_list(work.content_types("structure", "customer"), office.c.customer_id)).label("feeds"),
+            office_feed(work).label("feeds"),
         )
-        .select_from(cancelled)
-        .join(proposed, proposed.c.id == cancelled.c.id)
-        .join(round_, round_.c.id == proposed.c.round_id)
-        .join(call, call.c.id == round_.c.call_id)
-        .join(office, office.c.id == call.c.manager_id)
+        .select_from(cancelled.join(proposals_with_offices, proposed.c.id == cancelled.c.id))
         .order_by(proposed.c.id),
     )
     if count and is_enabled(work, CANCELLED):
@@ -69,10 +65,7 @@ def _letters(work: Work, cancelled: Table) -> Iterator[Letter]:
             author.c.email,
             full_name(author).label("author"),
         )
-        .select_from(cancelled)
-        .join(proposed, proposed.c.id == cancelled.c.id)
-        .join(round_, round_.c.id == proposed.c.round_id)
-        .join(call, call.c.id == round_.c.call_id)
+        .select_from(cancelled.join(proposals_with_offices, proposed.c.id == cancelled.c.id))
         .join(author, author.c.id == proposed.c.created_by_id)
         .where(author.c.email != "")
         .order_by(proposed.c.id)

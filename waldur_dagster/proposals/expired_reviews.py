@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, cast, extract, literal, select, update
 
 from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import json_list, json_object, text_from
+from waldur_dagster.platform.expressions import json_object, text_from
+from waldur_dagster.proposals.offices import office_feed, proposals_with_offices
 from waldur_dagster.schema import proposal
 from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
@@ -13,7 +14,6 @@ from waldur_dagster.work import Work
 OPEN = ("created", "in_review")
 A_DAY = 24 * 3600
 review, proposed, round_ = proposal.review, proposal.proposal, proposal.round
-call, office = proposal.call, proposal.callmanagingorganisation
 
 
 def cancel_expired_reviews(work: Work) -> int:
@@ -43,12 +43,8 @@ def cancel_expired_reviews(work: Work) -> int:
             text_from("review_canceled").label("event_type"),
             text_from("Review for {name} has been canceled.", name=proposed.c.name).label("message"),
             json_object(review=text_from("Review object ({id})", id=expired.c.id)).label("context"),
-            json_list(json_list(work.content_types("structure", "customer"), office.c.customer_id)).label("feeds"),
+            office_feed(work).label("feeds"),
         )
-        .select_from(expired)
-        .join(proposed, proposed.c.id == expired.c.proposal_id)
-        .join(round_, round_.c.id == proposed.c.round_id)
-        .join(call, call.c.id == round_.c.call_id)
-        .join(office, office.c.id == call.c.manager_id)
+        .select_from(expired.join(proposals_with_offices, proposed.c.id == expired.c.proposal_id))
         .order_by(expired.c.id),
     )

@@ -70,8 +70,7 @@ systemnotification = Table(
     Column("roles", Text),
 )
 
-# Who is told by RabbitMQ of what changes: of 2025 and later. The entries that need subscriptions are not available
-# without them.
+# Who is told by RabbitMQ of what changes: of 2025 and later.
 eventsubscription = Table(
     "logging_eventsubscription",
     metadata,
@@ -79,6 +78,7 @@ eventsubscription = Table(
     Column("uuid", Uuid),
     Column("observable_objects", JSONB),
     Column("user_id", Integer),
+    info=NEWER,
 )
 
 eventsubscriptionqueue = Table(

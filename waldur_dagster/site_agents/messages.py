@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Boolean, ColumnElement, Integer, Select, Text, case, delete, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from waldur_dagster.clients.agent_queues import Queues, Server, VirtualHost
+from waldur_dagster.clients.agent_queues import Queues, Reach, Server, VirtualHost
 from waldur_dagster.clients.failures import ItemFailed, SystemFailed, VisitFailed
 from waldur_dagster.clients.patience import time_left
 from waldur_dagster.outbox.tables import agent_message as told
@@ -165,7 +165,8 @@ def _message(row: Any, object_type: str, *, newer: bool) -> Message:
 def _send(visit: Visit, batch: Batch) -> Delivered:
     """Every message of a virtual host; one that is refused stops no other, nor does a queue that is not there."""
     done, refused = Delivered(), list[ItemFailed]()
-    with VirtualHost(batch.server, batch.vhost) as host, Queues(batch.server, batch.vhost) as queues:
+    reach = visit.client("AMQP", Reach)
+    with VirtualHost(batch.server, batch.vhost) as host, Queues(batch.server, batch.vhost, reach) as queues:
         if not visit.dry_run:
             host.connect()
         for message in batch.messages:
@@ -180,7 +181,7 @@ def _send(visit: Visit, batch: Batch) -> Delivered:
                 refused.append(problem)
             except SystemFailed as problem:
                 raise Partly(done, problem) from None
-        done.unknown = queues.unknown if batch.declared and batch.server.amqp_port else ""
+        done.unknown = queues.unknown
     if refused:
         raise Partly(done, ItemFailed(f"{len(refused)} messages were not sent: {refused[0]}"))
     return done
