@@ -287,4 +287,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_componentuserusage": KEEPS,
         "marketplace_resourceplanperiod": ADDS,
     },
+    "pull-priorities": {"support_priority": ALL},
+    "pull-support-users": {"support_supportuser": KEEPS},
+    "sync_request_types": {"support_requesttype": ALL},
 }

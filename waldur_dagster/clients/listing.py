@@ -119,6 +119,29 @@ def by_number(read: Callable[[int], Page]) -> Pages:
     return pages
 
 
+def until_nothing_new(pages: Pages, identity: Callable[[Any], Hashable] | None = None) -> Pages:
+    """The same pages until one has nothing new, without what came before.
+
+    For servers that cap pages as they like, show some items again on the next page, or repeat the first page for ever:
+    of their lists neither a short page nor a number tells the end.
+    """
+
+    def new_pages() -> Iterator[Page]:
+        seen: set[Hashable] = set()
+        for page in pages():
+            new: dict[Hashable, Any] = {}
+            for item in page.items:
+                name = (identity or _id)(item)
+                if name not in seen:
+                    new.setdefault(name, item)
+            if not new:
+                return
+            seen.update(new)
+            yield Page(list(new.values()))
+
+    return new_pages
+
+
 def by_marker(read: Callable[[str | None], Page], marker: Callable[[Any], str] | None = None) -> Pages:
     """Pages that begin after an item, until one has nothing new: some servers answer everything, whatever is asked."""
 

@@ -1,0 +1,12 @@
+"""Operational jobs of help desks, Rancher and Keycloak."""
+
+from jobs.entry_job import item_by_item_job
+from waldur_dagster.functions import Function
+
+ITEM_BY_ITEM = {
+    "pull-priorities": Function("waldur_dagster.help_desks.priorities:pull_priorities"),
+    "pull-support-users": Function("waldur_dagster.help_desks.people:pull_support_users"),
+    "sync_request_types": Function("waldur_dagster.help_desks.request_types:sync_request_types"),
+}
+
+JOBS = {name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()}
