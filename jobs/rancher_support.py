@@ -7,6 +7,7 @@ ITEM_BY_ITEM = {
     "pull-priorities": Function("waldur_dagster.help_desks.priorities:pull_priorities"),
     "pull-support-users": Function("waldur_dagster.help_desks.people:pull_support_users"),
     "sync_request_types": Function("waldur_dagster.help_desks.request_types:sync_request_types"),
+    "waldur-rancher-update-clusters-nodes": Function("waldur_dagster.rancher.nodes:update_nodes"),
 }
 
 JOBS = {name: item_by_item_job(name, do) for name, do in ITEM_BY_ITEM.items()}

@@ -37,6 +37,20 @@ COUPLED = {
     "marketplace_order": CHANGES,
     "marketplace_resource": CHANGES,
 }
+# Usage of the month, its invoice, and the policies that it may fire.
+REPORTED_USAGE = {
+    **EVENTS,
+    "authtoken_token": ADDS,
+    "billing_priceestimate": KEEPS,
+    "core_user": ADDS,
+    "invoices_invoice": KEEPS,
+    "invoices_invoiceitem": KEEPS,
+    "marketplace_componentusage": KEEPS,
+    "marketplace_order": ADDS,
+    "marketplace_resource": CHANGES,
+    "marketplace_resourceplanperiod": ADDS,
+    "quotas_quotausage": ADDS,
+}
 DELETED_SNAPSHOTS = {
     **EVENTS,
     "openstack_backup_snapshots": REMOVES,
@@ -170,17 +184,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_robotaccount_users": REMOVES,
         "quotas_quotausage": ADDS,
     },
-    "waldur-marketplace-script-pull-resources": {
-        **EVENTS,
-        "authtoken_token": ADDS,
-        "billing_priceestimate": KEEPS,
-        "core_user": ADDS,
-        "invoices_invoice": KEEPS,
-        "invoices_invoiceitem": KEEPS,
-        "marketplace_componentusage": KEEPS,
-        "marketplace_resource": CHANGES,
-        "marketplace_resourceplanperiod": ADDS,
-    },
+    "waldur-marketplace-script-pull-resources": REPORTED_USAGE,
     "waldur-marketplace-script-remove-old-dry-runs": {"marketplace_script_dryrun": REMOVES},
     "waldur-mastermind-reject-past-bookings": COUPLED,
     "marketplace-openstack.create-resources-for-lost-instances-and-volumes": {**EVENTS, "marketplace_resource": KEEPS},
@@ -290,4 +294,13 @@ WRITES: dict[str, dict[str, Rights]] = {
     "pull-priorities": {"support_priority": ALL},
     "pull-support-users": {"support_supportuser": KEEPS},
     "sync_request_types": {"support_requesttype": ALL},
+    "waldur-rancher-update-clusters-nodes": {
+        **COUPLED,
+        **REPORTED_USAGE,
+        "billing_priceestimate": ALL,
+        "marketplace_order": KEEPS,
+        "marketplace_resourceplanperiod": KEEPS,
+        "waldur_rancher_cluster": CHANGES,
+        "waldur_rancher_node": CHANGES,
+    },
 }
