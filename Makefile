@@ -48,7 +48,8 @@ chaos: $(VENV)/.installed  ## jobs at once and junk in rows, docs/reliability.md
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
 	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --upgrade --output-file requirements.lock
-	uv pip compile pyproject.toml --group image --extra kubernetes --extra help-desks --constraint requirements.lock --python-version 3.11 \
+	uv pip compile pyproject.toml --group image --extra kubernetes --extra help-desks --extra keycloak \
+		--constraint requirements.lock --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --output-file deploy/requirements.lock
 
 clean:

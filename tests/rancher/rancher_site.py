@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Table, update
 
 from tests.rancher.rancher_server import KEY, SECRET, LoopbackRancher
 from tests.scene import Scene
@@ -61,6 +61,31 @@ class RancherSite:
         resource = self.scene.resource(self.project, offering, plan, name=name, **row)
         self.scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=plan, start=BEFORE)
         return resource
+
+    def rancher_project(self, settings: int, cluster: int | None, backend_id: str = "c-1:p-1") -> int:
+        row = {"name": backend_id, "uuid": uuid.uuid4(), "settings_id": settings, "cluster_id": cluster}
+        return self.scene.add(rancher.project, backend_id=backend_id, **row)
+
+    def role(self, settings: int, name: str = "cluster-member", scope_type: str = "cluster") -> int:
+        row = {"scope_type": scope_type, "display_name": name, "settings_id": settings}
+        return self.scene.add(rancher.roletemplate, name=name, **row)
+
+    def group(self, table: Table, scope: int, role: int, backend_id: str = "g") -> str:
+        """The group of a role in a cluster or project; returns its name."""
+        scope_uuid = self.scene.one(table, id=scope).uuid
+        name = self.group_name(table, scope, self.scene.one(rancher.roletemplate, id=role).name)
+        self.scene.add(rancher.keycloakgroup, name=name, scope_uuid=scope_uuid, role_id=role, backend_id=backend_id)
+        return name
+
+    def group_name(self, table: Table, scope: int, role: str = "") -> str:
+        kind = "c" if table is rancher.cluster else "p"
+        name = f"{kind}_{self.scene.one(table, id=scope).uuid.hex}"
+        return f"{name}_{role}" if role else name
+
+    def member(self, group: str, username: str, state: str = "pending", **values: Any) -> int:
+        row = {"created": NOW - timedelta(hours=1), "last_checked": NOW - timedelta(hours=1), "state": state}
+        group_id = self.scene.one(rancher.keycloakgroup, name=group).id
+        return self.scene.add(rancher.membership, group_id=group_id, username=username, **(row | values))
 
     def run(
         self, do: Callable[..., Any], entry: str, *, at: datetime = NOW, dry_run: bool = False, **document: Any

@@ -294,6 +294,8 @@ WRITES: dict[str, dict[str, Rights]] = {
     "pull-priorities": {"support_priority": ALL},
     "pull-support-users": {"support_supportuser": KEEPS},
     "sync_request_types": {"support_requesttype": ALL},
+    "waldur-rancher-sync-keycloak-users": {"waldur_rancher_keycloakusergroupmembership": CHANGES},
+    "waldur-rancher-sync-rancher-roles": {"waldur_rancher_roletemplate": ALL},
     "waldur-rancher-update-clusters-nodes": {
         **COUPLED,
         **REPORTED_USAGE,

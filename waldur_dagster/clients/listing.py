@@ -84,10 +84,11 @@ def by_link(read: Callable[[str], Page], first: str) -> Pages:
     return pages
 
 
-def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False) -> Pages:
+def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False, by: int = 0) -> Pages:
     """Pages that begin at a number of items, until one is empty: servers may cut them shorter than they were asked.
 
-    ``unless_ignored``: some servers of the kind answer everything, whatever offset is asked.
+    ``unless_ignored``: some servers of the kind answer everything, whatever offset is asked. ``by``: how many items of
+    the server's own count a page is, where it shows others than it counts.
     """
 
     def pages() -> Iterator[Page]:
@@ -98,7 +99,7 @@ def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False) -> P
                 return
             first = first or page.items
             yield page
-            offset += len(page.items)
+            offset += by or len(page.items)
             if page.total is not None and offset >= page.total:
                 return
 
