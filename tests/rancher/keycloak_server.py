@@ -29,6 +29,8 @@ class LoopbackKeycloak:
     calls: list[str] = field(default_factory=list)
     logins: int = 0
     url: str = ""
+    _below: dict[str, list[str]] = field(default_factory=dict)
+    _above: dict[str, str] = field(default_factory=dict)
     _left: dict[str, int] = field(default_factory=dict)
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
@@ -54,15 +56,17 @@ class LoopbackKeycloak:
     def group(self, name: str, *members: str) -> str:
         """A group of a role, under the group of its cluster or project, which is made when missing."""
         parent = name[:34]
-        above = next((id for id, group in self.groups.items() if group["name"] == parent), None) or self.parent(parent)
+        above = self._above.get(parent) or self.parent(parent)
         id = f"g{next(self._numbers)}"
         self.groups[id] = {"id": id, "name": name, "parentId": above}
+        self._below[above].append(id)
         self.members[id] = list(members)
         return id
 
     def parent(self, name: str) -> str:
         id = f"g{next(self._numbers)}"
         self.groups[id] = {"id": id, "name": name}
+        self._below[id], self._above[name] = [], id
         return id
 
     def names(self) -> list[str]:
@@ -115,7 +119,7 @@ class LoopbackKeycloak:
         return 200, items[first : first + min(self.most, int(query["max"]))]
 
     def _children(self, id: str) -> list[str]:
-        return [child for child, group in self.groups.items() if group.get("parentId") == id]
+        return [child for child in self._below.get(id, []) if child in self.groups]
 
     def _shown(self, id: str) -> dict[str, Any]:
         children = self._children(id)

@@ -75,7 +75,8 @@ class Keycloak:
 
     def users_named(self, username: str) -> list[dict[str, Any]]:
         """Those of exactly this name, whatever the case: one at most, unless the realm is broken."""
-        found = self._listed("users", "users", username=username, exact="true")
+        pages = by_offset(self._pages("users", username=username, exact="true"), short_below=PAGE)
+        found = complete("users", until_nothing_new(pages))
         return [user for user in found if str(user.get("username", "")).lower() == username.lower()]
 
     def groups_like(self, part: str) -> list[dict[str, Any]]:

@@ -84,11 +84,12 @@ def by_link(read: Callable[[str], Page], first: str) -> Pages:
     return pages
 
 
-def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False, by: int = 0) -> Pages:
+def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False, by: int = 0, short_below: int = 0) -> Pages:
     """Pages that begin at a number of items, until one is empty: servers may cut them shorter than they were asked.
 
     ``unless_ignored``: some servers of the kind answer everything, whatever offset is asked. ``by``: how many items of
-    the server's own count a page is, where it shows others than it counts.
+    the server's own count a page is, where it shows others than it counts. ``short_below``: a page with fewer items is
+    the last, for lists that hardly ever have two.
     """
 
     def pages() -> Iterator[Page]:
