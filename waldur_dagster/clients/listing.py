@@ -101,7 +101,7 @@ def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False, by: 
             first = first or page.items
             yield page
             offset += by or len(page.items)
-            if page.total is not None and offset >= page.total:
+            if len(page.items) < short_below or (page.total is not None and offset >= page.total):
                 return
 
     return pages
