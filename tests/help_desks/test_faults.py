@@ -12,7 +12,6 @@ from tests.loopback import Routes, serving
 from tests.mail_server import free_port
 from tests.raw_server import raw_server, silent
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.help_desks.people import pull_support_users
 from waldur_dagster.schema.support import supportuser
 
@@ -21,12 +20,6 @@ DESKS: dict[str, Any] = {
     "zammad": (zammad, "/api/v1/users", people_of_zammad([{"id": 1, "login": "u1"}], most=1), "page"),
 }
 pytestmark = pytest.mark.parametrize("kind", DESKS)
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def pulled(scene: Scene, kind: str, url: str) -> str:

@@ -10,19 +10,12 @@ import pytest
 from tests.rancher.rancher_server import LoopbackRancher, serving_rancher
 from tests.rancher.rancher_site import RancherSite, told
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.rancher.bindings import PRINCIPAL, sync_bindings
 from waldur_dagster.schema import rancher
 
 ENTRY = "waldur-rancher-sync-rancher-group-bindings"
 CLUSTERS, PROJECTS = "clusterroletemplatebindings", "projectroletemplatebindings"
 pytestmark = pytest.mark.generation("8")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def empty(**options: Any) -> LoopbackRancher:

@@ -12,7 +12,6 @@ from tests.rancher.keycloak_server import LoopbackKeycloak, serving_keycloak
 from tests.rancher.keycloak_site import Realm, realm
 from tests.rancher.rancher_site import NOW, told
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.outbox.tables import leftover
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.rancher.keycloak_groups import delete_leftover_groups
@@ -20,12 +19,6 @@ from waldur_dagster.schema import rancher, structure
 
 ENTRY = "waldur-rancher-delete-leftover-keycloak-groups"
 pytestmark = pytest.mark.generation("8")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def run(place: Realm, hours: float = 0, **options: Any) -> Outcome:

@@ -10,19 +10,12 @@ from tests.rancher.keycloak_server import LoopbackKeycloak, serving_keycloak
 from tests.rancher.keycloak_site import Realm, realm
 from tests.rancher.rancher_site import told
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.rancher.keycloak_memberships import delete_leftover_memberships
 from waldur_dagster.schema import rancher
 
 ENTRY = "waldur-rancher-delete-leftover-keycloak-memberships"
 pytestmark = pytest.mark.generation("8")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def run(place: Realm, **options: Any) -> Outcome:

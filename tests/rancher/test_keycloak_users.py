@@ -12,19 +12,12 @@ from tests.rancher.keycloak_server import PASSWORD, LoopbackKeycloak, serving_ke
 from tests.rancher.keycloak_site import Realm, realm
 from tests.rancher.rancher_site import NOW, told
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.rancher.keycloak_users import sync_users
 from waldur_dagster.schema import rancher, structure
 
 ENTRY = "waldur-rancher-sync-keycloak-users"
 pytestmark = pytest.mark.generation("8")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def run(place: Realm, **options: Any) -> Outcome:

@@ -12,18 +12,11 @@ from tests.rancher.rancher_server import SECRET, LoopbackRancher, node, serving_
 from tests.rancher.rancher_site import NOW, RancherSite, told
 from tests.raw_server import raw_server, silent
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.rancher.nodes import update_nodes
 from waldur_dagster.schema import rancher
 
 ENTRY = "waldur-rancher-update-clusters-nodes"
 OK, ERRED, CREATING, DELETING = 3, 4, 6, 8
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def nodes_of(server: LoopbackRancher, cluster: str, *nodes: dict[str, Any]) -> None:

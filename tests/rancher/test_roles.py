@@ -9,18 +9,11 @@ import pytest
 from tests.rancher.rancher_server import LoopbackRancher, serving_rancher
 from tests.rancher.rancher_site import RancherSite, told
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.rancher.roles import sync_roles
 from waldur_dagster.schema import rancher
 
 ENTRY = "waldur-rancher-sync-rancher-roles"
 pytestmark = pytest.mark.generation("8")
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
 
 
 def lists(server: LoopbackRancher, *roles: tuple[str, str]) -> None:

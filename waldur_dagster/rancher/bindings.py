@@ -17,7 +17,7 @@ from sqlalchemy import select
 from waldur_dagster.clients.failures import NotFound, VisitFailed
 from waldur_dagster.clients.rancher import Rancher
 from waldur_dagster.platform.plugin_resources import OK
-from waldur_dagster.rancher.realms import CHILD, Known, has_groups
+from waldur_dagster.rancher.realms import CHILD, Known
 from waldur_dagster.rancher.servers import cluster, rancher_at, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
@@ -51,8 +51,6 @@ def sync_bindings(transaction: Transactions) -> None:
     Bindings of everybody else stay as they are. What Rancher has is read first, what Waldur wants after it, so that
     a group made in between is not taken for a wrong one.
     """
-    if not has_groups(transaction):
-        return
     with transaction() as work:
         servers = servers_of(work, cluster.c.state == OK).values()
         stops = [Stop(str(server), f"bindings of {server}", server) for server in servers]

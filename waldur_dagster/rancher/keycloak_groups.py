@@ -12,7 +12,7 @@ from sqlalchemy import select
 from waldur_dagster.clients.failures import NotFound
 from waldur_dagster.clients.keycloak import Keycloak, Realm
 from waldur_dagster.rancher.leftovers import forget, seen_again
-from waldur_dagster.rancher.realms import CHILD, KINDS, PARENT, Known, has_groups, keycloak_at, realm_of
+from waldur_dagster.rancher.realms import CHILD, KINDS, PARENT, Known, keycloak_at, realm_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import SERVICE, opened_services, settings
 from waldur_dagster.site import Transactions
@@ -55,8 +55,6 @@ def delete_leftover_groups(transaction: Transactions) -> None:
     Groups of clusters and projects that this database does not know may be another Waldur's: they are reported, and
     deleted only where the deployment says so (``[rancher] delete_unknown_groups``).
     """
-    if not has_groups(transaction):
-        return
     with transaction() as work:
         places = _places(work)
     due: list[Leftover] = []

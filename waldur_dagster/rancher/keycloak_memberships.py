@@ -11,7 +11,7 @@ from sqlalchemy import exists, select
 from waldur_dagster.clients.failures import NotFound, VisitFailed
 from waldur_dagster.clients.keycloak import Realm
 from waldur_dagster.platform.plugin_resources import OK
-from waldur_dagster.rancher.realms import has_groups, keycloak_at, realm_of
+from waldur_dagster.rancher.realms import keycloak_at, realm_of
 from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.site import Transactions
@@ -49,8 +49,6 @@ def delete_leftover_memberships(transaction: Transactions) -> None:
     Members are read first, memberships after them. Where a server has groups and not one membership the database is
     taken for broken: nobody is taken out.
     """
-    if not has_groups(transaction):
-        return
     with transaction() as work:
         groups = _groups(work)
     leaving: list[Member] = []

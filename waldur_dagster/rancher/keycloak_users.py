@@ -13,7 +13,7 @@ from sqlalchemy import Row, Select, func, or_, select, update
 
 from waldur_dagster.clients.failures import ItemFailed, NotFound, SystemFailed, VisitFailed
 from waldur_dagster.clients.keycloak import Realm
-from waldur_dagster.rancher.realms import has_groups, keycloak_at, realm_of
+from waldur_dagster.rancher.realms import keycloak_at, realm_of
 from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.site import Transactions
@@ -54,8 +54,6 @@ def sync_users(transaction: Transactions) -> None:
 
     A person is whoever has exactly that name, whatever the case. What fails is kept in the membership's row.
     """
-    if not has_groups(transaction):
-        return
     with transaction() as work:
         people = _due(work)
     stops = [Stop(str(person.realm), f"{person.username} in {person.realm}", person) for person in people]

@@ -22,10 +22,8 @@ def seen_again(work: Work, place: str, ids: Collection[str]) -> set[str]:
     Returns those that have looked so in an earlier run too, and ever since.
     """
     known = leftover.c.place == place
-    work.connection.execute(delete(leftover).where(known, leftover.c.object_id.not_in(list(ids))))
-    if not ids:
-        return set()
     given = given_rows([{"object_id": id} for id in sorted(ids)], object_id=Text)
+    work.connection.execute(delete(leftover).where(known, leftover.c.object_id.not_in(select(given.c.object_id))))
     fresh = insert(leftover).from_select(
         ["place", "object_id", "seen"], select(literal(place, Text), given.c.object_id, literal(work.as_of))
     )

@@ -9,25 +9,14 @@ from sqlalchemy import literal, select, union_all
 from waldur_dagster.clients.keycloak import Keycloak, Realm
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
-from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Visit
 from waldur_dagster.work import Work
 
-TABLES = (rancher.roletemplate, rancher.keycloakgroup, rancher.membership)
 MASTER = "master"
 # A cluster's or project's own group, and below it a group for each role.
 PARENT = re.compile(r"(?P<kind>[cp])_(?P<uuid>[0-9a-f]{32})", re.IGNORECASE)
 CHILD = re.compile(r"(?P<kind>[cp])_(?P<uuid>[0-9a-f]{32})_.*", re.IGNORECASE | re.DOTALL)
 KINDS = {"c": rancher.cluster, "p": rancher.project}
-
-
-def has_groups(transaction: Transactions) -> bool:
-    """Whether the site's Waldur knows roles and groups; the log says so where it does not."""
-    with transaction() as work:
-        lacking = [table.name for table in TABLES if not work.schema.has(table.name)]
-    if lacking:
-        transaction.log.info(f"Not applicable to this version of Waldur, which has no {', '.join(lacking)}.")
-    return not lacking
 
 
 def realm_of(server: Service) -> Realm | None:

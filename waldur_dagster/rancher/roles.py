@@ -10,7 +10,6 @@ from sqlalchemy import ColumnElement, column, exists, false, func, or_, select, 
 from waldur_dagster.clients.failures import ItemFailed
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import OK
-from waldur_dagster.rancher.realms import has_groups
 from waldur_dagster.rancher.servers import cluster, rancher_at, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
@@ -25,8 +24,6 @@ LENGTH = 50  # characters of a role's id, and of its name
 
 def sync_roles(transaction: Transactions) -> None:
     """Make the known roles of every server those that it has. One that people have is never deleted."""
-    if not has_groups(transaction):
-        return
     with transaction() as work:
         servers = servers_of(work, cluster.c.state == OK).values()
         stops = [Stop(str(server), f"roles of {server}", server) for server in servers]
