@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from waldur_dagster.clients.failures import Incomplete, ItemFailed, NotFound, VisitFailed
 from waldur_dagster.clients.listing import Page, by_offset, complete, items_of, until_nothing_new
-from waldur_dagster.clients.requests_calls import checked, json_of, library, make_patient, understood
+from waldur_dagster.clients.requests_calls import checked, do_not_warn, json_of, library, make_patient, understood
 
 PAGE = 1000  # users that are asked for at once; servers cap it
 OPT_IN = {"Accept": "application/json", "X-ExperimentalApi": "opt-in"}
@@ -48,7 +48,7 @@ class Jira:
         session = make_patient(requests.Session())
         session.verify = login.verify
         if not login.verify:
-            _do_not_warn()
+            do_not_warn()
         self._secrets = login.secrets
         self._jira = Library(login.url.rstrip("/"), session=session, retry_with_header=False, **_credentials(login))
 
@@ -168,10 +168,3 @@ def _objects(answer: Any, what: str) -> list[dict[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
         raise Incomplete(f"Jira gave no list of {what}")
     return answer
-
-
-def _do_not_warn() -> None:
-    """The site has switched verification off: it needs no warning of every call."""
-    import urllib3
-
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

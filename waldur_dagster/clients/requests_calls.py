@@ -13,11 +13,22 @@ from waldur_dagster.clients.patience import PatientAdapter
 
 
 def make_patient(session: requests.Session) -> requests.Session:
-    """Every call of the session is patient (``PatientAdapter``), and none follows a server to another address."""
+    """Every call of the session is patient (``PatientAdapter``), and none follows a server to another address.
+
+    A session that logs in by a header keeps it: without a way to log in requests would take one from ``.netrc``.
+    """
     for scheme in ("http://", "https://"):
         session.mount(scheme, PatientAdapter(pool_maxsize=16))
     session.max_redirects = 0
+    session.auth = session.auth or (lambda request: request)
     return session
+
+
+def do_not_warn() -> None:
+    """The site has switched verification off: it needs no warning of every call."""
+    import urllib3
+
+    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
 
 
 @contextmanager
