@@ -93,7 +93,7 @@ def merge(changes: list[Change], work: Work, server: Service, found: Mapping[str
                     del missing[pair]
                 elif name in known:
                     words = f"delete the binding of {pair[0]} with the role {pair[1]} in {place}"
-                    changes.append(Change(server, words, f"{path}/{place.rpartition(':')[2]}:{_name(binding)}"))
+                    changes.append(Change(server, words, f"{path}/{binding['id']}"))
                 elif name is not None:
                     strangers.add(name[0])
             for principal, role_name in missing:
@@ -134,10 +134,6 @@ def _misfit(row: Any, kind: str) -> str:
 
 def _is_group(principal: Any) -> bool:
     return isinstance(principal, str) and principal.startswith(PRINCIPAL)
-
-
-def _name(binding: Mapping[str, Any]) -> str:
-    return str(binding.get("name") or str(binding["id"]).rpartition(":")[2])
 
 
 def _change(visiting: Visit, change: Change) -> None:
