@@ -46,9 +46,10 @@ chaos: $(VENV)/.installed  ## jobs at once and junk in rows, docs/reliability.md
 	@$(BIN)/python -m pytest -q tests/chaos tests/test_passing_errors.py tests/invoices/test_held_rows.py tests/dagster/test_secrets.py
 
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
-	uv pip compile pyproject.toml --group dev --extra embedded --extra kubernetes --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --upgrade --output-file requirements.lock
-	uv pip compile pyproject.toml --group image --extra kubernetes --constraint requirements.lock --python-version 3.11 \
+	uv pip compile pyproject.toml --group image --extra kubernetes --extra help-desks --extra keycloak \
+		--constraint requirements.lock --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --output-file deploy/requirements.lock
 
 clean:

@@ -8,6 +8,7 @@ from jobs.marketplace import JOBS as MARKETPLACE
 from jobs.openstack import JOBS as OPENSTACK
 from jobs.people import JOBS as PEOPLE
 from jobs.quotas import JOBS as QUOTAS
+from jobs.rancher_support import JOBS as RANCHER_SUPPORT
 from jobs.remote import JOBS as REMOTE
 
 OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {
@@ -18,4 +19,5 @@ OPERATIONAL_JOBS: dict[str, dg.JobDefinition] = {
     **PEOPLE,
     **QUOTAS,
     **REMOTE,
+    **RANCHER_SUPPORT,
 }

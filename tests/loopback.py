@@ -43,7 +43,7 @@ def serving(routes: Routes) -> Iterator[str]:
 
         def _sent(self) -> Any:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            if self.headers["Content-Type"] == "application/x-www-form-urlencoded":
+            if (self.headers["Content-Type"] or "").startswith("application/x-www-form-urlencoded"):
                 return dict(parse_qsl(body.decode()))
             return json.loads(body or "{}")
 
@@ -53,7 +53,7 @@ def serving(routes: Routes) -> Iterator[str]:
                     return answer(*match.groups(), query=query, body=body, headers=self.headers)
             return 404, {"message": f"no route for {self.command} {path}"}
 
-        do_GET = do_POST = do_DELETE = do_PATCH = answer  # noqa: N815  names that the library wants
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = answer  # noqa: N815  names that the library wants
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -15,9 +15,8 @@ from assets.partitions import partition_key
 from tests.conftest import Templates
 from tests.docker_server import Container, Ended, docker_server
 from tests.result_store import folder_store
-from tests.test_known_versions import NEWER
 from waldur_dagster import clock
-from waldur_dagster.availability import missing_parts
+from waldur_dagster.availability import NEEDS, missing_parts
 from waldur_dagster.availability.superseded import SUPERSEDED
 from waldur_dagster.catalog import entry
 from waldur_dagster.database.site_schema import SiteSchema
@@ -78,7 +77,7 @@ def stripped(request: pytest.FixtureRequest, templates: Templates, tmp_path_fact
 @pytest.mark.parametrize("name", sorted(implemented_entries()))
 def test_an_entry_does_its_work_where_nothing_but_the_declared_columns_is(stripped: Deployment, name: str) -> None:
     with Site(stripped) as site:
-        if name in NEWER and not all(site.schema.has(table) for table in NEWER[name].split(", ")):
+        if NEEDS[name].too_new(site):
             return
         assert missing_parts(site, name) == []
     job = build_definitions(stripped).resolve_job_def(entry(name).dagster_name)

@@ -229,6 +229,18 @@ class SiteAgents(Section):
     amqp_port: Annotated[int, Field(ge=0, le=65535)] = 5672
 
 
+class RancherOptions(Section):
+    """What is done at Rancher and its Keycloak beyond what Waldur itself does.
+
+    ``bill_unchanged_months``: the first run of a month counts the nodes of every cluster, also of those in which
+    nothing has changed; without it such a month is not billed, as in Waldur. ``delete_unknown_groups``: Keycloak groups
+    of clusters and projects that this database does not know are deleted too; only for a realm of this Waldur alone.
+    """
+
+    bill_unchanged_months: bool = False
+    delete_unknown_groups: bool = False
+
+
 class WaldurApi(Section):
     """Waldur's REST API, to end resources and approve orders through it instead of through the broker.
 
@@ -303,6 +315,7 @@ class Deployment(Section):
     remote_waldurs: RemoteWaldurs = RemoteWaldurs()
     script_containers: ScriptContainers = ScriptContainers()
     site_agents: SiteAgents = SiteAgents()
+    rancher: RancherOptions = RancherOptions()
     event_contexts: Literal["site", "2024"] = "site"
     owners: tuple[str, ...] = ()
     source_url: str | None = None

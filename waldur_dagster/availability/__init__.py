@@ -3,7 +3,7 @@
 A family adds one module with a ``NEEDS`` of its entries, and its name to the table below.
 """
 
-from waldur_dagster.availability import core, invoices, marketplace, openstack, people, quotas, remote
+from waldur_dagster.availability import core, invoices, marketplace, openstack, people, quotas, rancher_support, remote
 from waldur_dagster.availability.needs import Needs
 from waldur_dagster.availability.rights import lacking_rights
 from waldur_dagster.availability.superseded import superseded
@@ -19,6 +19,7 @@ NEEDS: dict[str, Needs] = {
     **openstack.NEEDS,
     **people.NEEDS,
     **remote.NEEDS,
+    **rancher_support.NEEDS,
 }
 
 

@@ -32,6 +32,22 @@ ORDERS = (
     marketplace.order,
 )
 TERMINATIONS = (*ORDERS, marketplace.offering_organization_groups, authtoken.token)
+# Usage of the month, and the invoice that it is billed with.
+USAGE_REPORTS = (
+    *INVOICES,
+    invoices.customercredit,
+    invoices.customercredit_offerings,
+    invoices.projectcredit,
+    promotions.campaign,
+    promotions.discountedresource,
+    billing.priceestimate,
+    marketplace.componentusage,
+    marketplace.offeringcomponent,
+    marketplace.plancomponent,
+    marketplace.resourceplanperiod,
+    marketplace.serviceprovider,
+    structure.servicesettings,
+)
 PROJECT_DELETION = (billing.priceestimate, analytics.dailyquotahistory)
 
 NEEDS = {
@@ -48,25 +64,7 @@ NEEDS = {
     ),
     "remove_deleted_robot_accounts": Needs((*EVENTS, marketplace.robotaccount, marketplace.robotaccount_users)),
     "send_telemetry": Needs((core.feature, core.user, logging.event, marketplace.offering)),
-    "waldur-marketplace-script-pull-resources": Needs(
-        (
-            *ORDERS,
-            *INVOICES,
-            invoices.customercredit,
-            invoices.customercredit_offerings,
-            invoices.projectcredit,
-            promotions.campaign,
-            promotions.discountedresource,
-            billing.priceestimate,
-            authtoken.token,
-            marketplace.componentusage,
-            marketplace.offeringcomponent,
-            marketplace.plancomponent,
-            marketplace.resourceplanperiod,
-            marketplace.serviceprovider,
-            structure.servicesettings,
-        )
-    ),
+    "waldur-marketplace-script-pull-resources": Needs((*ORDERS, *USAGE_REPORTS, authtoken.token)),
     "waldur-marketplace-script-remove-old-dry-runs": Needs((marketplace_script.dryrun,)),
     "process_pending_project_orders": Needs(ORDERS),
     "terminate_expired_resources": Needs(TERMINATIONS),

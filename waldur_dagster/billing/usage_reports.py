@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Column, Date, FromClause, Select, and_, case, exists, func, literal, select, update
@@ -65,6 +66,58 @@ def report_usage(work: Work, source: Select[Any]) -> None:
         )
     )
     _write(work, reported, first_day)
+    _bill(work, changed, reported)
+
+
+def report_highest_usage(work: Work, source: Select[Any]) -> None:
+    """Keep the highest usage of the running month, bill it, and evaluate the policies on what has changed.
+
+    ``source``: resource_id, component_id, plan_period_id (or NULL), usage, is_billed; one row for each resource and
+    component. An earlier report of the month keeps its words and is higher or stays; usage of no plan is not billed.
+    Statements: constant, as long as no policy fires.
+    """
+    first_day = literal(Month.of(work.as_of, work.zone).first, Date)
+    seen = temporary_table(work, "highest_usage", source)
+    known = and_(
+        *(usage.c[name] == seen.c[name] for name in ("resource_id", "component_id")),
+        usage.c.plan_period_id.is_not_distinct_from(seen.c.plan_period_id),
+        usage.c.billing_period == first_day,
+    )
+    changed = temporary_table(
+        work,
+        "changed_usage",
+        select(*(seen.c[name] for name in (*KEY, "usage", "is_billed")), usage.c.id.label("usage_id"))
+        .select_from(seen.outerjoin(usage, known))
+        .where(usage.c.id.is_(None) | (usage.c.usage < seen.c.usage)),
+    )
+    work.execute(
+        update(usage)
+        .values(usage=changed.c.usage, modified=literal(work.as_of))
+        .where(usage.c.id == changed.c.usage_id)
+    )
+    repeats = repetition(work.schema)
+    rows = select(
+        func.gen_random_uuid().label("uuid"),
+        literal(work.as_of).label("created"),
+        literal(work.as_of).label("modified"),
+        literal(midnight(work.as_of)).label("date"),
+        first_day.label("billing_period"),
+        literal("").label("backend_id"),
+        literal("").label("description"),
+        literal(repeats.no).label(repeats.column.name),
+        *(changed.c[name] for name in (*KEY, "usage")),
+    ).where(changed.c.usage_id.is_(None))
+    work.execute(work.insert_from(usage, rows))
+    _bill(work, select(changed).where(changed.c.is_billed).subquery("billable"), seen)
+
+
+def midnight(at: datetime) -> datetime:
+    """The beginning of a day in UTC, from which Waldur counts usage that plugins report."""
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _bill(work: Work, changed: FromClause, reported: FromClause) -> None:
+    """Bill what has changed, and evaluate the policies on it."""
     metered = select(resource.c.offering_id).join_from(reported, resource, resource.c.id == reported.c.resource_id)
     affected = Affected(metered_offerings=metered)
     if work.connection.scalar(select(exists().select_from(changed))):  # mostly a report says what the last one said

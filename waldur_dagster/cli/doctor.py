@@ -40,7 +40,7 @@ def doctor(
         is_newer = site.schema.has("marketplace_order", "completed_at")
         unfillable = _unfillable(site, list(lacking))
         settings, locked = site.settings, _locked(site)
-        first_month = _first_month(site)
+        first_month, help_desk = _first_month(site), _help_desk(site)
     console.print(_entries(lacking, {"superseded": replaced, "not here": too_new}))
     if is_newer:
         _tell_other_schedules(console, [name for name in lacking if CATALOG[name].newest_schedule])
@@ -54,7 +54,7 @@ def doctor(
             f"Encrypted, and no key of [encryption] opens it: {', '.join(locked)}. Give Waldur's FIELD_ENCRYPTION_KEY "
             "as one of keys, or its SECRET_KEY as secret_key; what needs these values does not run until then."
         )
-    console.print(_surroundings(deployment, settings, first_month))
+    console.print(_surroundings(deployment, settings, first_month, help_desk))
     if any(lacking.values()):
         raise typer.Exit(1)
 
@@ -145,7 +145,21 @@ def _first_month(site: Site) -> str:
     return f'the site\'s data suggest first_month = "{month:%Y-%m}" ({source})'
 
 
-def _surroundings(deployment: Deployment, settings: Settings, first_month: str) -> Table:
+def _help_desk(site: Site) -> str:
+    """Which help desk the site has, and where, as administrators have set it in the database."""
+    with site.engine.connect() as connection:
+        constance = Constance(connection, site.schema, Secrets(connection, site.schema, site.deployment.encryption))
+        try:
+            if not constance["WALDUR_SUPPORT_ENABLED"]:
+                return "none"
+            kind = constance["WALDUR_SUPPORT_ACTIVE_BACKEND_TYPE"]
+            places = {"atlassian": "ATLASSIAN_API_URL", "zammad": "ZAMMAD_API_URL"}
+            return f"{kind} {constance[places[kind]]}" if kind in places else str(kind)
+        except BadSetting as problem:
+            return str(problem)
+
+
+def _surroundings(deployment: Deployment, settings: Settings, first_month: str, help_desk: str) -> Table:
     """Settings that jobs rely on, and outside systems; the values of secrets are never shown."""
     mail = deployment.mail
     where = f"folder {mail.directory}" if mail.directory else f"{mail.host}:{mail.port} ({mail.security})"
@@ -177,6 +191,7 @@ def _surroundings(deployment: Deployment, settings: Settings, first_month: str) 
             _shown(settings, "WALDUR_PID.DATACITE.API_URL", only_if="WALDUR_PID.DATACITE.REPOSITORY_ID"),
             "",
         ),
+        ("help desk", help_desk, ""),
         ("PayPal", "invoices are copied" if settings["WALDUR_PAYPAL.ENABLED"] else "none", ""),
         ("script containers", _script_engine(settings), ""),
         ("alerts", ", ".join(deployment.alerts.to) or "nobody", ""),

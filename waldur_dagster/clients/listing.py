@@ -84,10 +84,12 @@ def by_link(read: Callable[[str], Page], first: str) -> Pages:
     return pages
 
 
-def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False) -> Pages:
+def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False, by: int = 0, short_below: int = 0) -> Pages:
     """Pages that begin at a number of items, until one is empty: servers may cut them shorter than they were asked.
 
-    ``unless_ignored``: some servers of the kind answer everything, whatever offset is asked.
+    ``unless_ignored``: some servers of the kind answer everything, whatever offset is asked. ``by``: how many items of
+    the server's own count a page is, where it shows others than it counts. ``short_below``: a page with fewer items is
+    the last, for lists that hardly ever have two.
     """
 
     def pages() -> Iterator[Page]:
@@ -98,8 +100,8 @@ def by_offset(read: Callable[[int], Page], *, unless_ignored: bool = False) -> P
                 return
             first = first or page.items
             yield page
-            offset += len(page.items)
-            if page.total is not None and offset >= page.total:
+            offset += by or len(page.items)
+            if len(page.items) < short_below or (page.total is not None and offset >= page.total):
                 return
 
     return pages
@@ -117,6 +119,29 @@ def by_number(read: Callable[[int], Page]) -> Pages:
                 return
 
     return pages
+
+
+def until_nothing_new(pages: Pages, identity: Callable[[Any], Hashable] | None = None) -> Pages:
+    """The same pages until one has nothing new, without what came before.
+
+    For servers that cap pages as they like, show some items again on the next page, or repeat the first page for ever:
+    of their lists neither a short page nor a number tells the end.
+    """
+
+    def new_pages() -> Iterator[Page]:
+        seen: set[Hashable] = set()
+        for page in pages():
+            new: dict[Hashable, Any] = {}
+            for item in page.items:
+                name = (identity or _id)(item)
+                if name not in seen:
+                    new.setdefault(name, item)
+            if not new:
+                return
+            seen.update(new)
+            yield Page(list(new.values()))
+
+    return new_pages
 
 
 def by_marker(read: Callable[[str | None], Page], marker: Callable[[Any], str] | None = None) -> Pages:

@@ -23,6 +23,7 @@ from waldur_dagster.clients.failures import (
 )
 from waldur_dagster.clients.listing import Page, Pages, by_marker, by_offset, complete, items_of
 from waldur_dagster.clients.patience import PatientAdapter
+from waldur_dagster.clients.requests_calls import do_not_warn
 
 # From 2.47 on a server does not tell its flavor's id, from 2.64 on a server group not its policies.
 COMPUTE_VERSION = "2.19"
@@ -84,7 +85,7 @@ class Cloud:
             discovery_cache=discovered,
         )
         if not account.verify:
-            _do_not_warn()
+            do_not_warn()
         self._connection = Connection(session=self._session, compute_default_microversion=COMPUTE_VERSION)
 
     def logged_in(self) -> Self:
@@ -237,10 +238,3 @@ def _file_of(text: str) -> Any:
     file.write(text)
     file.flush()
     return file
-
-
-def _do_not_warn() -> None:
-    """The site has switched verification off: it needs no warning of every call."""
-    import urllib3
-
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

@@ -19,6 +19,7 @@ from waldur_dagster.database.encryption import NotOpened, Secrets, is_token
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.settings import IN_DATABASE, BadSetting, Settings, Unusable
+from waldur_dagster.words import keep_secret
 
 # Waldur's defaults of the keys in use; a key without a row has its default, and reading never writes one.
 DEFAULTS: dict[str, Any] = {
@@ -34,6 +35,21 @@ DEFAULTS: dict[str, Any] = {
     "ENABLE_ORDER_START_DATE": False,
     "AFFILIATES_ENABLED": False,
     "ENFORCE_USER_CONSENT_FOR_OFFERINGS": False,
+    "ATLASSIAN_API_URL": "http://example.com/",
+    "ATLASSIAN_USERNAME": "USERNAME",
+    "ATLASSIAN_PASSWORD": "PASSWORD",
+    "ATLASSIAN_EMAIL": "",
+    "ATLASSIAN_TOKEN": "",
+    "ATLASSIAN_PERSONAL_ACCESS_TOKEN": "",
+    "ATLASSIAN_OAUTH2_CLIENT_ID": "",
+    "ATLASSIAN_OAUTH2_ACCESS_TOKEN": "",
+    "ATLASSIAN_PROJECT_ID": "",
+    "ATLASSIAN_USE_OLD_API": False,
+    "ATLASSIAN_USE_AUTOMATIC_REQUEST_MAPPING": True,
+    "ATLASSIAN_STRANGE_SETTING": 1,
+    "ATLASSIAN_PULL_PRIORITIES": True,
+    "ZAMMAD_API_URL": "",
+    "ZAMMAD_TOKEN": "",
 }
 
 # django-constance renamed its table in version 3; those of Waldur's versions that have it keep settings there.
@@ -167,10 +183,14 @@ class Constance:
 
     def _opened(self, key: str, stored: str) -> Any:
         value = self._decoded(key, stored)
+        if not _SECRET.fullmatch(key):
+            return value
         try:
-            return self._secrets.keys.opened(value, f"The site's setting {key}") if _SECRET.fullmatch(key) else value
+            plain = self._secrets.keys.opened(value, f"The site's setting {key}")
         except NotOpened as problem:
             raise BadConstanceValue(str(problem)) from None
+        keep_secret(plain)  # older versions of Waldur keep them in clear
+        return plain
 
     def _decoded(self, key: str, stored: str) -> Any:
         try:

@@ -101,3 +101,12 @@ agent_message = Table(
     Column("content", JSONB),
     Column("sequence", Integer, nullable=False),
 )
+
+# What was seen as a leftover at an outside system when it was last read: only what is seen twice in a row is deleted.
+leftover = Table(
+    "leftover",
+    metadata,
+    Column("place", Text, primary_key=True),
+    Column("object_id", Text, primary_key=True),
+    Column("seen", DateTime(timezone=True), nullable=False, comment="first of the times in a row"),
+)

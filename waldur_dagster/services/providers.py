@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, select, update
+from sqlalchemy import Select, exists, select, update
 
 from waldur_dagster.clients.failures import VisitFailed
 from waldur_dagster.database.encryption import SERVICE_OPTIONS, SERVICE_PASSWORD, SERVICE_TOKEN, NotOpened
@@ -17,6 +17,13 @@ from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.work import Work
 
 settings, offering = structure.servicesettings, marketplace.offering
+SERVICE = tuple(
+    settings.c[name]
+    for name in (
+        *("id", "name", "uuid", "type", "state", "backend_url", "username", "domain"),
+        *("password", "token", "options"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +48,7 @@ class Service:
 
 def due_services(work: Work, types: Collection[str]) -> list[Service]:
     """Active providers of these types that are OK or erred; in newer versions of Waldur those that sell something."""
-    columns = (
-        *("id", "name", "uuid", "type", "state", "backend_url", "username", "domain"),
-        *("password", "token", "options"),
-    )
-    due = select(*(settings.c[name] for name in columns)).where(
-        settings.c.state.in_([OK, ERRED]), settings.c.is_active, settings.c.type.in_(types)
-    )
+    due = select(*SERVICE).where(settings.c.state.in_([OK, ERRED]), settings.c.is_active, settings.c.type.in_(types))
     if work.schema.has("marketplace_order", "completed_at"):
         due = due.where(
             exists().where(
@@ -56,8 +57,13 @@ def due_services(work: Work, types: Collection[str]) -> list[Service]:
                 offering.c.state != OfferingState.ARCHIVED,
             )
         )
+    return opened_services(work, due)
+
+
+def opened_services(work: Work, chosen: Select[Any]) -> list[Service]:
+    """The services that a SELECT of ``SERVICE`` finds, by id. One whose secrets cannot be opened is a failure."""
     found = []
-    for row in work.connection.execute(due.order_by(settings.c.id)):
+    for row in work.connection.execute(chosen.order_by(settings.c.id)):
         try:
             found.append(_service(work, row))
         except (NotOpened, ValueError) as problem:

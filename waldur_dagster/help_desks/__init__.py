@@ -1,0 +1,1 @@
+"""What Waldur keeps of its help desk: priorities, people, request types (spec rancher_support)."""

@@ -1,0 +1,78 @@
+"""The job pull-support-users (spec rancher_support)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from waldur_dagster.clients.failures import ItemFailed
+from waldur_dagster.clients.jira import Jira
+from waldur_dagster.clients.zammad import Zammad
+from waldur_dagster.help_desks.accounts import link_accounts
+from waldur_dagster.help_desks.desks import ATLASSIAN, ZAMMAD, HelpDesk, active_desk
+from waldur_dagster.help_desks.people_rows import adopt, deactivate, has_active, insert, pulled_people, update_known
+from waldur_dagster.site import Transactions
+from waldur_dagster.visits import Stop, Visit, visit
+from waldur_dagster.work import Work
+
+
+def pull_support_users(transaction: Transactions) -> None:
+    """Make the site's support users those of its help desk. Nobody is deleted, and an empty list changes nothing."""
+    desk = active_desk(transaction, ATLASSIAN, ZAMMAD)
+    if desk is not None:
+        visit(transaction, [Stop(str(desk), "support users", desk)], fetch, merge)
+
+
+def fetch(visiting: Visit, desk: HelpDesk) -> list[dict[str, Any]]:
+    """Those whom the help desk knows: backend_id, name, is_active, and of Zammad login and email."""
+    try:
+        if desk.type == ZAMMAD:
+            zammad = visiting.client("api", lambda: Zammad(desk.url, desk.token))
+            return [_of_zammad(user) for user in zammad.users()]
+        assert desk.login is not None
+        login = desk.login
+        jira = visiting.client("api", lambda: Jira(login))
+        named = "name" if "ATLASSIAN_USE_OLD_API" in desk.switches else "key"
+        return [_of_jira(user, named) for user in jira.assignable_users(desk.project)]
+    except (KeyError, TypeError) as error:
+        raise ItemFailed(f"{desk} gave a user of an unknown form: {type(error).__name__} {error}") from None
+
+
+def merge(work: Work, desk: HelpDesk, rows: Sequence[dict[str, Any]]) -> None:
+    """Known ones are updated, the others inserted, those that are not listed deactivated, in that order.
+
+    Support users without an id were made by Waldur itself; those without a back end's name, which came with issues
+    and comments, are adopted. Who is active at the help desk is active here.
+    """
+    if not rows:
+        if has_active(work, desk.type):
+            work.outcome.warn("support users", f"{desk} lists nobody: the known ones stay as they are")
+        return
+    pulled = pulled_people(work, rows)
+    adopt(work, desk.type, pulled)
+    update_known(work, desk.type, pulled)
+    insert(work, desk.type, pulled)
+    deactivate(work, desk.type, pulled)
+    if desk.type == ZAMMAD:
+        link_accounts(work, desk.type, pulled)
+
+
+def _of_zammad(user: dict[str, Any]) -> dict[str, Any]:
+    first, last, login = (str(user.get(key) or "") for key in ("firstname", "lastname", "login"))
+    return {
+        "backend_id": str(user["id"]),
+        "name": (f"{first} {last}" if first and last else login)[:150],
+        "is_active": user.get("active") is not False,
+        "login": login,
+        "email": str(user.get("email") or ""),
+    }
+
+
+def _of_jira(user: dict[str, Any], named: str) -> dict[str, Any]:
+    return {
+        "backend_id": str(user.get(named) or user["accountId"]),
+        "name": str(user["displayName"] or "")[:150],
+        "is_active": user.get("active") is not False,
+        "login": "",
+        "email": "",
+    }

@@ -1,0 +1,99 @@
+"""The job sync_request_types (spec rancher_support)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, exists, func, literal, null, or_, select
+
+from waldur_dagster.clients.failures import ItemFailed
+from waldur_dagster.clients.jira import Jira
+from waldur_dagster.help_desks.desks import ATLASSIAN, HelpDesk, active_desk
+from waldur_dagster.platform.merge import Merge
+from waldur_dagster.schema.support import requesttype
+from waldur_dagster.site import Transactions
+from waldur_dagster.visits import Stop, Visit, visit
+from waldur_dagster.work import Work
+
+MAPPING = "ATLASSIAN_USE_AUTOMATIC_REQUEST_MAPPING"
+LARGEST_ID = 2**31 - 1
+
+
+def sync_request_types(transaction: Transactions) -> None:
+    """Make the site's request types those of its service desk in Jira. Other help desks have none to tell of."""
+    desk = active_desk(transaction, ATLASSIAN)
+    if desk is not None:
+        visit(transaction, [Stop(str(desk), "request types", desk)], fetch, merge)
+
+
+def fetch(visiting: Visit, desk: HelpDesk) -> list[dict[str, Any]]:
+    """All request types with what they ask for, and the name of their issue type where types are mapped.
+
+    The name of each issue type is asked for once.
+    """
+    assert desk.login is not None
+    login = desk.login
+    jira = visiting.client("api", lambda: Jira(login))
+    try:
+        of_desk = jira.desk_of(desk.project)
+        types = jira.request_types(of_desk)
+        if types and "issueTypeId" not in types[0]:
+            types = jira.old_request_types(desk.project, of_desk, desk.strange)
+        mapped = MAPPING in desk.switches
+        names = {issue_type: jira.issue_type_name(issue_type) for issue_type in _issue_types(types)} if mapped else {}
+        return [
+            {
+                "backend_id": _number(item["id"]),
+                "name": str(item["name"])[:150],
+                "issue_type_name": names[str(item["issueTypeId"])][:255] if mapped else "",
+                "fields": jira.request_fields(of_desk, str(item["id"])),
+            }
+            for item in types
+        ]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ItemFailed(f"Jira gave a request type of an unknown form: {type(error).__name__} {error}") from None
+
+
+def merge(work: Work, desk: HelpDesk, rows: Sequence[dict[str, Any]]) -> None:
+    """Rows of Jira and of no back end; where types are not mapped, none is deleted and their issue types stay.
+
+    An id is unique over all back ends: what another one has under it stays, and is reported.
+    """
+    scope = or_(requesttype.c.backend_name == ATLASSIAN, requesttype.c.backend_name.is_(None))
+    if not rows:
+        if work.connection.scalar(select(exists().where(scope))):
+            work.outcome.warn("request types", "Jira lists none: the known ones stay as they are")
+        return
+    columns = ("name", "fields", "issue_type_name")
+    made = Merge(work, requesttype, rows, key=["backend_id"], columns=columns, scope=scope)
+    others = delete(made.pulled).where(
+        made.pulled.c.backend_id == requesttype.c.backend_id, requesttype.c.backend_name != ATLASSIAN
+    )
+    for row in work.connection.execute(others.returning(made.pulled.c.name, requesttype.c.backend_name)):
+        words = f"is not kept: {row.backend_name} has a request type with its id"
+        work.outcome.warn(f"request type {row.name}", words)
+    mapped = MAPPING in desk.switches
+    if mapped:
+        made.delete(made.stale(requesttype.c.backend_id.is_not(None)))
+    made.update(columns if mapped else ("name", "fields"))
+    values: dict[str, Any] = {name: made.pulled.c[name] for name in ("backend_id", *columns)}
+    values |= {"uuid": func.gen_random_uuid(), "backend_name": null()}
+    made.insert(values | _shown(work))
+
+
+def _shown(work: Work) -> dict[str, Any]:
+    """In newer versions of Waldur a type may be hidden, and has a place: new ones are shown, as Waldur makes them."""
+    wanted = {"is_active": literal(True), "order": literal(0)}
+    return {name: value for name, value in wanted.items() if work.schema.has("support_requesttype", name)}
+
+
+def _issue_types(types: Sequence[dict[str, Any]]) -> list[str]:
+    return sorted({str(item["issueTypeId"]) for item in types})
+
+
+def _number(value: Any) -> int:
+    number = int(value)
+    if not 0 <= number <= LARGEST_ID:
+        raise ValueError(f"the id {number} is no number that Waldur can keep")
+    return number
