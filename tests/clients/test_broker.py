@@ -20,6 +20,7 @@ from waldur_dagster.clients.broker import (
     BrokerUnreachable,
     BrokerUnusable,
     NotGiven,
+    QueueMissing,
     TaskRefused,
     Unconfirmed,
 )
@@ -78,12 +79,21 @@ def test_the_deployment_may_name_a_queue_for_all_tasks(server: RabbitMq) -> None
 
 def test_a_queue_that_is_not_there_is_not_made(server: RabbitMq) -> None:
     with broker(server) as to:
-        assert "neither a queue tasks-durable nor tasks" in refused(BrokerUnusable, to)
+        assert "neither a queue tasks-durable nor tasks" in refused(QueueMissing, to)
         server.declare("tasks-durable", quorum=True)
         give(to, "order")  # it is asked again
-        assert "no queue background-durable" in refused(BrokerUnusable, to, task=IN_BACKGROUND)
+        assert "no queue background-durable" in refused(QueueMissing, to, task=IN_BACKGROUND)
     assert server.taken("tasks-durable") == ["order"]
     assert server.queues("tasks", "background-durable", "celery") == []
+
+
+def test_of_a_newer_site_without_its_first_queue_the_others_are_used(server: RabbitMq) -> None:
+    server.declare("background-durable", quorum=True)
+    server.declare("background")
+    with broker(server) as to:
+        assert "neither a queue tasks-durable nor tasks" in refused(QueueMissing, to)
+        give(to, "quotas", IN_BACKGROUND)
+    assert (server.taken("background-durable"), server.taken("background")) == (["quotas"], [])
 
 
 def test_a_queue_that_goes_away_between_two_tasks_is_noticed(server: RabbitMq) -> None:
@@ -92,8 +102,8 @@ def test_a_queue_that_goes_away_between_two_tasks_is_noticed(server: RabbitMq) -
     with broker(server) as to:
         give(to, "first")
         server.delete("tasks-durable")
-        assert "no queue tasks-durable any more" in refused(BrokerUnusable, to)
-        assert "no queue tasks-durable" in refused(BrokerUnusable, to)
+        assert "no queue tasks-durable any more" in refused(QueueMissing, to)
+        assert "no queue tasks-durable" in refused(QueueMissing, to)
     assert server.taken("tasks") == []
 
 

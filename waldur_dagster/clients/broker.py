@@ -33,6 +33,10 @@ class BrokerUnusable(NotGiven):
     """The broker does not let this program in, or has no queue that Waldur's workers read."""
 
 
+class QueueMissing(NotGiven):
+    """The queue of this task is not there; tasks of other queues can be given."""
+
+
 class TaskRefused(NotGiven):
     """The broker does not take this task, and may take others."""
 
@@ -66,7 +70,7 @@ class Broker:
     def ready(self, task: str) -> str:
         """Connect, and find the queue of a task; nothing of the task is sent. Returns the queue's name.
 
-        Raises BrokerUnreachable and BrokerUnusable.
+        Raises BrokerUnreachable, BrokerUnusable and QueueMissing.
         """
         if self._gone is not None:
             raise self._gone
@@ -76,7 +80,8 @@ class Broker:
             self._notice_loss()
         name = self._queue_of(lane_of(task))
         if self._is_rabbitmq and name not in self._consumers and not self._finds(name):
-            raise BrokerUnusable(f"{self} has no queue {name}; Waldur's workers make it when they start")
+            missing = QueueMissing if self._queue is None else BrokerUnusable  # the deployment's takes all tasks
+            raise missing(f"{self} has no queue {name}; Waldur's workers make it when they start")
         self._open_channel()
         return name
 
@@ -174,8 +179,10 @@ class Broker:
             self._durable = self._finds(Lane.DEFAULT.durable)
             if not self._durable and not self._finds(Lane.DEFAULT.classic):
                 self._durable = None
+                if lane is not Lane.DEFAULT and self._finds(lane.durable):  # no site of 2024 has such a queue
+                    return lane.durable
                 names = f"{Lane.DEFAULT.durable} nor {Lane.DEFAULT.classic}"
-                raise BrokerUnusable(f"{self} has neither a queue {names}; Waldur's workers make it when they start")
+                raise QueueMissing(f"{self} has neither a queue {names}; Waldur's workers make it when they start")
         return lane.durable if self._durable else lane.classic
 
     def _finds(self, name: str) -> bool:
@@ -209,7 +216,8 @@ class Broker:
             if cause.reply_code != NO_ROUTE:
                 return TaskRefused(f"{self} refuses the task: {words}")
             self._consumers.pop(name, None)
-            return BrokerUnusable(f"{self} has no queue {name} any more")
+            missing = QueueMissing if self._queue is None else BrokerUnusable
+            return missing(f"{self} has no queue {name} any more")
         if not isinstance(error, OperationalError | OSError | AMQPError):  # it could not even be written
             return TaskRefused(f"the task cannot be sent as it is: {type(error).__name__}")
         slow = isinstance(cause, TimeoutError)
