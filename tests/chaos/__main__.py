@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,10 @@ from tests.chaos.launcher import Launcher
 from tests.chaos.outages import full_disk, held_back, restarted, small_disk
 from tests.chaos.places import Place, placed
 from tests.chaos.scenes import all_scenes
+from tests.chaos.servers import ChaosServer
 from tests.chaos.sizes import FULL, SMALL, Size
 from tests.chaos.together import together
 from tests.chaos.trials import Usual, chosen, usual
-from tests.chaos.servers import ChaosServer
 from waldur_dagster.availability.writes import WRITES
 
 # Each trial gives what was wrong with it.
@@ -69,7 +70,7 @@ def restarts(place: Place, launchers: list[Launcher], size: Size) -> Trials:
         for at in chosen(undisturbed.points, size.outages):
             yield _told(
                 f"{name}, server restarted at {at} ({undisturbed.points[at - 1]})",
-                restarted(launcher, place, name, at, undisturbed, place.restart),
+                restarted(launcher, place, name, at, undisturbed),
             )
 
 
@@ -122,11 +123,12 @@ def main(words: list[str]) -> int:
                 counts[name] = _report(name, ALONE[name](server.url, size))
         on_sites = [name for name in wanted if name in ON_SITES]
         for scene in all_scenes() if on_sites else ():
-            with Launcher() as one, Launcher() as two, Launcher() as three:
-                with placed(scene, server.url, Path(folder), server.restart) as place:
-                    for name in on_sites:
-                        label = f"{name}, {scene.name}"
-                        counts[label] = _report(label, ON_SITES[name](place, [one, two, three], size))
+            with ExitStack() as parts:
+                launchers = [parts.enter_context(Launcher()) for _ in range(3)]
+                place = parts.enter_context(placed(scene, server.url, Path(folder), server.restart))
+                for name in on_sites:
+                    label = f"{name}, {scene.name}"
+                    counts[label] = _report(label, ON_SITES[name](place, launchers, size))
     print("\n| what | tried | fell |\n|---|---|---|")
     for name, (tried, fell) in counts.items():
         print(f"| {name} | {tried:,} | {fell:,} |")

@@ -9,30 +9,29 @@ from datetime import UTC, datetime
 
 from sqlalchemy import URL, create_engine
 
-from tests.chaos.junk import Junk, dry_run, junk_in, places, troubles
+from tests.chaos.junk import Junk, Usual, junk_in, places, troubles, usual_of
 from tests.chaos.pairs import Job, meetings
 from tests.chaos.sizes import Size
 from tests.chaos.steps import small_site, steps
 from waldur_dagster.demo import server
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.migrate import migrate
-from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema.generations import Generation, create_tables
 
 JUNE = datetime(2025, 6, 1, 4, tzinfo=UTC)
 
 
 @contextmanager
-def _busy(server_url: URL) -> Iterator[tuple[Deployment, dict[Job, Outcome]]]:
+def _busy(server_url: URL) -> Iterator[tuple[Deployment, dict[Job, Usual]]]:
     """A small site, and what each of the jobs that have work there would do."""
     engine = create_engine(server.create_database(server_url, "site"))
     with engine.begin() as connection:
         create_tables(connection, Generation.OCTOBER_2024)
     migrate(engine)
     deployment = small_site(engine)
-    usual = {job: dry_run(deployment, job) for job in (Job(name, do, JUNE) for name, do in steps().items())}
+    usual = {job: usual_of(deployment, job) for job in (Job(name, do, JUNE) for name, do in steps().items())}
     engine.dispose()
-    yield deployment, {job: outcome for job, outcome in usual.items() if outcome.rows}
+    yield deployment, {job: one for job, one in usual.items() if one.outcome.rows}
 
 
 def all_meetings(server_url: URL, size: Size) -> Iterator[list[str]]:

@@ -14,7 +14,10 @@ def kills(launcher: Launcher, place: Place, name: str, most: int | None) -> Iter
     """Kill runs of an entry, each at another point; gives what was wrong after the next run of each."""
     undisturbed = usual(launcher, place, name)
     for at in chosen(undisturbed.points, most):
-        yield [f"{name} killed at {at} ({undisturbed.points[at - 1]}): {one}" for one in kill(launcher, place, name, at, undisturbed)]
+        yield [
+            f"{name} killed at {at} ({undisturbed.points[at - 1]}): {one}"
+            for one in kill(launcher, place, name, at, undisturbed)
+        ]
 
 
 def kill(launcher: Launcher, place: Place, name: str, at: int, undisturbed: Usual) -> list[str]:

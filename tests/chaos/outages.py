@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,18 +16,17 @@ from tests.chaos.launcher import Launcher
 from tests.chaos.places import Copy, Place
 from tests.chaos.trials import Usual
 
-Restart = Callable[[], None]
 # A whole outage of a statement that waits: longer than the one limit, shorter than all tries together.
 SHORT_LIMIT = 1
 ROOM = "16m"
 
 
-def restarted(launcher: Launcher, place: Place, name: str, at: int, undisturbed: Usual, restart: Restart) -> list[str]:
+def restarted(launcher: Launcher, place: Place, name: str, at: int, undisturbed: Usual) -> list[str]:
     """The server crashes and comes back while the run stands at a point; the run ends as if nothing had been."""
     with place.copied() as copy:
         if launcher.run(copy.order(name, at=at, signal=signal.SIGSTOP)).status is not None:
             return []  # it has not come so far
-        restart()
+        place.restart()
         launcher.go_on()
         ended = launcher.wait()
         if ended.status != undisturbed.runs[0].status:
@@ -63,7 +62,8 @@ def _locked(copy: Copy) -> Iterator[None]:
         names = connection.scalar(tables)
         # What the run that is held has locked itself is left out.
         others = text(
-            "SELECT DISTINCT relation::regclass::text FROM pg_locks WHERE relation IS NOT NULL AND pid <> pg_backend_pid()"
+            "SELECT DISTINCT relation::regclass::text FROM pg_locks "
+            "WHERE relation IS NOT NULL AND pid <> pg_backend_pid()"
         )
         busy = set(connection.scalars(others))
         free = [name for name in str(names).split(", ") if name not in busy]

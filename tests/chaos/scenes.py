@@ -97,7 +97,5 @@ def all_scenes() -> list[Scene]:
             {"entries": {name: {"superseded": "run"} for name in SUPERSEDED}},
             _demo_systems,
         ),
-        Scene(
-            "clouds", CLOUD_NOW, _fill_clouds, lambda: OF_CLOUDS, {}, _cloud_systems, Generation.OCTOBER_2024
-        ),
+        Scene("clouds", CLOUD_NOW, _fill_clouds, lambda: OF_CLOUDS, {}, _cloud_systems, Generation.OCTOBER_2024),
     ]

@@ -26,7 +26,9 @@ def together(
         held = [launcher.wait() for _, launcher in running]
         for _, launcher in running:
             launcher.go_on()
-        ended = [launcher.wait() if one.status is None else one for (_, launcher), one in zip(running, held, strict=True)]
+        ended = [
+            launcher.wait() if one.status is None else one for (_, launcher), one in zip(running, held, strict=True)
+        ]
         told = [f"{name}: {one.problem}" for name, one in zip(names, ended, strict=True) if _fell(one, names, name)]
         if told:
             return told

@@ -28,7 +28,9 @@ class Usual:
         """In what a site that was disturbed, and that had its outbox emptied, differs."""
         copy.deliver_all()
         mails, _ = copy.place.mailed()
-        told = [f"mail {what} lost" for what in self.mails - mails] + [f"mail {what} besides" for what in mails - self.mails]
+        told = [f"mail {what} lost" for what in self.mails - mails] + [
+            f"mail {what} besides" for what in mails - self.mails
+        ]
         return told + differences(self.rows, copy.rows(self.known))
 
 
