@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -29,6 +30,7 @@ from tests.chaos.together import together
 from tests.chaos.trials import Usual, chosen, usual
 from waldur_dagster.availability.writes import WRITES
 
+PROGRESS = 30.0  # seconds
 # Each trial gives what was wrong with it.
 Trials = Iterator[list[str]]
 
@@ -137,9 +139,13 @@ def main(words: list[str]) -> int:
 
 def _report(what: str, trials: Trials) -> tuple[int, int]:
     tried = fell = 0
+    told = time.monotonic()
     for problems in trials:
         tried += 1
         fell += bool(problems)
+        if time.monotonic() - told > PROGRESS:
+            told = time.monotonic()
+            print(f"  {what}: {tried:,} so far, {fell:,} fell", flush=True)
         for problem in problems[:5]:
             print(f"  {problem}", flush=True)
     print(f"{what}: {tried:,} tried, {fell:,} fell", flush=True)
