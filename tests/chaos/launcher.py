@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -45,8 +46,9 @@ class Ended:
     @property
     def problem(self) -> str:
         """What the run's log says last, for people."""
-        lines = [line for line in self.log.splitlines() if "Failure" in line or "Error" in line or "failed" in line]
-        return (lines or self.log.splitlines() or ["no word"])[-1].strip()[:300]
+        raised = re.compile(r"[\w.]+(Failure|Error|Failed|Unreachable|Requested): ")
+        lines = [line for line in self.log.splitlines() if raised.match(line)]
+        return (lines or self.log.splitlines() or ["no word"])[0].strip()[:300]
 
 
 class Launcher:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -232,8 +233,9 @@ def _at_work(servers: Servers) -> psutil.Process | None:
         port = connection.scalar(waiting)
     code_server = psutil.Process(servers.processes[0].pid)
     for process in code_server.children(recursive=True):
-        if port in {found.laddr.port for found in process.net_connections("tcp")}:
-            return process
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
+            if port in {found.laddr.port for found in process.net_connections("tcp")}:
+                return process
     return None
 
 
