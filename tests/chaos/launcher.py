@@ -21,6 +21,8 @@ from typing import Any, Self
 
 PROJECT = Path(__file__).parents[2]
 LONGEST = 300.0  # seconds of one run
+# What is said of a run that is held.
+GO_ON, GIVE_UP = "go on", "give up"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class Launcher:
         command = [sys.executable, "-m", "tests.chaos.launcher"]
         self._server = subprocess.Popen(command, cwd=PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._order: Order | None = None
+        self._is_held = False
 
     def run(self, order: Order) -> Ended:
         """Make a run, and wait until it ends or is held."""
@@ -65,6 +68,9 @@ class Launcher:
         return self.wait()
 
     def start(self, order: Order) -> None:
+        if self._is_held:  # by a trial that did not come to its end
+            self._say(GIVE_UP)
+            self.wait()
         self._order = order
         Path(order.trace).write_text("")
         self._say(asdict(order))
@@ -73,12 +79,13 @@ class Launcher:
         """Until the run ends or is held."""
         assert self._server.stdout is not None and self._order is not None
         status = json.loads(self._server.stdout.readline())
+        self._is_held = status is None
         points = Path(self._order.trace).read_text().splitlines()
         return Ended(status, points, Path(self._order.log).read_text(errors="replace"))
 
     def go_on(self) -> None:
         """Let a run that is held go on; ``wait`` for it."""
-        self._say("go on")
+        self._say(GO_ON)
 
     def _say(self, what: Any) -> None:
         assert self._server.stdin is not None
@@ -108,7 +115,8 @@ def serve() -> None:
         _, status = os.waitpid(child, os.WUNTRACED)
         while os.WIFSTOPPED(status):
             print(json.dumps(None), flush=True)
-            sys.stdin.readline()
+            if json.loads(sys.stdin.readline() or f'"{GIVE_UP}"') == GIVE_UP:
+                os.kill(child, signal.SIGKILL)
             os.kill(child, signal.SIGCONT)
             _, status = os.waitpid(child, os.WUNTRACED)
         timer.cancel()

@@ -58,7 +58,7 @@ def _locked(copy: Copy) -> Iterator[None]:
     """Nobody else writes meanwhile."""
     tables = text("SELECT string_agg(format('%I', tablename), ', ') FROM pg_tables WHERE schemaname = 'public'")
     with copy.engine.connect() as connection:
-        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.execute(text("SET lock_timeout = '30s'"))
         names = connection.scalar(tables)
         # What the run that is held has locked itself is left out.
         others = text(

@@ -35,43 +35,51 @@ INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d
 
 
 class Rows:
-    """All rows of a site; ``known`` are the ids that its scene had, by table: newer ones are told by their order."""
+    """All rows of a site; ``known`` are the ids that its scene had, by table: newer rows are told by what they hold."""
 
     def __init__(self, engine: Engine, as_of: datetime, known: Mapping[str, set[int]] | None = None):
-        self._as_of = as_of
+        self._as_of, self._known = as_of, known or {}
         with engine.connect() as connection:
             self._foreign = {(table, column): other for table, column, other in connection.execute(KEYS)}
             rows = {name: _rows(connection, schema, name) for schema, name in connection.execute(TABLES).all()}
-            self._kinds = {
-                row["id"]: f"{row['app_label']}_{row['model']}" for row in rows.get("django_content_type", [])
-            }
+        kinds = rows.get("django_content_type", [])
+        self._kinds = {row["id"]: f"{row['app_label']}_{row['model']}" for row in kinds}
         self.ids = {name: {row["id"] for row in found if "id" in row} for name, found in rows.items()}
-        old = known or {}
-        self._new = {
-            name: {id: f"new {n}" for n, id in enumerate(sorted(ids - old.get(name, set()), key=str), 1)}
-            for name, ids in self.ids.items()
-        }
+        # What a new row holds, but for what it points at: by that others point at it.
+        self._content: dict[tuple[str, Any], str] = {}
+        for name, found in rows.items():
+            new = [row for row in found if "id" in row and self._is_new(name, row["id"])]
+            self._content |= {(name, row["id"]): self._plain(name, row, deep=False) for row in new}
         self.counts = Counter(
-            (name, self._plain(name, row)) for name, found in rows.items() if name not in PASSED_OVER for row in found
+            (name, self._plain(name, row, deep=True))
+            for name, found in rows.items()
+            if name not in PASSED_OVER
+            for row in found
         )
 
-    def _plain(self, table: str, row: dict[str, Any]) -> str:
+    def _is_new(self, table: str, id: Any) -> bool:
+        return id in self.ids.get(table, ()) and id not in self._known.get(table, ())
+
+    def _plain(self, table: str, row: dict[str, Any], *, deep: bool) -> str:
         kept = {}
         for column, value in row.items():
             if table == "outbox_message" and column in ATTEMPT:
                 continue
             if column == "id":
-                value = self._new[table].get(value) and "new"  # noqa: PLW2901
+                kept[column] = "new" if self._is_new(table, value) else value
             elif other := self._foreign.get((table, column)):
-                value = self._named(other, value)  # noqa: PLW2901
+                kept[column] = self._named(other, value, deep=deep)
             elif column == "object_id" and "content_type_id" in row:
-                value = self._named(self._kinds.get(row["content_type_id"], ""), value)  # noqa: PLW2901
-            kept[column] = value
+                kept[column] = self._named(self._kinds.get(row["content_type_id"], ""), value, deep=deep)
+            else:
+                kept[column] = value
         words = UUID.sub("#", json.dumps(kept, sort_keys=True))
         return INSTANT.sub(self._instant, words)
 
-    def _named(self, table: str, id: Any) -> Any:
-        return self._new.get(table, {}).get(id, id)
+    def _named(self, table: str, id: Any, *, deep: bool) -> Any:
+        if not self._is_new(table, id):
+            return id
+        return f"new {self._content[table, id]}" if deep else "new"
 
     def _instant(self, match: re.Match[str]) -> str:
         """Those of the present differ from run to run."""
