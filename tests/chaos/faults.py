@@ -26,7 +26,7 @@ def _asked(connection: socket.socket) -> None:
 
 def _dripping(connection: socket.socket) -> None:
     _asked(connection)
-    for byte in HEAD % 200 + b"X-More: " + b"a" * 10**6:
+    for byte in b"HTTP/1.1 200 " + b"a" * 10**6:  # a line that never ends
         connection.sendall(bytes([byte]))
         time.sleep(PAUSE)
 

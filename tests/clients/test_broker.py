@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,7 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tests.mail_server import free_port
 from tests.rabbitmq import PASSWORD, RabbitMq
+from tests.raw_server import raw_server
 from waldur_dagster.clients import broker as broker_module
 from waldur_dagster.clients.broker import (
     Broker,
@@ -208,3 +210,24 @@ def test_a_broker_that_does_not_answer_is_tried_once_a_round(scheme: str) -> Non
         for _ in range(3):
             assert f"127.0.0.1:{port} cannot be reached" in refused(BrokerUnreachable, to)
         assert len(had) == 1
+
+
+@pytest.mark.parametrize(("scheme", "begin"), [("amqp", b"\x01\x00\x00\x00\x00\xff\xff"), ("redis", b"+")])
+def test_a_broker_that_drips_bytes_keeps_nobody_waiting(
+    scheme: str, begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
+        monkeypatch.setattr(broker_module, name, 1.0)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(begin)
+        while True:
+            connection.sendall(b"a")
+            time.sleep(0.05)
+
+    with raw_server(drip) as server, broker(f"{scheme}://:{PASSWORD}@127.0.0.1:{server.port}/0") as to:
+        begun = time.monotonic()
+        told = refused(BrokerUnreachable, to)
+        assert scheme == "amqp" or "does not answer within 2 seconds" in told  # amqp has limits of its own on frames
+        refused(BrokerUnreachable, to)
+        assert time.monotonic() - begun < 10

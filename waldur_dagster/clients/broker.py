@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
 from waldur_dagster.clients.celery_queues import Lane, lane_of
+from waldur_dagster.clients.deadline import within
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 10.0  # seconds
 NO_ROUTE = 312  # AMQP's answer to a message that fits no queue
@@ -74,6 +76,15 @@ class Broker:
         """
         if self._gone is not None:
             raise self._gone
+        seconds = CONNECT_TIMEOUT * len(self._parts) + ANSWER_TIMEOUT
+        try:
+            return within(seconds, lambda: self._ready(task))
+        except TimeoutError:
+            self._leave()
+            self._gone = BrokerUnreachable(f"{self} does not answer within {seconds:g} seconds")
+            raise self._gone from None
+
+    def _ready(self, task: str) -> str:
         if self._connection is None:
             self._connect()
         elif self._is_rabbitmq:
@@ -98,17 +109,19 @@ class Broker:
         if self._is_rabbitmq:  # past all exchanges: by its name each queue can be reached directly
             queue = Queue(name, Exchange(name), routing_key=name, no_declare=True)
             options = {"mandatory": True, "confirm_timeout": ANSWER_TIMEOUT}
+        send = partial(
+            self._app.send_task,
+            task,
+            args=list(args),
+            kwargs=dict(kwargs),
+            task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
+            queue=queue,
+            producer=Producer(self._channel, auto_declare=False),
+            retry=False,
+            **options,
+        )
         try:
-            self._app.send_task(
-                task,
-                args=list(args),
-                kwargs=dict(kwargs),
-                task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
-                queue=queue,
-                producer=Producer(self._channel, auto_declare=False),
-                retry=False,
-                **options,
-            )
+            within(2 * ANSWER_TIMEOUT, send)
         except Exception as error:  # each transport raises what its library raises
             raise self._not_given(error, name) from None
 
@@ -247,6 +260,10 @@ class Broker:
     def _drop_channel(self) -> None:
         """An answer that is still on its way to a channel must not be taken for that to the next task."""
         self._channel = None
+
+    def _leave(self) -> None:
+        """A thread may use the connection still, so it is not even closed."""
+        self._app = self._connection = self._channel = None
 
     def close(self) -> None:
         for part in (self._connection, self._app):
