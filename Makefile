@@ -41,9 +41,9 @@ format: $(VENV)/.installed
 bench: $(VENV)/.installed  ## figures by stage for a large site
 	@failed=0; for name in billing quotas policies people run_cost retention; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
-chaos: $(VENV)/.installed  ## jobs at once and junk in rows, docs/reliability.md; SIZE=full for all of it
+chaos: $(VENV)/.installed  ## kills, outages, junk and faults for every entry, docs/reliability.md; SIZE=full for all of it
 	@$(BIN)/python -m tests.chaos $(SIZE)
-	@$(BIN)/python -m pytest -q tests/chaos tests/test_passing_errors.py tests/invoices/test_held_rows.py tests/dagster/test_secrets.py
+	@$(BIN)/python -m pytest -q tests/chaos tests/test_passing_errors.py tests/invoices/test_held_rows.py tests/dagster/test_secrets.py tests/dagster/test_retries.py tests/dagster/test_servers.py
 
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
 	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \

@@ -1,84 +1,156 @@
-"""`make chaos`: pairs of jobs and junk on a small site, as many as a size says; prints figures and what fell.
+"""`make chaos`: bad luck of every kind for every entry that has a job; prints what was tried and what fell.
 
-The site is made on a server of its own, which is deleted afterwards. Ends with 1 when anything fell.
+    python -m tests.chaos [small|full] [section ...]
+
+The entries are those of the catalog that have a job here: one that is added is tried without a word about it. The
+sites are made on servers of their own, which are deleted afterwards. Ends with 1 when anything fell.
 """
 
 from __future__ import annotations
 
-import itertools
 import sys
 import tempfile
-from collections.abc import Iterator
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
-from sqlalchemy import create_engine
+from sqlalchemy import URL
 
-from tests.chaos.junk import Junk, dry_run, junk_in, missed, places
-from tests.chaos.pairs import Job, meetings
-from tests.chaos.steps import small_site, steps
-from waldur_dagster.demo import server
-from waldur_dagster.deployment import Deployment
-from waldur_dagster.outbox.migrate import migrate
-from waldur_dagster.outcome import Outcome
-from waldur_dagster.schema.generations import Generation, create_tables
+from tests.chaos import junk_and_pairs, outside
+from tests.chaos.kills import kills
+from tests.chaos.launcher import Launcher
+from tests.chaos.outages import full_disk, held_back, restarted, small_disk
+from tests.chaos.places import Place, placed
+from tests.chaos.scenes import all_scenes
+from tests.chaos.servers import ChaosServer
+from tests.chaos.sizes import FULL, SMALL, Size
+from tests.chaos.together import together
+from tests.chaos.trials import Usual, chosen, usual
+from waldur_dagster.availability.writes import WRITES
 
-JUNE = datetime(2025, 6, 1, 4, tzinfo=UTC)
-# Every so many statements of a job, every so many places of junk.
-SIZES = {"small": (5, 40), "full": (1, 1)}
-
-
-def main(size: str) -> int:
-    every_statement, every_place = SIZES[size]
-    with tempfile.TemporaryDirectory(prefix="waldur-chaos-") as folder:
-        address = server.url_of(server.start(Path(folder) / "postgresql", after_exit="delete"))
-        engine = create_engine(server.create_database(address, "site"))
-        with engine.begin() as connection:
-            create_tables(connection, Generation.OCTOBER_2024)
-        migrate(engine)
-        deployment = small_site(engine)
-        usual = {job: dry_run(deployment, job) for job in (Job(name, do, JUNE) for name, do in steps().items())}
-        busy = {job: outcome for job, outcome in usual.items() if outcome.rows}
-        fell = _report("meetings of two jobs", _pairs(deployment, list(busy), every_statement))
-        fell += _report("runs with junk in a row", _junk(deployment, busy, every_place))
-        engine.dispose()
-    return int(fell > 0)
+PROGRESS = 30.0  # seconds
+# Each trial gives what was wrong with it.
+Trials = Iterator[list[str]]
 
 
-def _report(what: str, tried: Iterator[list[str]]) -> int:
-    count = fell = 0
-    for problems in tried:
-        count += 1
+def all_kills(place: Place, launchers: list[Launcher], size: Size) -> Trials:
+    for name in place.scene.entries():
+        yield from kills(launchers[0], place, name, size.points)
+
+
+def same_at_once(place: Place, launchers: list[Launcher], size: Size) -> Trials:
+    """Two and three runs of every entry."""
+    in_order = _in_order(place, launchers[0])
+    for name in place.scene.entries():
+        for many in (2, 3):
+            yield _told(f"{name} {many} times at once", together(launchers, place, [name] * many, in_order))
+
+
+def others_at_once(place: Place, launchers: list[Launcher], size: Size) -> Trials:
+    """Two entries at once: those that write the same tables, or all pairs; and each pair with a second run."""
+    in_order, names = _in_order(place, launchers[0]), place.scene.entries()
+    pairs = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :] if size.all_pairs or _share(a, b)]
+    for a, b in pairs[:: size.every_pair]:
+        yield _told(f"{a} with {b}", together(launchers, place, [a, b], in_order))
+        yield _told(f"{a} with {b}, twice", together(launchers, place, [a, b, b], in_order))
+
+
+def _share(a: str, b: str) -> bool:
+    return bool(WRITES.get(a, {}).keys() & WRITES.get(b, {}).keys())
+
+
+def _in_order(place: Place, launcher: Launcher) -> Callable[..., Usual]:
+    return cache(lambda *names: usual(launcher, place, *names))
+
+
+def restarts(place: Place, launchers: list[Launcher], size: Size) -> Trials:
+    launcher = launchers[0]
+    for name in place.scene.entries():
+        undisturbed = usual(launcher, place, name)
+        for at in chosen(undisturbed.points, size.outages):
+            yield _told(
+                f"{name}, server restarted at {at} ({undisturbed.points[at - 1]})",
+                restarted(launcher, place, name, at, undisturbed),
+            )
+
+
+def time_outs(place: Place, launchers: list[Launcher], size: Size) -> Trials:
+    launcher = launchers[0]
+    for name in place.scene.entries():
+        undisturbed = usual(launcher, place, name)
+        for at in chosen(undisturbed.points, size.outages):
+            told = held_back(launcher, place, name, at, undisturbed)
+            yield _told(f"{name}, statements held back from {at} ({undisturbed.points[at - 1]})", told)
+
+
+def full_disks(place: Place, launchers: list[Launcher], size: Size) -> Trials:
+    launcher = launchers[0]
+    for name in place.scene.entries():
+        with small_disk(place.folder / "small") as disk:
+            if disk is None:
+                print("  no disk was filled: this user may not mount one", flush=True)
+                return
+            yield _told(f"{name}, disk full", full_disk(launcher, place, name, usual(launcher, place, name), disk))
+
+
+def _told(what: str, problems: list[str]) -> list[str]:
+    return [f"{what}: {problem}" for problem in problems]
+
+
+ON_SITES: dict[str, Callable[[Place, list[Launcher], Size], Trials]] = {
+    "kills": all_kills,
+    "same at once": same_at_once,
+    "others at once": others_at_once,
+    "restarts": restarts,
+    "time-outs": time_outs,
+    "full disks": full_disks,
+}
+ALONE: dict[str, Callable[[URL, Size], Trials]] = {
+    "meetings": junk_and_pairs.all_meetings,
+    "junk": junk_and_pairs.all_junk,
+    "outside systems": outside.all_faults,
+}
+
+
+def main(words: list[str]) -> int:
+    size = FULL if "full" in words else SMALL
+    wanted = [name for name in (*ALONE, *ON_SITES) if name.replace(" ", "-") in words] or [*ALONE, *ON_SITES]
+    counts: dict[str, tuple[int, int]] = {}
+    with tempfile.TemporaryDirectory(prefix="waldur-chaos-", ignore_cleanup_errors=True) as folder:
+        server = ChaosServer(Path(folder) / "postgresql")
+        for name in wanted:
+            if name in ALONE:
+                counts[name] = _report(name, ALONE[name](server.url, size))
+        on_sites = [name for name in wanted if name in ON_SITES]
+        for scene in all_scenes() if on_sites else ():
+            with ExitStack() as parts:
+                launchers = [parts.enter_context(Launcher()) for _ in range(3)]
+                place = parts.enter_context(placed(scene, server.url, Path(folder), server.restart))
+                for name in on_sites:
+                    label = f"{name}, {scene.name}"
+                    counts[label] = _report(label, ON_SITES[name](place, launchers, size))
+    print("\n| what | tried | fell |\n|---|---|---|")
+    for name, (tried, fell) in counts.items():
+        print(f"| {name} | {tried:,} | {fell:,} |")
+    return int(any(fell for _, fell in counts.values()))
+
+
+def _report(what: str, trials: Trials) -> tuple[int, int]:
+    tried = fell = 0
+    told = time.monotonic()
+    for problems in trials:
+        tried += 1
         fell += bool(problems)
-        for problem in problems:
+        if time.monotonic() - told > PROGRESS:
+            told = time.monotonic()
+            print(f"  {what}: {tried:,} so far, {fell:,} fell", flush=True)
+        for problem in problems[:5]:
             print(f"  {problem}", flush=True)
-    print(f"{what}: {count:,} tried, {fell:,} fell", flush=True)
-    return fell
-
-
-def _pairs(deployment: Deployment, jobs: list[Job], every: int) -> Iterator[list[str]]:
-    for first, second in itertools.permutations(jobs, 2):
-        for found in meetings(deployment, first, second, every):
-            yield [f"{first.name} with {second.name}: {name}: {p}" for name, p in found.problems.items()]
-
-
-def _junk(deployment: Deployment, busy: dict[Job, Outcome], every: int) -> Iterator[list[str]]:
-    engine = create_engine(deployment.database.sqlalchemy_url)
-    all_of_it = [Junk(table, column, value) for table, column, values in places(engine) for value in values]
-    for junk in all_of_it[::every]:
-        with junk_in(engine, junk) as taken:
-            for job, usual in busy.items() if taken else ():
-                yield _with_junk(deployment, job, usual, junk)
-    engine.dispose()
-
-
-def _with_junk(deployment: Deployment, job: Job, usual: Outcome, junk: Junk) -> list[str]:
-    try:
-        found = dry_run(deployment, job)
-    except Exception as problem:  # that is what is looked for
-        return [f"{job.name}: {junk}: {type(problem).__name__}: {str(problem).partition(chr(10))[0]}"]
-    return [f"{job.name}: {junk}: {one}" for one in missed(usual, found)]
+    print(f"{what}: {tried:,} tried, {fell:,} fell", flush=True)
+    return tried, fell
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else "small"))
+    sys.exit(main(sys.argv[1:]))

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.chaos.pairs import Job
+from tests.chaos.rows import KEYS, UUID
 from waldur_dagster.deployment import Deployment
-from waldur_dagster.outcome import Outcome
+from waldur_dagster.outcome import Finding, Outcome
 from waldur_dagster.site import Site
 
+# Columns by which people know a row.
+NAMING = {"name", "title", "email", "username", "uuid", "full_name"}
 DATES = ("9999-12-31", "infinity", "-infinity", "0001-01-01", "294276-12-31")
 TEXTS = ("", "\x01", "'; --", "{", "%s {name} {{ name }}", "\U0001f4a5" * 20, "infinity")
 DOCUMENTS = ("null", "[]", "{}", '"text"', "12", '{"end_date": 5}', '{"": {"": []}}', '{"cpu": "many"}')
@@ -111,6 +115,78 @@ def _type(engine: Engine, junk: Junk) -> str:
     )
     with engine.connect() as connection:
         return str(connection.scalar(kind, {"t": junk.table, "c": junk.column}))
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a job does without junk, and all statements that it needs for it."""
+
+    outcome: Outcome
+    statements: str
+
+
+def usual_of(deployment: Deployment, job: Job) -> Usual:
+    statements: list[str] = []
+    with Site(deployment, dry_run=True) as site:
+        event.listen(site.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+        with site.work(f"junk {job.name}", job.as_of) as work:
+            job.do(work)
+        return Usual(site.outcome, "\n".join(statements))
+
+
+def words_of(engine: Engine, junk: Junk) -> set[str]:
+    """By which a finding can name a row: its own names, those of what it belongs to, and of what belongs to it."""
+    with engine.connect() as connection:
+        keys = [tuple(row) for row in connection.execute(KEYS)]
+        ids = connection.scalars(text(f'SELECT id FROM "{junk.table}" ORDER BY id')).all()
+        row_id = ids[junk.position % len(ids)]
+        seen: dict[tuple[str, int], Mapping[str, Any]] = {}
+        _climb(connection, keys, junk.table, row_id, seen)
+        for table, column, other in keys:
+            if other == junk.table:
+                hanging = text(f'SELECT to_jsonb(t) ->> \'id\' FROM "{table}" t WHERE "{column}" = :id')
+                for id in connection.scalars(hanging, {"id": row_id}).all():
+                    _climb(connection, keys, table, id, seen)
+    values = [str(row[name]) for row in seen.values() for name in NAMING if row.get(name)]
+    return {value.replace("-", "") if UUID.fullmatch(value) else value for value in values}
+
+
+def _climb(
+    connection: Connection,
+    keys: Sequence[tuple[str, ...]],
+    table: str,
+    id: object,
+    seen: dict[tuple[str, int], Mapping[str, Any]],
+) -> None:
+    if id is None or (table, int(str(id))) in seen:
+        return
+    row = connection.scalar(text(f'SELECT to_jsonb(t) FROM "{table}" t WHERE id = :id'), {"id": id})
+    seen[table, int(str(id))] = row or {}
+    for own, column, other in keys:
+        if own == table and row:
+            _climb(connection, keys, other, row[column], seen)
+    if row and row.get("content_type_id") and row.get("object_id"):
+        kind = text("SELECT app_label || '_' || model FROM django_content_type WHERE id = :id")
+        _climb(connection, keys, connection.scalar(kind, {"id": row["content_type_id"]}), row["object_id"], seen)
+
+
+def troubles(engine: Engine, deployment: Deployment, job: Job, usual: Usual, junk: Junk) -> list[str]:
+    """What is wrong with a job that meets junk: it ends, does less than half, or tells of it without a name."""
+    if junk.table not in usual.statements:
+        return []  # it never looks there
+    try:
+        found = dry_run(deployment, job)
+    except Exception as problem:  # that is what is looked for
+        return [f"{job.name}: {junk}: {type(problem).__name__}: {str(problem).partition(chr(10))[0]}"]
+    told = new_findings(usual.outcome, found)
+    known = words_of(engine, junk) if told else set()
+    nameless = [one for one in told if not any(word in f"{one.item} {one.problem}" for word in known)]
+    return [f"{job.name}: {junk}: {one}" for one in (*missed(usual.outcome, found), *nameless)]
+
+
+def new_findings(usual: Outcome, found: Outcome) -> list[Finding]:
+    known = {*usual.warnings, *usual.failures}
+    return [one for one in (*found.warnings, *found.failures) if one not in known]
 
 
 def dry_run(deployment: Deployment, job: Job) -> Outcome:

@@ -45,24 +45,31 @@ class Meeting:
     statements: int
 
 
-def meetings(deployment: Deployment, first: Job, second: Job, every: int = 1) -> Iterator[Meeting]:
-    """Stop the first job after each of the statements by which it locks rows, or every third or tenth of them."""
+def meetings(
+    deployment: Deployment, first: Job, second: Job, every: int = 1, tables: frozenset[str] = frozenset()
+) -> Iterator[Meeting]:
+    """Stop the first job after each of the statements by which it locks rows, or every third or tenth of them.
+
+    ``tables``: only after those that name one of these.
+    """
     stop_at = 1
     while True:
-        found = _meet(deployment, first, second, stop_at)
+        found = _meet(deployment, first, second, stop_at, tables)
         yield found
         stop_at += every
         if stop_at > found.statements:
             return
 
 
-def _meet(deployment: Deployment, first: Job, second: Job, stop_at: int) -> Meeting:
+def _meet(deployment: Deployment, first: Job, second: Job, stop_at: int, tables: frozenset[str]) -> Meeting:
     found = Meeting({}, 0)
     other = threading.Thread(target=_run, args=(deployment, second, found), daemon=True)
     with Site(deployment, dry_run=True) as watcher:
 
         def after(connection: Connection, cursor: Any, statement: str, *_: Any) -> None:
             if cursor.rowcount <= 0 or not LOCKING.search(statement):
+                return
+            if tables and not any(table in statement for table in tables):
                 return
             found.statements += 1
             if found.statements == stop_at:

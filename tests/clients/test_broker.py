@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,12 +15,14 @@ from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
 from tests.mail_server import free_port
 from tests.rabbitmq import PASSWORD, RabbitMq
+from tests.raw_server import raw_server
 from waldur_dagster.clients import broker as broker_module
 from waldur_dagster.clients.broker import (
     Broker,
     BrokerUnreachable,
     BrokerUnusable,
     NotGiven,
+    QueueMissing,
     TaskRefused,
     Unconfirmed,
 )
@@ -78,12 +81,21 @@ def test_the_deployment_may_name_a_queue_for_all_tasks(server: RabbitMq) -> None
 
 def test_a_queue_that_is_not_there_is_not_made(server: RabbitMq) -> None:
     with broker(server) as to:
-        assert "neither a queue tasks-durable nor tasks" in refused(BrokerUnusable, to)
+        assert "neither a queue tasks-durable nor tasks" in refused(QueueMissing, to)
         server.declare("tasks-durable", quorum=True)
         give(to, "order")  # it is asked again
-        assert "no queue background-durable" in refused(BrokerUnusable, to, task=IN_BACKGROUND)
+        assert "no queue background-durable" in refused(QueueMissing, to, task=IN_BACKGROUND)
     assert server.taken("tasks-durable") == ["order"]
     assert server.queues("tasks", "background-durable", "celery") == []
+
+
+def test_of_a_newer_site_without_its_first_queue_the_others_are_used(server: RabbitMq) -> None:
+    server.declare("background-durable", quorum=True)
+    server.declare("background")
+    with broker(server) as to:
+        assert "neither a queue tasks-durable nor tasks" in refused(QueueMissing, to)
+        give(to, "quotas", IN_BACKGROUND)
+    assert (server.taken("background-durable"), server.taken("background")) == (["quotas"], [])
 
 
 def test_a_queue_that_goes_away_between_two_tasks_is_noticed(server: RabbitMq) -> None:
@@ -92,8 +104,8 @@ def test_a_queue_that_goes_away_between_two_tasks_is_noticed(server: RabbitMq) -
     with broker(server) as to:
         give(to, "first")
         server.delete("tasks-durable")
-        assert "no queue tasks-durable any more" in refused(BrokerUnusable, to)
-        assert "no queue tasks-durable" in refused(BrokerUnusable, to)
+        assert "no queue tasks-durable any more" in refused(QueueMissing, to)
+        assert "no queue tasks-durable" in refused(QueueMissing, to)
     assert server.taken("tasks") == []
 
 
@@ -198,3 +210,24 @@ def test_a_broker_that_does_not_answer_is_tried_once_a_round(scheme: str) -> Non
         for _ in range(3):
             assert f"127.0.0.1:{port} cannot be reached" in refused(BrokerUnreachable, to)
         assert len(had) == 1
+
+
+@pytest.mark.parametrize(("scheme", "begin"), [("amqp", b"\x01\x00\x00\x00\x00\xff\xff"), ("redis", b"+")])
+def test_a_broker_that_drips_bytes_keeps_nobody_waiting(
+    scheme: str, begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
+        monkeypatch.setattr(broker_module, name, 1.0)
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(begin)
+        while True:
+            connection.sendall(b"a")
+            time.sleep(0.05)
+
+    with raw_server(drip) as server, broker(f"{scheme}://:{PASSWORD}@127.0.0.1:{server.port}/0") as to:
+        begun = time.monotonic()
+        told = refused(BrokerUnreachable, to)
+        assert scheme == "amqp" or "does not answer within 2 seconds" in told  # amqp has limits of its own on frames
+        refused(BrokerUnreachable, to)
+        assert time.monotonic() - begun < 10

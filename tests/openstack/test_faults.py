@@ -198,6 +198,15 @@ def test_an_object_that_is_gone_in_the_middle_is_no_failure(scene: Scene) -> Non
     assert states(site) == [OK, OK]
 
 
+def test_a_server_that_the_site_does_not_know_keeps_nobody_from_being_pulled(scene: Scene) -> None:
+    with two_clouds(scene) as (site, cloud, _):
+        cloud.data[project_id(1)]["servers"].append(server("unknown"))
+        outcome = site.run(pull_tenant_resources)
+    assert outcome.failures == []
+    assert states(site) == [OK, OK]
+    assert {row.name for row in scene.rows(openstack.volume)} == {"renamed"}
+
+
 @pytest.mark.parametrize("path", ["/ports", "/networks", "/security-groups", "/floatingips"])
 def test_networks_that_cannot_be_read_delete_nothing(scene: Scene, path: str) -> None:
     with two_clouds(scene, fault=failing(path, 500)) as (site, *_):

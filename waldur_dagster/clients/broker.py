@@ -10,12 +10,14 @@ from __future__ import annotations
 import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
 from waldur_dagster.clients.celery_queues import Lane, lane_of
+from waldur_dagster.clients.deadline import within
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 10.0  # seconds
 NO_ROUTE = 312  # AMQP's answer to a message that fits no queue
@@ -31,6 +33,10 @@ class BrokerUnreachable(NotGiven):
 
 class BrokerUnusable(NotGiven):
     """The broker does not let this program in, or has no queue that Waldur's workers read."""
+
+
+class QueueMissing(NotGiven):
+    """The queue of this task is not there; tasks of other queues can be given."""
 
 
 class TaskRefused(NotGiven):
@@ -66,17 +72,27 @@ class Broker:
     def ready(self, task: str) -> str:
         """Connect, and find the queue of a task; nothing of the task is sent. Returns the queue's name.
 
-        Raises BrokerUnreachable and BrokerUnusable.
+        Raises BrokerUnreachable, BrokerUnusable and QueueMissing.
         """
         if self._gone is not None:
             raise self._gone
+        seconds = CONNECT_TIMEOUT * len(self._parts) + ANSWER_TIMEOUT
+        try:
+            return within(seconds, lambda: self._ready(task))
+        except TimeoutError:
+            self._leave()
+            self._gone = BrokerUnreachable(f"{self} does not answer within {seconds:g} seconds")
+            raise self._gone from None
+
+    def _ready(self, task: str) -> str:
         if self._connection is None:
             self._connect()
         elif self._is_rabbitmq:
             self._notice_loss()
         name = self._queue_of(lane_of(task))
         if self._is_rabbitmq and name not in self._consumers and not self._finds(name):
-            raise BrokerUnusable(f"{self} has no queue {name}; Waldur's workers make it when they start")
+            missing = QueueMissing if self._queue is None else BrokerUnusable  # the deployment's takes all tasks
+            raise missing(f"{self} has no queue {name}; Waldur's workers make it when they start")
         self._open_channel()
         return name
 
@@ -93,17 +109,19 @@ class Broker:
         if self._is_rabbitmq:  # past all exchanges: by its name each queue can be reached directly
             queue = Queue(name, Exchange(name), routing_key=name, no_declare=True)
             options = {"mandatory": True, "confirm_timeout": ANSWER_TIMEOUT}
+        send = partial(
+            self._app.send_task,
+            task,
+            args=list(args),
+            kwargs=dict(kwargs),
+            task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
+            queue=queue,
+            producer=Producer(self._channel, auto_declare=False),
+            retry=False,
+            **options,
+        )
         try:
-            self._app.send_task(
-                task,
-                args=list(args),
-                kwargs=dict(kwargs),
-                task_id=str(uuid.uuid5(uuid.NAMESPACE_OID, key)),
-                queue=queue,
-                producer=Producer(self._channel, auto_declare=False),
-                retry=False,
-                **options,
-            )
+            within(2 * ANSWER_TIMEOUT, send)
         except Exception as error:  # each transport raises what its library raises
             raise self._not_given(error, name) from None
 
@@ -174,8 +192,10 @@ class Broker:
             self._durable = self._finds(Lane.DEFAULT.durable)
             if not self._durable and not self._finds(Lane.DEFAULT.classic):
                 self._durable = None
+                if lane is not Lane.DEFAULT and self._finds(lane.durable):  # no site of 2024 has such a queue
+                    return lane.durable
                 names = f"{Lane.DEFAULT.durable} nor {Lane.DEFAULT.classic}"
-                raise BrokerUnusable(f"{self} has neither a queue {names}; Waldur's workers make it when they start")
+                raise QueueMissing(f"{self} has neither a queue {names}; Waldur's workers make it when they start")
         return lane.durable if self._durable else lane.classic
 
     def _finds(self, name: str) -> bool:
@@ -209,7 +229,8 @@ class Broker:
             if cause.reply_code != NO_ROUTE:
                 return TaskRefused(f"{self} refuses the task: {words}")
             self._consumers.pop(name, None)
-            return BrokerUnusable(f"{self} has no queue {name} any more")
+            missing = QueueMissing if self._queue is None else BrokerUnusable
+            return missing(f"{self} has no queue {name} any more")
         if not isinstance(error, OperationalError | OSError | AMQPError):  # it could not even be written
             return TaskRefused(f"the task cannot be sent as it is: {type(error).__name__}")
         slow = isinstance(cause, TimeoutError)
@@ -239,6 +260,10 @@ class Broker:
     def _drop_channel(self) -> None:
         """An answer that is still on its way to a channel must not be taken for that to the next task."""
         self._channel = None
+
+    def _leave(self) -> None:
+        """A thread may use the connection still, so it is not even closed."""
+        self._app = self._connection = self._channel = None
 
     def close(self) -> None:
         for part in (self._connection, self._app):

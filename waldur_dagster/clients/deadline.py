@@ -11,7 +11,11 @@ import os
 import socket
 import threading
 import time
-from typing import Self
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Self, TypeVar
+
+T = TypeVar("T")
 
 
 class Deadline:
@@ -59,6 +63,26 @@ class Deadline:
         with self._lock:
             while self._watched:
                 self._watched.pop().close()
+
+
+def within(seconds: float, do: Callable[[], T]) -> T:
+    """What ``do`` gives, of a library whose connections cannot be watched. Raises what it raises, and TimeoutError.
+
+    What has not ended by then is left to itself, in a thread that keeps no process alive; what it uses must not be
+    used again.
+    """
+    result: Future[T] = Future()
+
+    def call() -> None:
+        try:
+            result.set_result(do())
+        except BaseException as problem:
+            result.set_exception(problem)
+
+    threading.Thread(target=call, daemon=True).start()
+    if not wait([result], seconds).done:
+        raise TimeoutError(f"no answer within {seconds:g} seconds")
+    return result.result()
 
 
 def _end(connection: socket.socket) -> None:

@@ -127,7 +127,9 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
     raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
     json_type = func.jsonb_typeof(raw)
     number = case((json_type == "number", cast(raw, Numeric)))
-    no_number = json_type.not_in(("number", "null"))
+    no_number = or_(
+        json_type.not_in(("number", "null")), func.jsonb_typeof(resource.c.limits).not_in(("object", "null"))
+    )
     too_small = and_(number != 0, func.abs(number) < SMALLEST_LIMIT)
     kind = billing_type(work.schema)
     most_days = DAYS_OF_YEAR if rules.has_own_limit_periods(work.schema) else DAYS_OF_MONTH
@@ -170,6 +172,8 @@ def _problem(plan_id: int | None, price_id: int, component_type: str | None, lim
         return f"its price of {component_type} is too large for an invoice; check that it is billed"
     if too_small:
         return f"its limit of {component_type} is next to nothing, less than a number can hold; it is not billed"
+    if limit is None:
+        return f"its limits are no JSON object; {component_type} is not billed"
     if isinstance(limit, int | float):
         return f"its limit of {component_type} is {limit}, which is too large for an invoice; check that it is billed"
     return f"its limit of {component_type} is {limit!r}, not a number; that component is not billed"

@@ -145,8 +145,9 @@ def _rows(work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mappi
         name = server["backend_id"]
         figures = flavors.get(server["flavor"]) or server["flavor_at_cloud"]
         direct = _direct(server["addresses"], own_networks.get(name, set()))
-        if sorted(direct.split(",")) == sorted((addresses.get(name) or "").split(",")):
-            direct = addresses[name]
+        known = addresses.get(name) or ""
+        if sorted(direct.split(",")) == sorted(known.split(",")):
+            direct = known
         rows.append(
             {
                 "backend_id": name,

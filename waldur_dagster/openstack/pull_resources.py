@@ -16,8 +16,13 @@ def pull_tenant_resources(transaction: Transactions) -> None:
     pull_tenants(
         transaction,
         [
-            Kind("servers", partial(instances.fetch_instances, known=flavors), instances.merge_instances),
-            Kind("volumes", volumes.fetch_volumes, volumes.merge_volumes),
+            Kind(
+                "servers",
+                partial(instances.fetch_instances, known=flavors),
+                instances.merge_instances,
+                is_followed=True,
+            ),
+            Kind("volumes", volumes.fetch_volumes, volumes.merge_volumes, is_followed=True),
             Kind("snapshots", volumes.fetch_snapshots, volumes.merge_snapshots),
         ],
     )

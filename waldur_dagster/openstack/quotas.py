@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, FromClause, Integer, Text, case, cast, func, 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant, read_tenants, stops_of
-from waldur_dagster.openstack.rows import changes_of, content_type_of, mib
+from waldur_dagster.openstack.rows import changes_of, content_type_of, lock_tenants, mib
 from waldur_dagster.openstack.tenant_usage import keep_resource_usage
 from waldur_dagster.platform.contexts import customer_context, project_context, settings_context
 from waldur_dagster.platform.events import log_events
@@ -169,6 +169,7 @@ def _shown(changed: FromClause, column: str) -> Any:
 
 def _keep_failure(work: Work, place: Tenant, problem: VisitFailed) -> bool:
     """The tenant is erred; its resource and the project's members are told as of an update that failed."""
+    lock_tenants(work, tenant.c.id == place.id)
     written = (
         update(tenant)
         .where(tenant.c.id == place.id, tenant.c.state == OK)

@@ -27,7 +27,8 @@ from sqlalchemy import (
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_events import log_plugin_events
-from waldur_dagster.platform.plugin_resources import CREATING, ERRED, OK, UPDATING
+from waldur_dagster.platform.plugin_resources import CREATING, ERRED, OK, PLUGIN_RESOURCES, UPDATING
+from waldur_dagster.platform.plugin_states import lock_in_marketplace
 from waldur_dagster.platform.quota_usage import add_deltas
 from waldur_dagster.schema import openstack, structure
 from waldur_dagster.work import Work
@@ -87,6 +88,26 @@ def changes_of(work: Work, table: Table, changed: Iterable[tuple[int, int, int]]
     return select(given).subquery("changed_rows")
 
 
+def lock_tenants(work: Work, chosen: ColumnElement[bool], *, contents: bool = False) -> None:
+    """Lock the marketplace's resources of tenants, and of all their servers and volumes with ``contents``.
+
+    That comes first where rows of a cloud are written and the marketplace follows (docs/architecture.md). ``chosen``
+    says which tenants, by columns of their table.
+    """
+    ids = select(openstack.tenant.c.id).where(chosen)
+    wanted = {openstack.tenant.name: chosen}
+    if contents:
+        wanted |= {table.name: table.c.tenant_id.in_(ids) for table in (openstack.instance, openstack.volume)}
+    lock_in_marketplace(
+        work,
+        [
+            (plugin, content_type_of(work, plugin.table), wanted[plugin.table.name])
+            for plugin in PLUGIN_RESOURCES
+            if plugin.table.name in wanted
+        ],
+    )
+
+
 def chosen_rows(work: Work, table: Table, ids: Collection[int]) -> FromClause:
     """(content_type_id, object_id) of some rows."""
     content_type = content_type_of(work, table)
@@ -103,7 +124,9 @@ def mark_missing(work: Work, table: Table, ids: Sequence[int]) -> list[Row[Any]]
         return []
     said = table.c.error_message
     text = case((said == "", MISSING), (said.contains(MISSING), said), else_=func.concat(said, f" ({MISSING})"))
-    known = select(table.c.id, table.c.state).where(table.c.id.in_(ids)).with_for_update().cte("known")
+    known = (
+        select(table.c.id, table.c.state).where(table.c.id.in_(ids)).order_by(table.c.id).with_for_update().cte("known")
+    )
     differs = (table.c.state != ERRED) | (table.c.runtime_state != "") | (said != text)
     written = (
         update(table)

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant, due_tenants
-from waldur_dagster.openstack.rows import changes_of
+from waldur_dagster.openstack.rows import changes_of, lock_tenants
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.platform.plugin_resources import ERRED, OK
 from waldur_dagster.schema import openstack
@@ -24,11 +24,15 @@ tenant = openstack.tenant
 
 @dataclass(frozen=True)
 class Kind:
-    """One step of a pull: what is fetched, and how it is merged. ``merge`` sees what all kinds have fetched."""
+    """One step of a pull: what is fetched, and how it is merged. ``merge`` sees what all kinds have fetched.
+
+    ``is_followed``: the marketplace has resources that stand for what is written.
+    """
 
     name: str
     fetch: Callable[[Sessions, Mapping[str, Any]], Any]
     merge: Callable[[Work, Tenant, Mapping[str, Any]], None]
+    is_followed: bool = False
 
 
 @dataclass
@@ -63,6 +67,7 @@ def pull_tenants(transaction: Transactions, kinds: Sequence[Kind]) -> None:
         return pulled
 
     def merge(work: Work, place: Tenant, pulled: Pulled) -> None:
+        lock_tenants(work, tenant.c.id == place.id, contents=any(kind.is_followed for kind in kinds))
         for kind in kinds:
             if kind.name not in pulled.kinds:
                 return
@@ -79,6 +84,7 @@ def pull_tenants(transaction: Transactions, kinds: Sequence[Kind]) -> None:
 
 def keep_failure(work: Work, place: Tenant, problem: VisitFailed) -> bool:
     """The tenant is erred, with the reason; its resource follows. True: the failure is stored where users see it."""
+    lock_tenants(work, tenant.c.id == place.id)
     text = str(problem)
     written = (
         update(tenant)

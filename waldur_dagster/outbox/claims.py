@@ -41,6 +41,8 @@ LONGEST_PAUSE_OF_SYSTEM = timedelta(minutes=30)
 UNKNOWN_PAUSES = (timedelta(hours=1), timedelta(hours=6))
 # Users' web hooks that are down for longer get nothing of what waited.
 PATIENCE_WITH_WEB_HOOKS = timedelta(days=3)
+# For messages that have no place in a system that is there.
+PAUSE_WITHOUT_PLACE = timedelta(minutes=5)
 # Added to the time that a sender takes at most.
 MARGIN = timedelta(minutes=1)
 LOCK_SPACE = 0x57414C44 + 1
@@ -184,6 +186,15 @@ def set_aside(connection: Connection, name: str, reason: str) -> None:
     hopeless = update(message).where(message.c.state == WAITING, message.c.system.in_(over))
     connection.execute(hopeless.values(**_over(GIVEN_UP, reason)))
     connection.execute(delete(system).where(system.c.name.in_(over)))  # what comes later has days of its own
+
+
+def postpone_alike(connection: Connection, row: Row[Any], own: ColumnElement[bool], reason: str) -> int:
+    """Let all wait that are for the same task as a message: there is no place for them. Returns how many."""
+    task = message.c.payload["task"].astext
+    alike = (message.c.system == row.system) & (task == row.payload.get("task"))
+    statement = update(message).where(message.c.state == WAITING, own, alike)
+    values = {"next_attempt": func.now() + PAUSE_WITHOUT_PLACE, "last_error": without(reason)}
+    return connection.execute(statement.values(values)).rowcount
 
 
 def set_right(connection: Connection, name: str) -> None:

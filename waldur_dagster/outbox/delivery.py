@@ -24,6 +24,7 @@ from waldur_dagster.outbox.senders import (
     DeliveredInPart,
     Down,
     Misconfigured,
+    NoPlace,
     NotDelivered,
     Postponed,
     Sender,
@@ -81,9 +82,10 @@ def deliver(
         rounds = [pool.submit(_Line(whole, row.kind, row.system).deliver) for row in systems]
         try:
             for finished in as_completed(rounds):
-                sent, failed = finished.result()
-                done.sent += sent
-                done.failed += failed
+                part = finished.result()
+                done.sent += part.sent
+                done.failed += part.failed
+                done.waiting += part.waiting
         except BaseException:
             stop.set()
             pool.shutdown(cancel_futures=True, wait=False)
@@ -154,11 +156,10 @@ class _Line:
         self._whole, self._kind, self._name = whole, kind, name
         self._due, self._deployment = whole.due, whole.deployment
         self._claimant = Claimant(whole.engine)
-        self._sent: Counter[str] = Counter()
-        self._failed: list[tuple[str, str]] = []
+        self._done = Delivered()
         self._answered = False
 
-    def deliver(self) -> tuple[Counter[str], list[tuple[str, str]]]:
+    def deliver(self) -> Delivered:
         with self._claimant:
             try:
                 settings = partial(current_settings, self._whole.engine, self._deployment)
@@ -168,7 +169,7 @@ class _Line:
             else:
                 with sender:
                     self._deliver_all(sender)
-        return self._sent, self._failed
+        return self._done
 
     def _deliver_all(self, sender: Sender) -> None:
         last: Row[Any] | None = None
@@ -191,6 +192,8 @@ class _Line:
                 sender.ready(letter)
             except (Down, Misconfigured) as problem:
                 return self._set_aside(str(problem))
+            except NoPlace as problem:
+                return self._postpone_alike(found, str(problem))
             except Exception as error:
                 return self._set_aside(in_words(error, self._deployment.secrets))
         row = self._claimant.claim(found.id, sender.longest, self._due.chosen)
@@ -217,6 +220,10 @@ class _Line:
         except Misconfigured as problem:
             claimant.note_not_tried(row, str(problem))
             return self._fail(row, str(problem))
+        except NoPlace as problem:
+            claimant.note_not_tried(row, str(problem))
+            self._fail(row, str(problem))
+            return self._postpone_alike(row, str(problem))
         except Postponed as problem:
             claimant.note_postponed(row, str(problem), problem.rest)
             self._note_answer()
@@ -234,7 +241,7 @@ class _Line:
 
     def _take(self, row: Row[Any], remark: str | None) -> None:
         self._claimant.note_delivered(row, remark)
-        self._sent[row.kind] += 1
+        self._done.sent[row.kind] += 1
         self._note_answer()
 
     def _note_answer(self) -> None:
@@ -244,7 +251,14 @@ class _Line:
             self._claimant.transaction(lambda connection: claims.set_right(connection, self._name))
 
     def _fail(self, row: Row[Any], reason: str) -> bool:
-        self._failed.append((row.key, reason))
+        self._done.failed.append((row.key, reason))
+        return True
+
+    def _postpone_alike(self, row: Row[Any], reason: str) -> bool:
+        """Only messages of the same task wait; the system is there for the others."""
+        postpone = partial(claims.postpone_alike, row=row, own=self._due.own, reason=reason)
+        if count := self._claimant.transaction(postpone):
+            self._done.waiting[reason] += count
         return True
 
     def _set_aside(self, reason: str) -> bool:

@@ -70,6 +70,7 @@ class Merge:
             )
             .join_from(table, pulled, self.matches())
             .where(true() if where is None else where)
+            .order_by(table.c.id)
             .with_for_update(of=table)
             .cte("known")
         )

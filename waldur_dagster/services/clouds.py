@@ -14,7 +14,16 @@ from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.marketplace.states import OrderState
 from waldur_dagster.marketplace.termination import terminate
 from waldur_dagster.openstack.providers import account_of
-from waldur_dagster.openstack.rows import changes_of, content_type_of, fitting, is_stable, mark_missing, mib, success
+from waldur_dagster.openstack.rows import (
+    changes_of,
+    content_type_of,
+    fitting,
+    is_stable,
+    lock_tenants,
+    mark_missing,
+    mib,
+    success,
+)
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED
 from waldur_dagster.platform.quota_values import keep_limits, keep_usage
@@ -83,6 +92,7 @@ def merge_projects(work: Work, service: Service, projects: Sequence[Mapping[str,
         for project in projects
     ]
     scope = (tenant.c.service_settings_id == service.id) & (func.coalesce(tenant.c.backend_id, "") != "")
+    lock_tenants(work, scope)
     made = Merge(work, tenant, rows, key=["backend_id"], columns=PULLED, scope=scope)
     missing = made.stale(is_stable(tenant))
     known = work.connection.scalar(select(func.count()).where(scope, is_stable(tenant))) or 0

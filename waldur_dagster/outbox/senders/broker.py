@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from waldur_dagster.clients.broker import Broker, BrokerUnreachable, BrokerUnusable, NotGiven, Unconfirmed
+from waldur_dagster.clients.broker import Broker, BrokerUnreachable, BrokerUnusable, NotGiven, QueueMissing, Unconfirmed
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outbox.messages import Handover
-from waldur_dagster.outbox.senders.interface import Down, Misconfigured, NotDelivered, Postponed, Sender, UnknownFate
+from waldur_dagster.outbox.senders.interface import (
+    Down,
+    Misconfigured,
+    NoPlace,
+    NotDelivered,
+    Postponed,
+    Sender,
+    UnknownFate,
+)
 
 
 class Handovers(Sender):
@@ -41,6 +49,8 @@ def _meaning(problem: NotGiven) -> NotDelivered:
             return Down(str(problem))
         case BrokerUnusable():
             return Misconfigured(str(problem))
+        case QueueMissing():
+            return NoPlace(str(problem))
         case Unconfirmed(slow=slow):
             return UnknownFate(str(problem), slow=slow)
     return Postponed(str(problem))

@@ -3,7 +3,8 @@
 A sender speaks to one outside system for one round of deliveries, in one thread. ``deliver`` calls it so:
 
 1. ``ready(message)``: connect and log in where that can be done before the message. Nothing of the message leaves yet,
-   so whatever goes wrong here is the system's fault or the deployment's, never the message's: Down or Misconfigured.
+   so whatever goes wrong here is the system's fault or the deployment's, never the message's: Down, Misconfigured or
+   NoPlace.
 2. The attempt is counted and committed; no transaction is open after that.
 3. ``send(message)``: returns when the system has taken the message, else raises one of the exceptions below.
 
@@ -17,6 +18,7 @@ Postponed       waits, counted      go on
 DeliveredInPart is delivered        go on
 Down            waits, not counted  wait without being tried, until the system's pause is over
 Misconfigured   waits, not counted  wait without being tried, until the system's pause is over; nothing is given up
+NoPlace         waits, not counted  go on, but for those with the same task, which wait without being tried
 UnknownFate     waits, a few times  go on; when the system was too slow (``slow``) they wait as for Down
 =============== =================== ==================================================================================
 
@@ -55,6 +57,10 @@ class Misconfigured(NotDelivered):
     """The deployment or the site's settings say something about the system that cannot work: a password, a host."""
 
 
+class NoPlace(NotDelivered):
+    """The system is there, and has no place for a message of this task: its queue is missing."""
+
+
 class UnknownFate(NotDelivered):
     """The system was given the message and has not answered, so perhaps it has taken it. ``slow``: it took too long."""
 
@@ -77,7 +83,7 @@ class Sender(ABC):
     longest: float = 60
 
     def ready(self, message: Any) -> None:  # noqa: B027  a system without a login has nothing to do
-        """Prepare for the message without sending anything of it. Raises Down or Misconfigured."""
+        """Prepare for the message without sending anything of it. Raises Down, Misconfigured or NoPlace."""
 
     @abstractmethod
     def send(self, message: Any) -> None:

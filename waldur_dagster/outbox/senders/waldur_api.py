@@ -8,6 +8,7 @@ from waldur_dagster.outbox.messages import ApiCall
 from waldur_dagster.outbox.senders.interface import Down, Misconfigured, Postponed, Refused, Sender, UnknownFate
 from waldur_dagster.words import in_words
 
+OF_JSON = frozenset({b"", b"{", b"[", b'"'})  # how an answer of Waldur begins; a page of somebody else's does not
 UNAVAILABLE = frozenset({502, 503, 504})  # said by what stands before Waldur
 
 
@@ -35,6 +36,8 @@ class WaldurApiCalls(Sender):
         except http.NoAnswer as problem:
             raise UnknownFate(self._says(problem), slow=problem.slow) from None
         if answer.is_success:
+            if answer.body.lstrip()[:1] not in OF_JSON:
+                raise Misconfigured(self._says(f"answers {answer.status} without JSON: is [waldur_api] url Waldur's?"))
             return
         reason = self._says(f"answers {answer.status}: {answer.text}")
         if answer.status == 401:

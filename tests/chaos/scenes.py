@@ -1,0 +1,101 @@
+"""The sites on which jobs are tried: the demo site for every entry, and sites with outside systems for their families.
+
+An entry that is new is tried on the demo site by itself. A family that visits outside systems gets a scene of its own
+here, with its servers on loopback; its entries are tried there then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cache
+from tempfile import mkdtemp
+from typing import Any
+
+from sqlalchemy import Engine
+
+from tests import scene as scenes
+from tests.chaos.places import Scene
+from tests.docker_server import Container, Ended, docker_server
+from tests.openstack.cloud import LoopbackCloud, serving_cloud
+from tests.openstack.scenes import ENTRIES as PULLS
+from tests.openstack.scenes import NOW as CLOUD_NOW
+from tests.openstack.scenes import CloudSite, port, project_id, server, snapshot, volume
+from tests.result_store import folder_store
+from waldur_dagster import clock
+from waldur_dagster.availability.superseded import SUPERSEDED
+from waldur_dagster.definitions import implemented_entries
+from waldur_dagster.demo.home import fill
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.schema import openstack
+from waldur_dagster.schema.generations import Generation
+
+NOW = clock.now()
+OF_CLOUDS = [*PULLS.values(), "pull-service-properties", "pull-service-resources"]
+
+
+def of_demo() -> list[str]:
+    """The entries that no other scene has."""
+    elsewhere = {name for scene in all_scenes() if scene.name != "demo" for name in scene.entries()}
+    return sorted(implemented_entries() - elsewhere)
+
+
+def _demo_systems(parts: ExitStack) -> Mapping[str, Any]:
+    def played(_: Container) -> Ended:
+        return Ended(b"e30=")  # the last line of a script that reports nothing: {}
+
+    store = parts.enter_context(folder_store({}))
+    docker = parts.enter_context(docker_server(played))
+    return {
+        "celery": {"result_store_url": store},
+        "reports": mkdtemp(prefix="waldur-chaos-reports-"),
+        "waldur": {
+            "WALDUR_MARKETPLACE_SCRIPT": {"DOCKER_CLIENT": {"base_url": docker.url}},
+            "WALDUR_MARKETPLACE": {"ENABLE_STALE_RESOURCE_NOTIFICATIONS": True, "TELEMETRY_URL": ""},
+            "WALDUR_INVOICES": {"SEND_CUSTOMER_INVOICES": True, "INVOICE_REPORTING": {"ENABLE": True}},
+        },
+    }
+
+
+def _cloud_systems(parts: ExitStack) -> Mapping[str, Any]:
+    _cloud().page = 3
+    parts.enter_context(serving_cloud(_cloud()))
+    return {}
+
+
+@cache
+def _cloud() -> LoopbackCloud:
+    return LoopbackCloud()
+
+
+def _fill_clouds(engine: Engine, _: Deployment) -> None:
+    """Two tenants of one cloud, of whose rows some have changed, some are new and some are gone."""
+    site, cloud = CloudSite(scenes.Scene(engine)), _cloud()
+    settings = site.cloud(cloud)
+    for number in (1, 2):
+        id = project_id(number)
+        tenant, held = site.tenant(settings, id), cloud.data[id]
+        held["servers"] += [server(f"s{number}-{n}") for n in range(3)]
+        held["volumes"] += [volume(f"v{number}-{n}", name="renamed") for n in range(3)]
+        held["snapshots"] += [snapshot(f"n{number}-{n}") for n in range(3)]
+        held["ports"] += [port(f"p{number}-{n}") for n in range(3)]
+        for n in range(1, 4):
+            site.add(openstack.instance, tenant, settings, f"s{number}-{n}")
+            site.add(openstack.volume, tenant, settings, f"v{number}-{n}", size=10240)
+            site.add(openstack.snapshot, tenant, settings, f"n{number}-{n}", size=10240)
+            fixed = {"fixed_ips": "[]", "allowed_address_pairs": "[]"}
+            site.add(openstack.port, tenant, settings, f"p{number}-{n}", **fixed)
+
+
+def all_scenes() -> list[Scene]:
+    return [
+        Scene(
+            "demo",
+            NOW,
+            lambda engine, deployment: fill(engine, deployment, NOW),
+            of_demo,
+            {"entries": {name: {"superseded": "run"} for name in SUPERSEDED}},
+            _demo_systems,
+        ),
+        Scene("clouds", CLOUD_NOW, _fill_clouds, lambda: OF_CLOUDS, {}, _cloud_systems, Generation.OCTOBER_2024),
+    ]
