@@ -1,8 +1,9 @@
 """Rancher clusters and what runs in them."""
 
-from sqlalchemy import Column, DateTime, Integer, String, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Float, Integer, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 
-from waldur_dagster.schema.base import metadata
+from waldur_dagster.schema.base import NEWER, metadata
 
 cluster = Table(
     "waldur_rancher_cluster",
@@ -18,6 +19,87 @@ cluster = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("settings_id", Integer),
+)
+
+node = Table(
+    "waldur_rancher_node",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("modified", DateTime(timezone=True)),
+    Column("name", String),
+    Column("cluster_id", Integer),
+    Column("backend_id", String),
+    Column("state", Integer),
+    Column("runtime_state", String),
+    Column("error_message", Text),
+    Column("error_traceback", Text),
+    Column("labels", JSONB),
+    Column("annotations", JSONB),
+    Column("docker_version", String),
+    Column("k8s_version", String),
+    Column("cpu_allocated", Float),
+    Column("cpu_total", Integer),
+    Column("ram_allocated", Integer),
+    Column("ram_total", Integer),
+    Column("pods_allocated", Integer),
+    Column("pods_total", Integer),
+)
+
+# A project of Rancher, in one of its clusters.
+project = Table(
+    "waldur_rancher_project",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("cluster_id", Integer),
+    Column("settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("description", String),
+    Column("runtime_state", String),
+)
+
+roletemplate = Table(
+    "waldur_rancher_roletemplate",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("scope_type", String),
+    Column("name", String),
+    Column("display_name", String),
+    Column("settings_id", Integer),
+    info=NEWER,
+)
+
+keycloakgroup = Table(
+    "waldur_rancher_keycloakgroup",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("backend_id", String),
+    Column("name", String),
+    Column("scope_uuid", Uuid),
+    Column("role_id", Integer),
+    info=NEWER,
+)
+
+membership = Table(
+    "waldur_rancher_keycloakusergroupmembership",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("username", String),
+    Column("state", String),
+    Column("last_checked", DateTime(timezone=True)),
+    Column("first_name", String),
+    Column("last_name", String),
+    Column("error_message", Text),
+    Column("error_traceback", Text),
+    Column("group_id", Integer),
+    info=NEWER,
 )
 
 application = Table(
@@ -34,6 +116,14 @@ application = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("rancher_project_id", Integer),
+    Column("settings_id", Integer),
+    Column("template_id", Integer),
+    Column("version", String),
+    Column("answers", JSONB),
 )
 
 ingress = Table(
@@ -50,6 +140,12 @@ ingress = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("rancher_project_id", Integer),
+    Column("settings_id", Integer),
+    Column("rules", JSONB),
 )
 
 service = Table(
@@ -66,4 +162,113 @@ service = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("namespace_id", Integer),
+    Column("settings_id", Integer),
+    Column("cluster_ip", INET),
+    Column("selector", JSONB),
+)
+
+namespace = Table(
+    "waldur_rancher_namespace",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+catalog = Table(
+    "waldur_rancher_catalog",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("description", String),
+    Column("catalog_url", String),
+    Column("branch", String),
+    Column("commit", String),
+    Column("username", String),
+    Column("password", String),
+    Column("content_type_id", Integer),
+    Column("object_id", Integer),
+    Column("settings_id", Integer),
+)
+
+template = Table(
+    "waldur_rancher_template",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("description", String),
+    Column("icon_url", String),
+    Column("project_url", String),
+    Column("default_version", String),
+    Column("versions", ARRAY(String)),
+    Column("catalog_id", Integer),
+    Column("cluster_id", Integer),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+workload = Table(
+    "waldur_rancher_workload",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("scale", SmallInteger),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+hpa = Table(
+    "waldur_rancher_hpa",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("state", Integer),
+    Column("current_replicas", SmallInteger),
+    Column("desired_replicas", SmallInteger),
+    Column("min_replicas", SmallInteger),
+    Column("max_replicas", SmallInteger),
+    Column("metrics", JSONB),
+    Column("workload_id", Integer),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+service_workloads = Table(
+    "waldur_rancher_service_target_workloads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("service_id", Integer),
+    Column("workload_id", Integer),
 )
