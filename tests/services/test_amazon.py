@@ -66,6 +66,7 @@ def test_regions_sizes_and_images(scene: Scene, generation: str, monkeypatch: py
         sold(site, scene.one(structure.servicesettings).id)
     with amazon(monkeypatch, lambda _: (200, described({"ami-1": "Debian 12", "ami-nameless": None}))) as calls:
         pull(site)
+        assert scene.one(structure.servicesettings).error_message == ""
         assert dict(pull(site).rows) == {}
     assert names(scene) == {"ami-1": "Debian 12"}
     assert len(scene.rows(aws.region)) == 11

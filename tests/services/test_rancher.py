@@ -57,11 +57,19 @@ class Site:
             space = f"ns-{n}"
             self.put(f"cluster/{cluster}/namespaces", space, projectId=place)
             self.put(f"project/{place}/workloads", f"deployment:{space}:web", namespaceId=space, scale=2)
-            hpa = {"currentReplicas": 1, "desiredReplicas": 2, "minReplicas": 1, "maxReplicas": 3, "metrics": [{"a": 1}]}
+            hpa = {
+                "currentReplicas": 1,
+                "desiredReplicas": 2,
+                "minReplicas": 1,
+                "maxReplicas": 3,
+                "metrics": [{"a": 1}],
+            }
             workload = f"deployment:{space}:web"
             self.put(f"project/{place}/horizontalpodautoscalers", f"{space}:hpa", workloadId=workload, **hpa)
             external = "catalog://?catalog=library&template=mysql&version=1.3"
-            self.put(f"project/{place}/apps", f"p-1:app{n}", externalId=external, targetNamespace=space, answers={"a": "b"})
+            self.put(
+                f"project/{place}/apps", f"p-1:app{n}", externalId=external, targetNamespace=space, answers={"a": "b"}
+            )
             self.put(f"project/{place}/ingresses", f"{space}:in", namespaceId=space, rules=[{"host": "a.example.com"}])
             targets = {"targetWorkloadIds": [workload], "selector": {"app": "web"}, "clusterIp": "10.0.0.1"}
             self.put(f"project/{place}/services", f"{space}:svc", namespaceId=space, **targets)
@@ -174,7 +182,9 @@ def test_a_cluster_that_does_not_answer_does_not_fail_the_others(scene: Scene) -
         site.run()
         before = {row.id for row in scene.rows(rancher.namespace)}
         site.put("cluster/c-1/namespaces", "new", projectId="c-1:p-1")
-        site.server.fault = lambda _, path, __: (503, {"message": "cluster not ready"}) if "cluster/c-2/" in path else None
+        site.server.fault = lambda _, path, __: (
+            (503, {"message": "cluster not ready"}) if "cluster/c-2/" in path else None
+        )
         site.run()
     assert before < {row.id for row in scene.rows(rancher.namespace)}
     row = scene.one(structure.servicesettings)

@@ -1,4 +1,4 @@
-"""Amazon EC2: the sizes that it is known to have, without a call, and the names of images (spec pull-service-properties).
+"""Amazon EC2: the sizes that it is known to have, and the names of images (spec pull-service-properties).
 
 Sizes and their prices come with libcloud, whose tables Waldur has always taken; images are asked for with boto3.
 """

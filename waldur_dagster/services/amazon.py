@@ -76,12 +76,12 @@ def merge_offers(work: Work, _: Service, pulled: Pulled) -> None:
     """Regions that are missing are added, sizes renewed, images renamed; those that are gone are deleted."""
     _merge_regions(work)
     _merge_sizes(work, pulled.sizes)
-    for place, names in pulled.images.items():
-        of_region = image.c.region_id.in_(select(region.c.id).where(region.c.backend_id == place))
-        rows = [{"backend_id": id, "name": fitting("name", name)} for id, name in names.items() if name]
-        made = Merge(work, image, rows, key=["backend_id"], columns=["name"], scope=of_region, name=f"image_{place}")
-        made.delete(made.stale())
-        made.update(["name"])
+    names = {id: name for of_region in pulled.images.values() for id, name in of_region.items() if name}
+    rows = [{"backend_id": id, "name": fitting("name", name)} for id, name in names.items()]
+    asked = image.c.region_id.in_(select(region.c.id).where(region.c.backend_id.in_(pulled.images)))
+    made = Merge(work, image, rows, key=["backend_id"], columns=["name"], scope=asked)
+    made.delete(made.stale())
+    made.update(["name"])
 
 
 def _merge_regions(work: Work) -> None:

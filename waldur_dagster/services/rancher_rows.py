@@ -130,7 +130,8 @@ class _Mirror:
             }
             for document in self._pulled.of_server["templates"]
         ]
-        columns = tuple(name for name in (rows[0] if rows else {}) if name not in ("backend_id", "created"))
+        texts = ("name", "description", "runtime_state", "icon_url", "project_url", "default_version")
+        columns = (*texts, "versions", "catalog_id", "cluster_id", "project_id")
         own = template.c.settings_id == self._service.id
         self._keep(template, own, rows, columns, needed_by=(application,))
 
