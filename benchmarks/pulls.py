@@ -1,9 +1,9 @@
 """How long it takes to pull many things from outside systems, which stand in a process of their own on loopback.
 
-``python -m benchmarks.pulls measure``: servers, disks and snapshots of 1,000 OpenStack tenants with 20 servers, 30
-volumes, 10 snapshots and 40 ports each, from a cloud that answers after 5 ms. ``python -m benchmarks.pulls usage``: the
-usage of 100,000 resources of 5 remote Waldurs, in pages of 200 that are answered after 50 ms. The first pull writes
-every row, the second finds nothing to write.
+``python -m benchmarks.pulls``: two loopback clouds with 1,000 OpenStack tenants between them, each with 20 servers, 30
+volumes, 10 snapshots and 40 ports, which answer after 5 ms. ``python -m benchmarks.pulls usage``: the usage of 100,000
+resources of 5 remote Waldurs, in pages of 200 that are answered after 50 ms. The first pull writes every row, the
+second finds nothing to write, and the third of the clouds does so while a third cloud is down.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
+from unittest.mock import patch
 
 import httpx
 import typer
@@ -37,12 +39,14 @@ from waldur_dagster.remote.usage import pull_usage
 from waldur_dagster.schema import django, marketplace, openstack, structure
 from waldur_dagster.schema.generations import Generation, create_tables
 from waldur_dagster.site import Site
+from waldur_dagster.visits import loop as visits
 from waldur_dagster.work import Work
 
 USAGE_ENTRY = "waldur-remote-pull-usage"
 SERVERS, VOLUMES, SNAPSHOTS, PORTS = 20, 30, 10, 40
 ANSWER_AFTER = 0.005  # seconds
-MOST_SECONDS = {"first pull": 180.0, "second pull": 120.0}
+DOWN = "pull with a third cloud down"
+MOST_SECONDS = {"first pull": 180.0, "second pull": 120.0, DOWN: 120.0}
 MOST_MEMORY = 300.0  # MiB
 
 
@@ -90,29 +94,38 @@ def serve(tenants: int) -> None:
                 print(sum(cloud.calls.values()), flush=True)
 
 
-@app.command()
+@app.callback(invoke_without_command=True)
 def measure(
+    context: typer.Context,
     tenants: int = 1000,
     statements: StatementsOption = 0,
     directory: DirectoryOption = None,
-    clouds: Annotated[int, typer.Option(min=1, help="Further clouds that are down, with as many tenants each.")] = 1,
 ) -> None:
-    """Pull twice, and tell seconds, calls and statements of each."""
+    """Pull three times, and tell seconds, calls and statements of each."""
+    if context.invoked_subcommand:
+        return
     console = Console()
     with runner.empty_database(directory, console) as (engine, tell), _served("serve", tenants) as (first, calls):
         url = first()
         _until_it_answers(f"{url}/keystone/v3")
         tell("making the site")
-        _make(engine, tenants, [url, *("http://127.0.0.1:9" for _ in range(clouds - 1))])
+        _make(engine, tenants, [url, url])
         recorder = Recorder(engine)
-        asked = [0]
+        asked, parts = [0], []
         for name in MOST_SECONDS:
-            _pull(engine, recorder, name, tell)
+            if name == DOWN:
+                with Site(runner.deployment_of(engine)) as site, site.work("pull", NOW) as work:
+                    _add_cloud(work, 3, "http://127.0.0.1:9", range(tenants, tenants + tenants // 2))
+            with _told_apart() as part:
+                _pull(engine, recorder, name, tell)
+            parts.append(part)
             asked.append(calls())
     console.print(runner.stage_table(f"{tenants} tenants", [recorder.stages], tenants))
-    for before, after, stage in zip(asked, asked[1:], recorder.stages, strict=False):
+    for before, after, part, stage in zip(asked, asked[1:], parts, recorder.stages, strict=False):
         console.print(
-            f"{stage.name}: {after - before:,} calls, {len(stage.statements) / tenants:.1f} statements a tenant"
+            f"{stage.name}: {part['fetch']:.1f} s of fetching, {visits.PARALLEL} tenants of a cloud at once; "
+            f"{part['merge']:.1f} s of merging; {after - before:,} calls, "
+            f"{len(stage.statements) / tenants:.1f} statements a tenant"
         )
     if statements:
         console.print(runner.slowest(recorder.stages, statements))
@@ -167,6 +180,29 @@ def measure_usage(
     figures = [(f"seconds for the {s.name}", s.seconds, MOST_SECONDS_OF_USAGE[s.name]) for s in recorder.stages]
     memory = ("MiB of memory", max(stage.peak for stage in recorder.stages), MOST_MEMORY_OF_USAGE)
     runner.conclude(console, runner.missed([*figures, memory]))
+
+
+@contextmanager
+def _told_apart() -> Iterator[Counter[str]]:
+    """Seconds in which threads fetched, summed up, and in which the program merged."""
+    seconds: Counter[str] = Counter()
+
+    def timed(name: str, do: Callable[..., Any]) -> Callable[..., Any]:
+        def measured(*arguments: Any) -> Any:
+            begun = time.perf_counter()
+            try:
+                return do(*arguments)
+            finally:
+                seconds[name] += time.perf_counter() - begun  # type: ignore[assignment]
+
+        return measured
+
+    journey = visits._Journey
+    with (
+        patch.object(journey, "_fetched", timed("fetch", journey._fetched)),
+        patch.object(journey, "_settle", timed("merge", journey._settle)),
+    ):
+        yield seconds
 
 
 @contextmanager
@@ -235,18 +271,18 @@ def _make(engine: Engine, tenants: int, urls: list[str]) -> None:
         work.insert(django.content_type, [{"app_label": a, "model": m} for a, m in sorted(types)])
         work.insert(structure.customer, [{"id": 1, "name": "Customer"}])
         work.insert(structure.project, [{"id": 1, "name": "Project", "customer_id": 1}])
-        for number, url in enumerate(urls, 1):
-            _add_cloud(work, number, url, tenants)
+        share = tenants // len(urls)
+        for number, url in enumerate(urls):
+            _add_cloud(work, number + 1, url, range(number * share, (number + 1) * share))
 
 
-def _add_cloud(work: Work, settings: int, url: str, tenants: int) -> None:
+def _add_cloud(work: Work, settings: int, url: str, tenants: Sequence[int]) -> None:
     row = {"type": "OpenStack", "state": 3, "is_active": True, "username": "admin", "options": "{}"}
     address = {"backend_url": f"{url}/keystone/v3", "password": PASSWORD, "domain": "Default"}
     work.insert(structure.servicesettings, [{"id": settings, "name": f"cloud {settings}"} | row | address])
     place = {"service_settings_id": settings, "project_id": 1, "state": 3, "modified": NOW}
-    first = (settings - 1) * tenants
     login = {"user_username": "user", "user_password": PASSWORD, "action_details": "{}"}
-    rows = [{"id": first + n + 1, "name": f"t{n}", "backend_id": project_id(n)} | place | login for n in range(tenants)]
+    rows = [{"id": n + 1, "name": f"t{n}", "backend_id": project_id(n)} | place | login for n in tenants]
     work.insert(openstack.tenant, rows)
     kinds: list[tuple[Any, str, int, dict[str, Any]]] = [
         (openstack.instance, "s", SERVERS, {"action_details": "{}"}),
@@ -255,8 +291,8 @@ def _add_cloud(work: Work, settings: int, url: str, tenants: int) -> None:
     ]
     for table, kind, count, values in kinds:
         own = [
-            {"tenant_id": first + n + 1, "backend_id": id, "name": "old"} | place | values
-            for n in range(tenants)
+            {"tenant_id": n + 1, "backend_id": id, "name": "old"} | place | values
+            for n in tenants
             for id in Counted(n).names(kind, count)
         ]
         work.insert(table, own)

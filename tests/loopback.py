@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ Routes = dict[tuple[str, str], Answer]
 
 
 @contextmanager
-def serving(routes: Routes) -> Iterator[str]:
+def serving(routes: Routes, *, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """The address of a server that answers what ``routes`` say: ``{(method, pattern of the path): answer}``."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -59,10 +60,12 @@ def serving(routes: Routes) -> Iterator[str]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

@@ -274,6 +274,21 @@ class RemoteWaldurs(Section):
     offering_types: tuple[str, ...] = RESOLD
 
 
+class Azure(Section):
+    """Where Azure is: the addresses of its login and its resource manager, for clouds other than the public one."""
+
+    login_url: str = "https://login.microsoftonline.com"
+    api_url: str = "https://management.azure.com"
+
+    @field_validator("login_url", "api_url")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        if not value.startswith("https://"):
+            raise ValueError("is no address; write https://management.usgovcloudapi.net")
+        _check_port(value)
+        return value.rstrip("/")
+
+
 class EntryOptions(Section):
     """What a deployment says about one entry; None leaves the family's word in force.
 
@@ -320,6 +335,7 @@ class Deployment(Section):
     owners: tuple[str, ...] = ()
     source_url: str | None = None
     refresh_reports: bool = False
+    azure: Azure = Azure()
     digitalocean_url: str = "https://api.digitalocean.com/v2/"
     interruptible_offerings: tuple[str, ...] = INTERRUPTIBLE
     reports: Path = Path("reports")

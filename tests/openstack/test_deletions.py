@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -14,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import PROJECT
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
+from tests.openstack.running import running
 from tests.openstack.scenes import NOW, CloudSite, project_id, snapshot
+from tests.processes import kill, wait_until
 from tests.scene import Scene
 from waldur_dagster.clients import patience
 from waldur_dagster.openstack import snapshot_deletion
@@ -181,19 +178,29 @@ def test_a_dry_run_deletes_nothing_and_lists_all(outbox_scene: Scene) -> None:
     assert outcome.figures["outside changes that would be made"] == 3
 
 
+def test_two_runs_at_once_delete_once(outbox_scene: Scene) -> None:
+    """Two processes: the second finds the first at work, and leaves it alone."""
+    with expired(outbox_scene, 8, pause=0.05) as (site, cloud):
+        url = outbox_scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        first = running(url, SNAPSHOTS)
+        wait_until(lambda: len(cloud.deleted) >= 2)
+        second = running(url, SNAPSHOTS, stderr=subprocess.PIPE)
+        assert "AlreadyRunning" in second.communicate()[1]
+        assert first.wait() == 0
+        run(site)
+    assert outbox_scene.rows(openstack.snapshot) == []
+    assert sorted(cloud.deleted) == [f"id-{n}" for n in range(8)]
+    assert used(outbox_scene)["snapshots"] == -8
+
+
 @pytest.mark.parametrize("entry", [SNAPSHOTS, BACKUPS])
 def test_a_run_that_is_killed_is_continued(outbox_scene: Scene, entry: str) -> None:
     """Killed while the cloud deletes: the next run ends as if nothing had happened."""
     with expired(outbox_scene, 8, kept=entry == BACKUPS, pause=0.05) as (site, cloud):
         url = outbox_scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        running = subprocess.Popen(
-            [sys.executable, "-m", "tests.openstack.deleting", url, entry], cwd=PROJECT, env=dict(os.environ)
-        )
-        until = time.monotonic() + 60
-        while len(cloud.deleted) < 3 and running.poll() is None and time.monotonic() < until:
-            time.sleep(0.01)
-        running.send_signal(signal.SIGKILL)
-        running.wait()
+        process = running(url, entry)
+        wait_until(lambda: len(cloud.deleted) >= 3)
+        kill(process)
         assert 3 <= len(cloud.deleted) < 8
         assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
         run(site, entry)

@@ -1,6 +1,6 @@
-"""Amazon resources."""
+"""Amazon resources, and what Amazon has for them, which all accounts share."""
 
-from sqlalchemy import Column, DateTime, Integer, String, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Integer, Numeric, SmallInteger, String, Table, Text, Uuid
 
 from waldur_dagster.schema.base import metadata
 
@@ -34,4 +34,43 @@ volume = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+)
+
+region = Table(
+    "waldur_aws_region",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+)
+
+image = Table(
+    "waldur_aws_image",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("region_id", Integer),
+)
+
+size = Table(
+    "waldur_aws_size",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("cores", SmallInteger),
+    Column("ram", Integer),
+    Column("disk", Integer),
+    Column("price", Numeric(11, 5)),
+)
+
+size_regions = Table(
+    "waldur_aws_size_regions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("size_id", Integer),
+    Column("region_id", Integer),
 )

@@ -1,7 +1,7 @@
 """Rancher clusters and what runs in them."""
 
-from sqlalchemy import Column, DateTime, Float, Integer, String, Table, Text, Uuid
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Column, DateTime, Float, Integer, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 
 from waldur_dagster.schema.base import NEWER, metadata
 
@@ -56,6 +56,10 @@ project = Table(
     Column("backend_id", String),
     Column("cluster_id", Integer),
     Column("settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("description", String),
+    Column("runtime_state", String),
 )
 
 roletemplate = Table(
@@ -112,6 +116,14 @@ application = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("rancher_project_id", Integer),
+    Column("settings_id", Integer),
+    Column("template_id", Integer),
+    Column("version", String),
+    Column("answers", JSONB),
 )
 
 ingress = Table(
@@ -128,6 +140,12 @@ ingress = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("rancher_project_id", Integer),
+    Column("settings_id", Integer),
+    Column("rules", JSONB),
 )
 
 service = Table(
@@ -144,4 +162,113 @@ service = Table(
     Column("error_traceback", Text),
     Column("project_id", Integer),
     Column("service_settings_id", Integer),
+    Column("created", DateTime(timezone=True)),
+    Column("namespace_id", Integer),
+    Column("settings_id", Integer),
+    Column("cluster_ip", INET),
+    Column("selector", JSONB),
+)
+
+namespace = Table(
+    "waldur_rancher_namespace",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+catalog = Table(
+    "waldur_rancher_catalog",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("description", String),
+    Column("catalog_url", String),
+    Column("branch", String),
+    Column("commit", String),
+    Column("username", String),
+    Column("password", String),
+    Column("content_type_id", Integer),
+    Column("object_id", Integer),
+    Column("settings_id", Integer),
+)
+
+template = Table(
+    "waldur_rancher_template",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("description", String),
+    Column("icon_url", String),
+    Column("project_url", String),
+    Column("default_version", String),
+    Column("versions", ARRAY(String)),
+    Column("catalog_id", Integer),
+    Column("cluster_id", Integer),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+workload = Table(
+    "waldur_rancher_workload",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("scale", SmallInteger),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+hpa = Table(
+    "waldur_rancher_hpa",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("created", DateTime(timezone=True)),
+    Column("modified", DateTime(timezone=True)),
+    Column("uuid", Uuid),
+    Column("name", String),
+    Column("backend_id", String),
+    Column("runtime_state", String),
+    Column("state", Integer),
+    Column("current_replicas", SmallInteger),
+    Column("desired_replicas", SmallInteger),
+    Column("min_replicas", SmallInteger),
+    Column("max_replicas", SmallInteger),
+    Column("metrics", JSONB),
+    Column("workload_id", Integer),
+    Column("cluster_id", Integer),
+    Column("namespace_id", Integer),
+    Column("project_id", Integer),
+    Column("settings_id", Integer),
+)
+
+service_workloads = Table(
+    "waldur_rancher_service_target_workloads",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("service_id", Integer),
+    Column("workload_id", Integer),
 )

@@ -9,10 +9,13 @@ from typing import Any
 from sqlalchemy import Table
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
+from waldur_dagster.schema import aws as aws_tables
+from waldur_dagster.schema import azure as azure_tables
 from waldur_dagster.schema import digitalocean as do_tables
+from waldur_dagster.schema import rancher as rancher_tables
 from waldur_dagster.schema import slurm as slurm_tables
 from waldur_dagster.schema import vmware as vmware_tables
-from waldur_dagster.services import clouds, digitalocean, slurm, vmware
+from waldur_dagster.services import amazon, azure, clouds, digitalocean, rancher, rancher_rows, slurm, vmware
 from waldur_dagster.services.providers import Service, due_services, keep_failure, recover
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
@@ -32,8 +35,11 @@ class Way:
 
 
 PROPERTIES = {
+    "Amazon": Way(amazon.fetch_offers, amazon.merge_offers, (aws_tables.region,)),
+    "Azure": Way(azure.fetch_offers, azure.merge_offers, (azure_tables.location,)),
     "OpenStack": Way(clouds.fetch_figures, clouds.merge_figures),
     "DigitalOcean": Way(digitalocean.fetch_properties, digitalocean.merge_properties, (do_tables.region,)),
+    "Rancher": Way(rancher.fetch_contents, rancher_rows.merge_contents, (rancher_tables.cluster,)),
     "VMware": Way(vmware.fetch_properties, vmware.merge_properties, (vmware_tables.folder,)),
 }
 RESOURCES = {
@@ -41,16 +47,11 @@ RESOURCES = {
     "DigitalOcean": Way(digitalocean.fetch_droplets, digitalocean.merge_droplets, (do_tables.droplet,)),
     "SLURM": Way(slurm.fetch_usage, slurm.merge_usage, (slurm_tables.allocation,)),
 }
-# Types whose figures the reference pulls, and this program does not.
-NOT_PULLED = ("Amazon", "Azure", "Rancher")
 
 
 def pull_service_properties(transaction: Transactions) -> None:
     """Pull what providers offer. A provider that cannot be read is erred with the reason, the others go on."""
     _pull(transaction, PROPERTIES, lambda _, problem: str(problem))
-    with transaction() as work:
-        for service in due_services(work, NOT_PULLED):
-            work.outcome.warn(str(service), f"is not pulled: this program does not know what {service.type} offers")
 
 
 def pull_service_resources(transaction: Transactions) -> None:
@@ -68,6 +69,9 @@ def _pull(transaction: Transactions, ways: Mapping[str, Way], text: Callable[[Se
         services = due_services(work, here)
         facts: dict[str, Any] = {
             "digitalocean_url": work.deployment.digitalocean_url,
+            "azure_urls": (work.deployment.azure.login_url, work.deployment.azure.api_url),
+            "amazon": amazon.known_offers(work, services),
+            "clusters": rancher.sound_clusters(work, services),
             "settings": dict(work.settings),
             "accounts": slurm.due_accounts(work, services),
             "month": work.today,
