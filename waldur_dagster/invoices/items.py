@@ -48,8 +48,13 @@ provider = structure.customer.alias("provider")
 serviceprovider, project = marketplace.serviceprovider, structure.project
 
 
-def add_fixed_items(work: Work, term: Term, new_invoice: Table, discounted: Table) -> int:
-    """Items of components with a fixed price; ``discounted`` holds the prices that campaigns changed."""
+def add_fixed_items(
+    work: Work, term: Term, new_invoice: Table, discounted: Table, only: ColumnElement[bool] | None = None
+) -> int:
+    """Items of components with a fixed price; ``discounted`` holds the prices that campaigns changed.
+
+    ``only`` says for which resources, all of the customers by default.
+    """
     schema, unit = work.schema, plan.c.unit
     source = priced_resources(new_invoice).outerjoin(
         discounted, and_(discounted.c.resource_id == resource.c.id, discounted.c.plan_component_id == priced.c.id)
@@ -78,7 +83,7 @@ def add_fixed_items(work: Work, term: Term, new_invoice: Table, discounted: Tabl
         end=literal(term.end),
     )
     fixed = rows.select_from(source).where(*billed_at_start(work, term), billing_type(schema) == "fixed")
-    return insert_items(work, fixed)
+    return insert_items(work, fixed if only is None else fixed.where(only))
 
 
 def priced_resources(new_invoice: Table) -> FromClause:

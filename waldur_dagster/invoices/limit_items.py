@@ -38,10 +38,13 @@ from waldur_dagster.platform.expressions import json_list, json_object, merged
 from waldur_dagster.work import Work
 
 
-def add_limit_items(work: Work, term: Term, new_invoice: Table) -> int:
-    """Items of components that are billed by the resource's limit, except for limits on the resource's whole life."""
+def add_limit_items(work: Work, term: Term, new_invoice: Table, only: ColumnElement[bool] | None = None) -> int:
+    """Items of components that are billed by the resource's limit, except for limits on the resource's whole life.
+
+    ``only`` says for which resources and components, all of the customers by default.
+    """
     schema = work.schema
-    limit, span = _converted_limit(schema), billed_span(schema, term)
+    limit, span = converted_limit(schema), billed_span(schema, term)
     by_days = _times(schema, limit, span.days)
     quantity = case((plan.c.unit == "day", cast(by_days, Numeric)), else_=cast(limit, Numeric))
     rows = item_rows(
@@ -60,7 +63,8 @@ def add_limit_items(work: Work, term: Term, new_invoice: Table) -> int:
         end=span.end,
     )
     source = rows.select_from(priced_resources(new_invoice))
-    return insert_items(work, source.where(*billed_at_start(work, term), has_billable_limit(schema, term)))
+    due = source.where(*billed_at_start(work, term), has_billable_limit(schema, term))
+    return insert_items(work, due if only is None else due.where(only))
 
 
 def has_billable_limit(schema: SiteSchema, term: Term) -> ColumnElement[bool]:
@@ -105,7 +109,7 @@ def _times(schema: SiteSchema, limit: ColumnElement[str], days: Any) -> ColumnEl
     )
 
 
-def _converted_limit(schema: SiteSchema) -> ColumnElement[str]:
+def converted_limit(schema: SiteSchema) -> ColumnElement[str]:
     """The limit in the unit that is billed, as the text of a number."""
     text = resource.c.limits.op("->>", return_type=Text())(component.c.type)
     number = cast(text, Numeric)

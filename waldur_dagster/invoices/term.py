@@ -12,7 +12,8 @@ from waldur_dagster.platform.month import Month
 
 @dataclass(frozen=True)
 class Term:
-    """From ``start``, in the site's time zone, to the end of its month. Spans are those of clocks on the wall.
+    """From ``start``, in the site's time zone, to ``until`` or the end of its month. Spans are those of clocks on the
+    wall.
 
     ``of_all``: of a month that has passed, resources that were made after it have items too, as in Waldur when
     something makes such a month's invoice (spec remote 8).
@@ -21,6 +22,7 @@ class Term:
     month: Month
     start: datetime
     of_all: bool = False
+    until: datetime | None = None
 
     @classmethod
     def whole(cls, month: Month) -> Term:
@@ -31,9 +33,19 @@ class Term:
         """What is left of a month at an aware instant in it."""
         return cls(month, since.astimezone(month.zone))
 
+    @classmethod
+    def between(cls, month: Month, start: datetime, until: datetime) -> Term:
+        """From one aware instant to another one; what lies before the month counts from its beginning."""
+        begin = max(start.astimezone(month.zone), month.start)
+        return cls(month, begin, until=until.astimezone(month.zone))
+
     @property
     def end(self) -> datetime:
-        return self.month.end
+        return self.until or self.month.end
+
+    @property
+    def _ends_with_month(self) -> bool:
+        return self.end.day == self.month.days
 
     @property
     def hours(self) -> int:
@@ -47,20 +59,24 @@ class Term:
 
     @property
     def months(self) -> Decimal:
-        """1 for what begins on the first day; else the part of the month, rounded up to hundredths."""
-        if self.start.day == 1:
+        """1 from the first day to the last; else the part of the month, rounded up to hundredths."""
+        if self.start.day == 1 and self._ends_with_month:
             return Decimal(1)
         return _hundredths(Decimal((self.end - self.start).days + 1) / self.month.days)
 
     @property
     def half_months(self) -> Decimal:
-        """2, 1 for what begins on the 16th, else by days, rounded up to hundredths."""
-        half, day = Decimal(self.month.days) / 2, self.start.day
-        if day in (1, 16):
-            return Decimal(2 if day == 1 else 1)
-        if day < 16:
+        """2, 1 for the 1st to the 15th or for what begins on the 16th, else by days, rounded up to hundredths."""
+        half, day, last = Decimal(self.month.days) / 2, self.start.day, self.end.day
+        if (day, last) == (1, 15) or (day == 16 and self._ends_with_month):
+            return Decimal(1)
+        if day == 1 and self._ends_with_month:
+            return Decimal(2)
+        if day == 1 and last > 15:
+            return _hundredths(1 + (last - 15) / half)
+        if day < 16 and self._ends_with_month:
             return _hundredths(1 + (16 - day) / half)
-        return _hundredths((self.month.days - day + 1) / half)
+        return _hundredths((last - day + 1) / half)
 
     @property
     def quarters(self) -> int:
@@ -77,6 +93,10 @@ class Term:
         """The quarter that begins with its month."""
         last = Month(self.month.year, self.month.month + 2, self.month.zone)
         return Quarter(self.month.start, last.end, (last.last - self.month.first).days + 1)
+
+    def quantity(self, unit: str) -> Decimal:
+        """How many of one of a plan's units it has."""
+        return Decimal(dict(self.quantities()).get(unit, self.months))
 
     def quantities(self) -> list[tuple[str, Any]]:
         """How many of a plan's units it has, by unit; any other unit has ``months``."""

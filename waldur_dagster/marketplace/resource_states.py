@@ -20,6 +20,7 @@ from sqlalchemy import (
     update,
 )
 
+from waldur_dagster.invoices.changed_resources import bill_changes
 from waldur_dagster.marketplace import plan_periods, service_settings
 from waldur_dagster.marketplace.emptied_projects import delete_emptied
 from waldur_dagster.marketplace.events import log_resource_events
@@ -53,7 +54,8 @@ def change_resources(work: Work, chosen: FromClause, name: str = "resource_chang
     A resource that has all its new values already is left alone, ``modified`` included. What follows, in this order:
     one event for each resource that lists its changed columns; ``error_traceback`` is emptied when an erred resource
     is OK again (an event of its own, unless ``chosen`` gives that column); plan periods are opened and closed;
-    component quotas keep the limits; service settings of archived offerings go off with their last resource and on
+    component quotas keep the limits; the month's invoice has what an end, another plan or other limits cost; service
+    settings of archived offerings go off with their last resource and on
     with their first; projects that are over go with their last resource.
 
     Returns the temporary table ``name`` of the changed ones: resource_id, and for each given column ``old_<column>``
@@ -130,6 +132,8 @@ def _follow(work: Work, changed: Table, given: list[str]) -> None:
         plan_periods.follow(work, changed)
     if "limits" in given:
         keep_limits(work, changed)
+    if {"state", "plan_id", "limits"} & set(given):
+        bill_changes(work, changed)
     if "state" in given:
         service_settings.follow(work, changed)
         delete_emptied(work, changed)

@@ -1,0 +1,177 @@
+"""Resources that end, or change plan or limits, within a month: their invoice has what that costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Integer, literal, select
+
+from tests.scene import Scene, bill
+from waldur_dagster.marketplace.resource_states import change_resources
+from waldur_dagster.schema import billing, invoices, logging, marketplace
+
+MONTH, NOW = "2025-04-01T00:05:00+00:00", datetime(2025, 4, 10, 12, tzinfo=UTC)
+ENTRY = "waldur-remote-pull-orders"
+
+
+class Sold:
+    """One resource with a fixed price of 30 a month and a limit of 4 at 10 each, billed for April 2025."""
+
+    def __init__(self, scene: Scene, unit: str = "month", limit_period: str = "month"):
+        self.scene = scene
+        provider, customer = scene.customer("Provider"), scene.customer("Customer")
+        offering = scene.offering(provider, billable=True)
+        self.fixed = scene.component(offering, "node", "fixed")
+        self.limit = scene.component(offering, "cpu", "limit", limit_period=limit_period)
+        self.plans = [scene.plan(offering, name, unit) for name in ("Old", "New")]
+        for plan, fixed, cpu in ((self.plans[0], 30, 10), (self.plans[1], 60, 20)):
+            scene.price(plan, self.fixed, fixed)
+            scene.price(plan, self.limit, cpu)
+        few = scene.component(offering, "setup", "few")
+        scene.price(self.plans[1], few, 5, amount=1)
+        self.resource = scene.resource(
+            scene.project(customer),
+            offering,
+            self.plans[0],
+            limits={"cpu": 4},
+            created=datetime(2025, 1, 5, tzinfo=UTC),
+        )
+        self.customer = customer
+
+    def bill(self) -> None:
+        with self.scene.site() as site:
+            bill(site, MONTH)
+
+    def change(self, now: datetime = NOW, **values: Any) -> None:
+        new = (literal(value, marketplace.resource.c[name].type).label(name) for name, value in values.items())
+        chosen = select(literal(self.resource, Integer).label("resource_id"), *new).subquery("chosen")
+        with self.scene.site() as site, site.work(ENTRY, now) as work:
+            change_resources(work, chosen)
+
+    def items(self) -> list[tuple[Any, ...]]:
+        rows = self.scene.rows(invoices.invoiceitem, resource_id=self.resource)
+        return [
+            (row.details["offering_component_type"], row.quantity, row.unit_price, row.start, row.end) for row in rows
+        ]
+
+    @property
+    def total(self) -> Decimal:
+        return self.scene.one(invoices.invoice, customer_id=self.customer).total_price
+
+
+START, END = datetime(2025, 4, 1, tzinfo=UTC), datetime(2025, 4, 30, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+@pytest.mark.generation("8")
+def test_a_resource_that_ends_costs_what_it_was_there_for(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    assert sold.total == 70
+    sold.change(state=6)
+    assert sorted(sold.items()) == [
+        ("cpu", Decimal(4), Decimal(10), START, NOW),
+        ("node", Decimal("0.34"), Decimal(30), START, NOW),
+    ]
+    assert sold.total == Decimal("50.20")
+    assert {row.total for row in scene.rows(billing.priceestimate)} >= {50.20}
+    told = [row.event_type for row in scene.rows(logging.event)]
+    assert told.count("invoice_item_updated") == 1
+
+
+@pytest.mark.generation("8")
+def test_by_days_a_limit_that_ends_costs_its_days(scene: Scene) -> None:
+    sold = Sold(scene, unit="day")
+    sold.bill()
+    sold.change(state=6)
+    quantities = {name: quantity for name, quantity, *_ in sold.items()}
+    assert quantities == {"node": 10, "cpu": 40}
+
+
+@pytest.mark.generation("8")
+def test_another_plan_ends_the_items_of_the_old_one_and_begins_its_own(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    sold.change(plan_id=sold.plans[1])
+    old, new = [row for row in sold.items() if row[4] == NOW], [row for row in sold.items() if row[3] == NOW]
+    assert {(name, quantity, price) for name, quantity, price, *_ in old} == {
+        ("node", Decimal("0.34"), Decimal(30)),
+        ("cpu", Decimal(4), Decimal(10)),
+    }
+    assert {(name, quantity, price) for name, quantity, price, *_ in new} == {
+        ("node", Decimal("0.70"), Decimal(60)),
+        ("cpu", Decimal(4), Decimal(20)),
+        ("setup", Decimal(1), Decimal(5)),
+    }
+    assert {row[4] for row in new} == {END}
+
+
+@pytest.mark.generation("8")
+def test_a_higher_limit_counts_from_today_and_a_lower_one_from_tomorrow(scene: Scene) -> None:
+    sold = Sold(scene, unit="day")
+    sold.bill()
+    sold.change(limits={"cpu": 8})
+    assert {row[1] for row in sold.items() if row[0] == "cpu"} == {4 * 9 + 8 * 21}
+    sold.change(datetime(2025, 4, 20, 12, tzinfo=UTC), limits={"cpu": 2})
+    assert {row[1] for row in sold.items() if row[0] == "cpu"} == {4 * 9 + 8 * 11 + 2 * 10}
+    (item,) = [row for row in scene.rows(invoices.invoiceitem) if row.details["offering_component_type"] == "cpu"]
+    periods = item.details["resource_limit_periods"]
+    assert [(one["quantity"], one["billing_periods"], one["total"]) for one in periods] == [
+        (4, 9, "36"),
+        (8, 11, "88"),
+        (2, 10, "20"),
+    ]
+
+
+@pytest.mark.generation("8")
+def test_by_months_limits_count_by_their_days(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    sold.change(datetime(2025, 4, 16, 12, tzinfo=UTC), limits={"cpu": 8})
+    assert {row[1] for row in sold.items() if row[0] == "cpu"} == {6}
+
+
+@pytest.mark.generation("8")
+def test_a_limit_on_the_whole_life_has_items_for_the_differences(scene: Scene) -> None:
+    sold = Sold(scene, limit_period="total")
+    sold.bill()
+    sold.change(limits={"cpu": 7})
+    sold.change(limits={"cpu": 5})
+    made = [(quantity, price) for name, quantity, price, *_ in sold.items() if name == "cpu"]
+    assert made == [(3, 10), (2, -10)]
+
+
+@pytest.mark.generation("8")
+def test_a_month_without_an_invoice_gets_one_for_a_change_and_none_for_an_end(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.change(state=6)
+    assert scene.rows(invoices.invoice) == []
+    sold.change(state=2)
+    sold.change(plan_id=sold.plans[1])
+    assert {(name, quantity, price) for name, quantity, price, *_ in sold.items()} == {
+        ("node", Decimal("0.70"), Decimal(60)),
+        ("cpu", Decimal(4), Decimal(20)),
+    }
+
+
+@pytest.mark.generation("8")
+def test_a_closed_invoice_is_left_alone(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    before = sold.items()
+    invoice = scene.one(invoices.invoice, customer_id=sold.customer).id
+    whole = scene.whole(invoices.invoice)
+    with scene.engine.begin() as connection:
+        connection.execute(whole.update().where(whole.c.id == invoice).values(state="created"))
+    sold.change(limits={"cpu": 9})
+    sold.change(state=6)
+    assert sold.items() == before
+
+
+def test_up_to_2024_limits_are_summed_by_days_whatever_the_unit(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    sold.change(limits={"cpu": 8})
+    assert {row[1] for row in sold.items() if row[0] == "cpu"} == {4 * 9 + 8 * 21}

@@ -1,0 +1,320 @@
+"""What resources cost that end, or change plan or limits, within a month (spec invoices 1.12; newer_billing 1.7).
+
+Of the running month only, and as long as its invoice is open: what is billed for other months stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from decimal import ROUND_UP, Decimal
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Numeric,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from waldur_dagster.invoices import rules
+from waldur_dagster.invoices.components import CREATING, TERMINATED, billing_type, is_billed_here, limit_period
+from waldur_dagster.invoices.discounts import discounted_prices
+from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_items
+from waldur_dagster.invoices.items import (
+    add_fixed_items,
+    component,
+    insert_items,
+    item_details,
+    item_name,
+    item_rows,
+    offering,
+    plan,
+    priced,
+    priced_resources,
+    project,
+    resource,
+)
+from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit
+from waldur_dagster.invoices.new_invoices import create_invoices_of
+from waldur_dagster.invoices.price_estimates import refresh_price_estimates
+from waldur_dagster.invoices.states import is_open
+from waldur_dagster.invoices.term import Term
+from waldur_dagster.invoices.totals import refresh_totals
+from waldur_dagster.platform.expressions import given_ids, given_rows, json_object, merged
+from waldur_dagster.platform.month import Month
+from waldur_dagster.schema import invoices
+from waldur_dagster.temporary import temporary_table
+from waldur_dagster.work import Work
+
+invoice, item = invoices.invoice, invoices.invoiceitem
+LAST_SECOND = time(23, 59, 59)
+HUNDREDTH, SCALE = Decimal("0.01"), Decimal("1e-10")
+
+
+def bill_changes(work: Work, changed: Table) -> None:
+    """Bill resources that have just been changed: resource_id, old and new state and plan_id, and limits where given.
+
+    One that ends has its open items end now. One that changes its plan has that too, and items of the new plan from
+    now on, with those that each change of plan costs. Of one that changes its limits the items count both limits by
+    their days; limits on the whole life have an item for the difference. Where the month has no invoice yet, a change
+    of plan or limits makes it. Totals and estimates follow. Statements: constant.
+    """
+    bills = _bills(work, changed)
+    if not bills:
+        return
+    month = Month.of(work.as_of, work.zone)
+    made = _missing_invoices(work, month, bills)
+    place = _open_invoices(work, month, bills, made)
+    before = work.connection.scalar(select(func.coalesce(func.max(item.c.id), 0))) or 0
+    ending = {bill.resource_id for bill in bills if bill.ended or bill.switched}
+    limited = {bill.resource_id for bill in bills if bill.limited}
+    _update(work, [*_closed(work, month, place, ending), *_split(work, month, place, limited)])
+    _begin_plans(work, month, place, {bill.resource_id for bill in bills if bill.switched})
+    if limited:
+        _begin_limits(work, month, place, changed)
+    log_new_items(work, select(item.c.id).where(item.c.id > before, item.c.invoice_id.in_(select(place.c.id))))
+    refresh_totals(work, select(place.c.id))
+    refresh_price_estimates(work, month, select(place.c.customer_id))
+
+
+@dataclass(frozen=True)
+class _Bill:
+    resource_id: int
+    customer_id: int
+    ended: bool
+    switched: bool
+    limited: bool
+
+
+def _bills(work: Work, changed: Table) -> list[_Bill]:
+    """The changed resources that are billed here, by what has happened to them."""
+    lives = changed.c.new_state.not_in((CREATING, TERMINATED)) & (changed.c.old_state != CREATING)
+    ended = and_(changed.c.new_state == TERMINATED, changed.c.old_state != TERMINATED)
+    switched = and_(lives, changed.c.old_plan_id.is_distinct_from(changed.c.new_plan_id))
+    limited: ColumnElement[bool] = false()
+    if "new_limits" in changed.c:
+        limited = and_(lives, ~switched, changed.c.old_limits.is_distinct_from(changed.c.new_limits))
+    flags = (ended.label("ended"), switched.label("switched"), limited.label("limited"))
+    found = work.connection.execute(
+        select(resource.c.id, project.c.customer_id, *flags)
+        .join_from(changed, resource, resource.c.id == changed.c.resource_id)
+        .join(offering, offering.c.id == resource.c.offering_id)
+        .join(project, project.c.id == resource.c.project_id)
+        .where(is_billed_here(work.schema), or_(ended, switched, limited))
+    )
+    return [_Bill(*row) for row in found]
+
+
+def _missing_invoices(work: Work, month: Month, bills: Sequence[_Bill]) -> set[int]:
+    """Make the invoices that a change of plan or limits needs; these bill all as it is now. Returns the customers."""
+    wanted = given_ids({bill.customer_id for bill in bills if not bill.ended}).subquery("wanted")
+    of_month = and_(invoice.c.customer_id == wanted.c.id, invoice.c.year == month.year, invoice.c.month == month.month)
+    missing = set(work.connection.scalars(select(wanted.c.id).where(~exists().where(of_month))))
+    if missing:
+        create_invoices_of(work, month, given_ids(missing))
+    return missing
+
+
+def _open_invoices(work: Work, month: Month, bills: Sequence[_Bill], made: set[int]) -> Table:
+    """The temporary table ``changed_invoice`` (id, customer_id) of those that may change, and were not just made."""
+    customers = {bill.customer_id for bill in bills} - made
+    rows = select(invoice.c.id, invoice.c.customer_id).where(
+        invoice.c.customer_id.in_(given_ids(customers)),
+        invoice.c.year == month.year,
+        invoice.c.month == month.month,
+        is_open(),
+    )
+    return temporary_table(work, "changed_invoice", rows.order_by(invoice.c.id).with_for_update(of=invoice))
+
+
+def _open_items(work: Work, place: Table, ids: Iterable[int]) -> Sequence[Any]:
+    """The items of these resources that still run, with what their component is; none of remotes, none of credits."""
+    schema = work.schema
+    price_id = cast(item.c.details["plan_component_id"].astext, Integer)
+    numbered = item.c.details["plan_component_id"].astext.regexp_match(r"^\d{1,9}$")
+    columns = ("id", "invoice_id", "uuid", "name", "start", "end", "unit", "quantity", "details")
+    return work.connection.execute(
+        select(
+            *(item.c[name] for name in columns),
+            billing_type(schema).label("billing_type"),
+            converted_limit(schema).label("limit"),
+        )
+        .join_from(item, place, place.c.id == item.c.invoice_id)
+        .join(resource, resource.c.id == item.c.resource_id)
+        .join(offering, offering.c.id == resource.c.offering_id)
+        .outerjoin(priced, case((numbered, priced.c.id == price_id), else_=false()))
+        .outerjoin(plan, plan.c.id == priced.c.plan_id)
+        .outerjoin(component, component.c.id == priced.c.component_id)
+        .where(
+            item.c.resource_id.in_(given_ids(set(ids))),
+            item.c.end > work.as_of,
+            item.c.unit_price >= 0,
+            item.c.backend_uuid.is_(None),
+            item.c.credit_id.is_(None),
+        )
+        .order_by(item.c.id)
+        .with_for_update(of=item)
+    ).all()
+
+
+def _closed(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[str, Any]]:
+    """New values of the items that end now."""
+    closed = []
+    for row in _open_items(work, place, ids) if ids else ():
+        values: dict[str, Any] = {"quantity": row.quantity, "details": row.details}
+        if periods := _periods(row):
+            values = _counted(work, row, [*periods[:-1], _until(work, periods[-1], work.local_time)])
+        elif row.billing_type == "fixed":
+            values["quantity"] = Term.between(month, row.start, work.local_time).quantity(row.unit)
+        closed.append(_changed(row, values | {"end": work.as_of}))
+    return closed
+
+
+def _split(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[str, Any]]:
+    """New values of the items whose limit is another one from today, or where it is lower from tomorrow, on."""
+    today = datetime.combine(work.today, time.min, month.zone)
+    split = []
+    for row in _open_items(work, place, ids) if ids else ():
+        periods = _periods(row)
+        if not periods:
+            continue
+        old, new = Decimal(str(periods[-1]["quantity"])), Decimal(row.limit or 0)
+        new = max(new, Decimal(0))  # -1 is unlimited
+        if new == old:
+            continue
+        begin = today if new > old else today + timedelta(days=1)
+        last = datetime.combine(begin - timedelta(days=1), LAST_SECOND, month.zone)
+        kept = [_until(work, periods[-1], last)] if datetime.fromisoformat(periods[-1]["start"]) < last else []
+        end = datetime.fromisoformat(periods[-1]["end"])
+        if begin >= end:
+            continue
+        fresh = {"start": begin.isoformat(), "quantity": int(new) if new == int(new) else float(new)}
+        values = _counted(work, row, [*periods[:-1], *kept, _until(work, fresh, end)])
+        split.append(_changed(row, values | {"end": row.end}))
+    return split
+
+
+def _periods(row: Any) -> list[dict[str, Any]]:
+    found = (row.details or {}).get("resource_limit_periods")
+    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else []
+
+
+def _until(work: Work, period: Mapping[str, Any], end: datetime) -> dict[str, Any]:
+    """A period of a limit that ends at an instant; begun days count."""
+    days = max(-(-(end - datetime.fromisoformat(period["start"])) // timedelta(days=1)), 1)
+    limit = period["quantity"]
+    exact = isinstance(limit, int) or rules.has_one_billing_service(work.schema)
+    total = str(Decimal(str(limit)) * days if exact else limit * days)
+    return dict(period) | {"end": end.isoformat(), "billing_periods": days, "total": total}
+
+
+def _counted(work: Work, row: Any, periods: list[dict[str, Any]]) -> dict[str, Any]:
+    """The quantity of an item's periods: limits times days; in newer versions their mean, unless days are sold."""
+    total = sum((Decimal(str(one["total"])) for one in periods), Decimal(0))
+    if row.unit != "day" and rules.has_own_limit_periods(work.schema):
+        days = sum(int(one["billing_periods"]) for one in periods)
+        total = (total / days).quantize(HUNDREDTH, ROUND_UP)
+    return {"quantity": total, "details": row.details | {"resource_limit_periods": periods}}
+
+
+def _changed(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+    same = {name: getattr(row, name) for name in ("id", "invoice_id", "uuid", "name")}
+    return same | {"old_quantity": row.quantity, **values, "quantity": values["quantity"].quantize(SCALE)}
+
+
+def _update(work: Work, changed: Sequence[Mapping[str, Any]]) -> None:
+    if not changed:
+        return
+    names = ("id", "invoice_id", "uuid", "name")
+    types: dict[str, Any] = {name: item.c[name].type for name in names}
+    types |= {"end": DateTime(timezone=True), "details": JSONB, "quantity": Numeric, "old_quantity": Numeric}
+    rows = given_rows(changed, **types)
+    columns = [*(rows.c[name] for name in (*names, "end", "details", "old_quantity"))]
+    kept = temporary_table(work, "changed_item", select(*columns, rows.c.quantity.label("new_quantity")))
+    values = {"end": kept.c.end, "details": kept.c.details, "quantity": kept.c.new_quantity}
+    work.execute(update(item).values(values).where(item.c.id == kept.c.id))
+    differing = select(kept).where(kept.c.old_quantity != kept.c.new_quantity).subquery("differing")
+    log_changed_quantities(work, differing)
+
+
+def _begin_plans(work: Work, month: Month, place: Table, ids: set[int]) -> None:
+    if ids:
+        term, chosen = Term.rest(month, work.as_of), resource.c.id.in_(given_ids(ids))
+        add_fixed_items(work, term, place, discounted_prices(work, month, place), only=chosen)
+        add_limit_items(work, term, place, only=chosen)
+        insert_items(work, _per_switch(work, term, place).where(chosen))
+
+
+def _begin_limits(work: Work, month: Month, place: Table, changed: Table) -> None:
+    """Items of limits that had none yet, and of what limits on the whole life have changed by."""
+    term, twin = Term.rest(month, work.as_of), item.alias("twin")
+    has_item = exists().where(
+        twin.c.invoice_id == place.c.id,
+        twin.c.resource_id == resource.c.id,
+        twin.c.end > work.as_of,
+        twin.c.details["offering_component_type"].astext == component.c.type,
+    )
+    other = select(changed.c.resource_id).where(
+        changed.c.old_limits.is_distinct_from(changed.c.new_limits), changed.c.old_state != CREATING
+    )
+    add_limit_items(work, term, place, only=and_(resource.c.id.in_(other), ~has_item))
+    insert_items(work, _differences(work, term, place, changed).where(resource.c.id.in_(other)))
+
+
+def _per_switch(work: Work, term: Term, place: Table) -> Select[Any]:
+    """What each change of plan costs."""
+    amount = priced.c.amount if rules.has_own_limit_periods(work.schema) else literal(1)
+    rows = item_rows(
+        work.schema,
+        place,
+        name=item_name(),
+        details=item_details(),
+        unit_price=priced.c.price,
+        unit=literal("quantity"),
+        quantity=amount,
+        start=literal(term.start),
+        end=literal(term.end),
+    )
+    return rows.select_from(priced_resources(place)).where(billing_type(work.schema) == "few")
+
+
+def _differences(work: Work, term: Term, place: Table, changed: Table) -> Select[Any]:
+    """Limits on the whole life were paid when they were bought: what is added, or given back, has an item."""
+
+    def number(limits: Any) -> ColumnElement[Any]:
+        value = limits.op("->", return_type=JSONB())(component.c.type)
+        return func.coalesce(case((func.jsonb_typeof(value) == "number", cast(value, Numeric))), 0)
+
+    more = func.greatest(number(changed.c.new_limits), 0) - func.greatest(number(changed.c.old_limits), 0)
+    by_day = (
+        literal(1) if rules.has_own_limit_periods(work.schema) else case((plan.c.unit == "day", term.days), else_=1)
+    )
+    rows = item_rows(
+        work.schema,
+        place,
+        name=item_name(),
+        details=merged(item_details(), json_object(limit_period="total")),
+        unit_price=case((more < 0, -priced.c.price), else_=priced.c.price),
+        unit=literal("quantity"),
+        quantity=func.abs(more) * by_day,
+        start=literal(term.start),
+        end=literal(term.end),
+    )
+    source = priced_resources(place).join(changed, changed.c.resource_id == resource.c.id)
+    total = and_(billing_type(work.schema) == "limit", limit_period(work.schema) == "total")
+    return rows.select_from(source).where(total, more != 0)
