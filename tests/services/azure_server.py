@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.loopback import serving
+from tests.loopback import Routes, serving
 
 SECRET = "geheim-azure"
 TENANT, SUBSCRIPTION = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -84,7 +84,7 @@ class LoopbackAzure:
 
 @contextmanager
 def serving_azure(azure: LoopbackAzure, tls: ssl.SSLContext) -> Iterator[LoopbackAzure]:
-    routes = {
+    routes: Routes = {
         ("GET", rf"/{TENANT}/v2.0/.well-known/openid-configuration"): azure.issuer,
         ("POST", rf"/{TENANT}/oauth2/v2.0/token"): azure.login,
         ("GET", rf"/subscriptions/{SUBSCRIPTION}/(.*)"): azure.answer,
