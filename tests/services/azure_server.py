@@ -57,7 +57,7 @@ class LoopbackAzure:
         if path == "providers/Microsoft.Compute/skus":
             place = query["$filter"].split("'")[1]
             return self._paged(path, query, [_sku(name, place, z) for name, z in self.sizes.get(place, {}).items()])
-        place, _, rest = path.removeprefix(f"{COMPUTE}/").partition("/")
+        place, rest = path.removeprefix(f"{COMPUTE}/").split("/", 1)
         if place not in self.sizes:
             words = f"No registered resource provider found for location '{place}'"
             return 400, {"error": {"code": "NoRegisteredProviderFound", "message": words}}
