@@ -60,6 +60,15 @@ def test_the_doctor_misses_nothing_for_entries_that_an_older_waldur_does_not_hav
     assert (answer.status, "not here" in line, "logging_eventsubscription" in line) == (0, True, True)
 
 
+def test_the_doctor_names_what_is_left_alone(terminal: Terminal, outbox_scene: Scene) -> None:
+    with outbox_scene.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE openstack_loadbalancer (id integer)")
+    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+    answer = terminal("doctor")
+    assert "does not pull them from clouds: openstack_loadbalancer." in answer.out
+    assert answer.status == 0
+
+
 def test_the_doctor_misses_the_outbox_until_it_is_migrated(terminal: Terminal, database: Engine) -> None:
     terminal.configure(database, ONLY_INVOICES)
     before = terminal("doctor")

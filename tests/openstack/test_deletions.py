@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
-from tests.openstack.running import running
+from tests.openstack.running import meet, running
 from tests.openstack.scenes import NOW, CloudSite, project_id, snapshot
 from tests.processes import kill, wait_until
 from tests.scene import Scene
@@ -182,11 +181,7 @@ def test_two_runs_at_once_delete_once(outbox_scene: Scene) -> None:
     """Two processes: the second finds the first at work, and leaves it alone."""
     with expired(outbox_scene, 8, pause=0.05) as (site, cloud):
         url = outbox_scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        first = running(url, SNAPSHOTS)
-        wait_until(lambda: len(cloud.deleted) >= 2)
-        second = running(url, SNAPSHOTS, stderr=subprocess.PIPE)
-        assert "AlreadyRunning" in second.communicate()[1]
-        assert first.wait() == 0
+        meet(cloud, url, SNAPSHOTS, after=8)
         run(site)
     assert outbox_scene.rows(openstack.snapshot) == []
     assert sorted(cloud.deleted) == [f"id-{n}" for n in range(8)]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.loopback import serving
+from tests.loopback import Routes, serving
 
 SECRET = "geheim-azure"
 TENANT, SUBSCRIPTION = "11111111-1111-1111-1111-111111111111", "22222222-2222-2222-2222-222222222222"
@@ -57,7 +57,7 @@ class LoopbackAzure:
         if path == "providers/Microsoft.Compute/skus":
             place = query["$filter"].split("'")[1]
             return self._paged(path, query, [_sku(name, place, z) for name, z in self.sizes.get(place, {}).items()])
-        place, _, rest = path.removeprefix(f"{COMPUTE}/").partition("/")
+        place, rest = path.removeprefix(f"{COMPUTE}/").split("/", 1)
         if place not in self.sizes:
             words = f"No registered resource provider found for location '{place}'"
             return 400, {"error": {"code": "NoRegisteredProviderFound", "message": words}}
@@ -84,7 +84,7 @@ class LoopbackAzure:
 
 @contextmanager
 def serving_azure(azure: LoopbackAzure, tls: ssl.SSLContext) -> Iterator[LoopbackAzure]:
-    routes = {
+    routes: Routes = {
         ("GET", rf"/{TENANT}/v2.0/.well-known/openid-configuration"): azure.issuer,
         ("POST", rf"/{TENANT}/oauth2/v2.0/token"): azure.login,
         ("GET", rf"/subscriptions/{SUBSCRIPTION}/(.*)"): azure.answer,

@@ -17,6 +17,7 @@ from waldur_dagster.database.constance import Constance
 from waldur_dagster.database.encryption import Secrets
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.deployment import Celery, Deployment, load_deployment
+from waldur_dagster.openstack.left_alone import left_alone
 from waldur_dagster.past_partitions import suggested_first_month
 from waldur_dagster.settings import BadSetting, Settings
 from waldur_dagster.site import Site
@@ -41,9 +42,12 @@ def doctor(
         unfillable = _unfillable(site, list(lacking))
         settings, locked = site.settings, _locked(site)
         first_month, help_desk = _first_month(site), _help_desk(site)
+        unpulled = left_alone(site.schema.tables)
     console.print(_entries(lacking, {"superseded": replaced, "not here": too_new}))
     if is_newer:
         _tell_other_schedules(console, [name for name in lacking if CATALOG[name].newest_schedule])
+    if unpulled:
+        console.print(f"Left as they are, since this program does not pull them from clouds: {', '.join(unpulled)}.")
     if unfillable:
         console.print(
             f"Columns of a newer Waldur that this program cannot fill: {', '.join(unfillable)}. "

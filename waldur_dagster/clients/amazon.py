@@ -57,7 +57,7 @@ def known_sizes(regions: Sequence[str]) -> list[Size]:
     found: dict[str, Size] = {}
     for region in regions:
         for name in REGION_DETAILS.get(region, {}).get("instance_types", []):
-            facts: dict[str, Any] = INSTANCE_TYPES[name]
+            facts: Any = INSTANCE_TYPES[name]
             cores = int(facts.get("extra", {}).get("vcpu") or 1)
             size = found.setdefault(name, Size(name, cores, int(facts["ram"]), int(facts["disk"]), {}))
             size.prices[region] = price(name, region)
