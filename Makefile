@@ -48,7 +48,7 @@ chaos: $(VENV)/.installed  ## kills, outages, junk and faults for every entry, d
 lock:  ## resolve the lower bounds of pyproject.toml anew; needs uv
 	uv pip compile pyproject.toml --group dev --all-extras --universal --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --upgrade --output-file requirements.lock
-	uv pip compile pyproject.toml --group image --extra kubernetes --extra help-desks --extra keycloak \
+	uv pip compile pyproject.toml --group image --extra kubernetes --extra help-desks --extra keycloak --extra amazon --extra azure \
 		--constraint requirements.lock --python-version 3.11 \
 		--no-emit-index-url --no-annotate --no-header --generate-hashes --output-file deploy/requirements.lock
 
