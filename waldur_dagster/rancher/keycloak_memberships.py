@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from sqlalchemy import exists, select
 
-from waldur_dagster.clients.failures import NotFound, VisitFailed
+from waldur_dagster.clients.failures import ItemFailed, LoginRefused, NotFound, SystemFailed, VisitFailed
 from waldur_dagster.clients.keycloak import Realm
 from waldur_dagster.platform.plugin_resources import OK
 from waldur_dagster.rancher.realms import keycloak_at, realm_of
 from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.site import Transactions
-from waldur_dagster.visits import Stop, Visit, visit
+from waldur_dagster.visits import Partly, Stop, Visit, visit
 from waldur_dagster.work import Work
 
+AT_ONCE = 100  # groups of a batch
+DOWN_AFTER = 3  # groups in a row that Keycloak did not answer for
 role, group, membership = rancher.roletemplate, rancher.keycloakgroup, rancher.membership
 
 
@@ -43,6 +46,21 @@ class Member:
     username: str
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Groups of one realm that are read one after the other, and compared in one transaction."""
+
+    realm: Realm
+    groups: tuple[Group, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.groups)} groups from {self.groups[0].name} on"
+
+
+# A group with its members, (id, user name), or with what became of it.
+Read = tuple[Group, list[tuple[str, str]] | VisitFailed]
+
+
 def delete_leftover_memberships(transaction: Transactions) -> None:
     """Take out of Waldur's Keycloak groups whoever has no membership, pending or active; case does not count.
 
@@ -50,16 +68,26 @@ def delete_leftover_memberships(transaction: Transactions) -> None:
     taken for broken: nobody is taken out.
     """
     with transaction() as work:
-        groups = _groups(work)
+        batches = _batches(_groups(work))
     leaving: list[Member] = []
-    stops = [Stop(str(one.realm), str(one), one) for one in groups]
-    visit(transaction, stops, fetch, partial(merge, leaving), failed=_keep_missing)
+    visit(transaction, [Stop(str(one.realm), str(one), one) for one in batches], fetch, partial(merge, leaving))
     visit(
         transaction,
         [Stop(str(one.group.realm), f"{one.username} in {one.group}", one) for one in leaving],
         _remove,
         lambda *_: None,
     )
+
+
+def _batches(groups: Sequence[Group]) -> list[Batch]:
+    by_realm: defaultdict[Realm, list[Group]] = defaultdict(list)
+    for one in groups:
+        by_realm[one.realm].append(one)
+    return [
+        Batch(realm, tuple(found[first : first + AT_ONCE]))
+        for realm, found in by_realm.items()
+        for first in range(0, len(found), AT_ONCE)
+    ]
 
 
 def _groups(work: Work) -> list[Group]:
@@ -79,26 +107,47 @@ def _groups(work: Work) -> list[Group]:
     return found
 
 
-def fetch(visiting: Visit, one: Group) -> list[tuple[str, str]]:
-    """(id, user name) of all members."""
-    members = keycloak_at(visiting, one.realm).members_of(one.backend_id)
-    return [(str(member["id"]), str(member["username"])) for member in members]
+def fetch(visiting: Visit, batch: Batch) -> list[Read]:
+    """The members of all groups. One that cannot be read stops no other, as long as the realm answers."""
+    api = keycloak_at(visiting, batch.realm)
+    found: list[Read] = []
+    silent = 0
+    for one in batch.groups:
+        try:
+            found.append((one, [(str(m["id"]), str(m["username"])) for m in api.members_of(one.backend_id)]))
+            silent = 0
+        except KeyError as error:
+            found.append((one, ItemFailed(f"Keycloak gave a member without {error}")))
+        except VisitFailed as problem:
+            silent = silent + 1 if isinstance(problem, SystemFailed) else 0
+            if isinstance(problem, LoginRefused) or silent == DOWN_AFTER:
+                raise Partly(found, problem) from None
+            found.append((one, problem))
+    return found
 
 
-def merge(leaving: list[Member], work: Work, one: Group, members: Sequence[tuple[str, str]]) -> None:
-    """Note who is to leave; nothing is written here."""
-    names = work.connection.scalars(select(membership.c.username).where(membership.c.group_id == one.id))
-    allowed = {name.lower() for name in names}
-    left = [Member(one, id, name) for id, name in members if name.lower() not in allowed]
-    if not left:
-        return
-    if not allowed and not _has_memberships(work, one):
+def merge(leaving: list[Member], work: Work, batch: Batch, found: Sequence[Read]) -> None:
+    """Note who is to leave; nothing is written here. A group that Keycloak does not know is a warning."""
+    allowed: defaultdict[int, set[str]] = defaultdict(set)
+    rows = select(membership.c.group_id, membership.c.username)
+    for row in work.connection.execute(rows.where(membership.c.group_id.in_([one.id for one in batch.groups]))):
+        allowed[row.group_id].add(row.username.lower())
+    broken: set[str] = set()
+    for one, members in found:
+        if isinstance(members, NotFound):
+            work.outcome.warn(str(one), str(members))
+        elif isinstance(members, VisitFailed):
+            work.outcome.fail(str(one), str(members))
+        elif left := [Member(one, id, name) for id, name in members if name.lower() not in allowed[one.id]]:
+            if not allowed[one.id] and not _has_memberships(work, one):
+                broken.add(one.server)
+                continue
+            if not allowed[one.id]:
+                work.outcome.warn(str(one), f"has no memberships: all its {len(left)} members are taken out")
+            leaving += left
+    for server in sorted(broken):
         words = "has groups and not one membership in this database: nobody is taken out of its groups"
-        work.outcome.fail(one.server, words)
-        return
-    if not allowed:
-        work.outcome.warn(str(one), f"has no memberships: all its {len(left)} members are taken out")
-    leaving += left
+        work.outcome.fail(server, words)
 
 
 def _has_memberships(work: Work, one: Group) -> bool:
@@ -109,11 +158,6 @@ def _has_memberships(work: Work, one: Group) -> bool:
         .where(role.c.settings_id == one.server_id)
     )
     return bool(work.connection.scalar(select(exists(of_server))))
-
-
-def _keep_missing(_: Work, __: Group, problem: VisitFailed) -> bool:
-    """A group that Keycloak does not know is a warning: there is nobody to take out."""
-    return isinstance(problem, NotFound)
 
 
 def _remove(visiting: Visit, one: Member) -> None:
