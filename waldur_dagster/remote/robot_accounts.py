@@ -13,14 +13,13 @@ from sqlalchemy import select
 from waldur_dagster.clients.waldur import Document, Uuid, Words
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.remote.answers import Answers
+from waldur_dagster.remote.pulls import FEW
 from waldur_dagster.remote.remotes import Resource, client, read_resources, resource
 from waldur_dagster.remote.robot_account_rows import account, merge_accounts
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
 from waldur_dagster.work import Work
 
-# Of so many resources of one organization at a remote all accounts are listed; of fewer each is asked for its own.
-LISTED_FROM = 20
 ALLOWED = 3600.0  # seconds for the calls of one list
 
 
@@ -93,7 +92,7 @@ def _stops(work: Work, resources: Sequence[Resource]) -> Iterator[Stop[Group]]:
         work.connection.scalars(select(account.c.resource_id).where(account.c.backend_id != "").distinct())
     )
     for (remote, organization), places in by_place.items():
-        together = organization and len(places) >= LISTED_FROM
+        together = organization and len(places) > FEW
         for group in [tuple(places)] if together else [(place,) for place in places]:
             known = frozenset(place.id for place in group if place.id in mirrored)
             made = Group(group, known)
