@@ -96,11 +96,10 @@ def full_disk(launcher: Launcher, place: Place, name: str, undisturbed: Usual, d
         return []
     with place.copied() as copy, _on_disk(copy, filled, disk):
         filler = disk / "filler"
-        with filler.open("wb") as file:
+        with filler.open("wb", buffering=0) as file:
             try:
                 while True:
                     file.write(b"\0" * 4096)
-                    file.flush()
             except OSError:
                 pass
         ended = launcher.run(copy.order(name))
