@@ -39,7 +39,7 @@ format: $(VENV)/.installed
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed  ## figures by stage for a large site
-	@failed=0; for name in billing quotas policies people pulls run_cost retention; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
+	@failed=0; for name in billing quotas policies people freeipa pulls "pulls usage" "rancher measure" run_cost retention; do $(BIN)/python -m benchmarks.$$name || failed=1; done; exit $$failed
 
 chaos: $(VENV)/.installed  ## kills, outages, junk and faults for every entry, docs/reliability.md; SIZE=full for all of it
 	@$(BIN)/python -m tests.chaos $(SIZE)
