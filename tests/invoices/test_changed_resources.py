@@ -7,10 +7,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Integer, literal, select
+from sqlalchemy import Integer, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from tests.scene import Scene, bill
 from waldur_dagster.marketplace.resource_states import change_resources
+from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import billing, invoices, logging, marketplace
 
 MONTH, NOW = "2025-04-01T00:05:00+00:00", datetime(2025, 4, 10, 12, tzinfo=UTC)
@@ -45,11 +47,12 @@ class Sold:
         with self.scene.site() as site:
             bill(site, MONTH)
 
-    def change(self, now: datetime = NOW, **values: Any) -> None:
+    def change(self, now: datetime = NOW, **values: Any) -> Outcome:
         new = (literal(value, marketplace.resource.c[name].type).label(name) for name, value in values.items())
         chosen = select(literal(self.resource, Integer).label("resource_id"), *new).subquery("chosen")
         with self.scene.site() as site, site.work(ENTRY, now) as work:
             change_resources(work, chosen)
+        return site.outcome
 
     def items(self) -> list[tuple[Any, ...]]:
         rows = self.scene.rows(invoices.invoiceitem, resource_id=self.resource)
@@ -175,3 +178,18 @@ def test_up_to_2024_limits_are_summed_by_days_whatever_the_unit(scene: Scene) ->
     sold.bill()
     sold.change(limits={"cpu": 8})
     assert {row[1] for row in sold.items() if row[0] == "cpu"} == {4 * 9 + 8 * 21}
+
+
+@pytest.mark.generation("8")
+@pytest.mark.parametrize("periods", ["x", [1], [{"start": "soon"}], [{"start": "2025-04-01", "end": None}]])
+def test_an_item_whose_periods_cannot_be_read_ends_as_it_is_and_is_told(scene: Scene, periods: Any) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    with scene.engine.begin() as connection:
+        details = invoices.invoiceitem.c.details
+        broken = details.op("||")(literal({"resource_limit_periods": periods}, JSONB))
+        limits = details["resource_limit_periods"].is_not(None)
+        connection.execute(update(invoices.invoiceitem).values(details=broken).where(limits))
+    told = sold.change(state=6)
+    assert len(told.warnings) == 1
+    assert {end for *_, end in sold.items()} == {NOW}

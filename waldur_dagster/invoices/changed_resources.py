@@ -11,6 +11,7 @@ from datetime import datetime, time, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Any
 
+from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import (
     ColumnElement,
     DateTime,
@@ -64,6 +65,19 @@ from waldur_dagster.work import Work
 invoice, item = invoices.invoice, invoices.invoiceitem
 LAST_SECOND = time(23, 59, 59)
 HUNDREDTH, SCALE = Decimal("0.01"), Decimal("1e-10")
+
+
+class _LimitPeriod(BaseModel):
+    """What an item's details keep of a limit, and of the days for which it held."""
+
+    start: AwareDatetime
+    end: AwareDatetime
+    quantity: Decimal
+    billing_periods: int
+    total: Decimal
+
+
+_PERIODS = TypeAdapter(list[_LimitPeriod])
 
 
 def bill_changes(work: Work, changed: Table) -> None:
@@ -177,7 +191,7 @@ def _closed(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[
     closed = []
     for row in _open_items(work, place, ids) if ids else ():
         values: dict[str, Any] = {"quantity": row.quantity, "details": row.details}
-        if periods := _periods(row):
+        if periods := _periods(work, row):
             values = _counted(work, row, [*periods[:-1], _until(work, periods[-1], work.local_time)])
         elif row.billing_type == "fixed":
             values["quantity"] = Term.between(month, row.start, work.local_time).quantity(row.unit)
@@ -190,7 +204,7 @@ def _split(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[s
     today = datetime.combine(work.today, time.min, month.zone)
     split = []
     for row in _open_items(work, place, ids) if ids else ():
-        periods = _periods(row)
+        periods = _periods(work, row)
         if not periods:
             continue
         old, new = Decimal(str(periods[-1]["quantity"])), Decimal(row.limit or 0)
@@ -209,9 +223,15 @@ def _split(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[s
     return split
 
 
-def _periods(row: Any) -> list[dict[str, Any]]:
-    found = (row.details or {}).get("resource_limit_periods")
-    return found if isinstance(found, list) and all(isinstance(one, dict) for one in found) else []
+def _periods(work: Work, row: Any) -> list[dict[str, Any]]:
+    """The periods of the limit that an item bills; none, with a warning, where they cannot be read."""
+    found = (row.details or {}).get("resource_limit_periods") or []
+    try:
+        _PERIODS.validate_python(found)
+    except ValidationError:
+        work.outcome.warn(f"invoice item {row.name} ({row.uuid.hex})", "its resource_limit_periods cannot be read")
+        return []
+    return list(found)
 
 
 def _until(work: Work, period: Mapping[str, Any], end: datetime) -> dict[str, Any]:
