@@ -14,11 +14,12 @@ from tests.chaos.places import Place, Scene, placed
 from tests.chaos.scenes import all_scenes
 from tests.chaos.servers import ChaosServer
 from tests.chaos.steps import small_site
+from tests.chaos.together import together
 from tests.chaos.trials import Usual, usual
 from waldur_dagster.definitions import implemented_entries
 from waldur_dagster.schema.generations import Generation
 
-BILLING = "waldur-create-invoices"
+BILLING, ENDS = "waldur-create-invoices", "terminate_expired_resources"
 SMALL = Scene(
     "small",
     datetime(2025, 6, 1, 4, tzinfo=UTC),
@@ -70,6 +71,12 @@ def test_what_a_kill_leaves_undone_is_seen(launcher: Launcher, place: Place, und
         launcher.run(copy.order(BILLING, at=first_write(undisturbed.points)))
         copy.settle()
         assert any("invoices_invoice lacks" in one for one in undisturbed.missed(copy))
+
+
+def test_two_entries_at_once_leave_what_they_leave_one_after_the_other(launcher: Launcher, place: Place) -> None:
+    with Launcher() as second:
+        found = together([launcher, second], place, [BILLING, ENDS], lambda *names: usual(launcher, place, *names))
+    assert found == []
 
 
 def test_a_server_that_crashes_in_the_middle_costs_nothing(
