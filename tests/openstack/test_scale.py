@@ -31,7 +31,7 @@ def _statements(scene: Scene, do: object, many: int) -> int:
             cloud.data[id]["volumes"].append(volume(f"id-v{n}"))
             cloud.data[id]["snapshots"].append(snapshot(f"id-n{n}"))
             cloud.data[id]["ports"].append(port(f"id-p{n}"))
-        with scene.site() as made, made.work(ENTRIES["pull_tenant_resources"], NOW) as work:
+        with scene.site() as made, made.work("making", NOW) as work:
             place = {"tenant_id": tenant, "service_settings_id": settings, "project_id": site.project, "state": 3}
             for table, kind in ((openstack.instance, "s"), (openstack.volume, "v"), (openstack.snapshot, "n")):
                 own = {name: "{}" for name in ("action_details", "metadata", "image_metadata") if name in table.c}

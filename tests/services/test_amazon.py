@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -115,6 +116,17 @@ def test_hourly_pulls_leave_it_alone(scene: Scene) -> None:
     site = site_with_images(scene)
     pull_resources(site)
     assert scene.one(structure.servicesettings).state == ERRED
+
+
+def test_a_library_that_is_missing_here_does_not_make_the_account_erred(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = site_with_images(scene, "ami-1")
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    outcome = pull(site)
+    (failure,) = outcome.failures
+    assert "waldur-dagster[amazon]" in failure.problem
+    assert scene.one(structure.servicesettings).error_message == "old"
 
 
 def test_many_images_are_asked_for_in_parts(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

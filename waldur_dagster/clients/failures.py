@@ -40,6 +40,10 @@ class LoginRefused(SystemFailed):
     """The system refuses the credentials: whatever else is asked with them will be refused as well."""
 
 
+class NotInstalled(SystemFailed):
+    """A library is missing where this program runs, which says nothing about the system."""
+
+
 def failure_of(status: int, words: str) -> VisitFailed:
     """What an answer other than 2xx means: 401, 404, "try again later" and the rest."""
     kinds = {401: LoginRefused, 404: NotFound}

@@ -8,7 +8,14 @@ from typing import Any
 
 import requests
 
-from waldur_dagster.clients.failures import ItemFailed, SystemFailed, failure_of, without_secrets, words_of
+from waldur_dagster.clients.failures import (
+    ItemFailed,
+    NotInstalled,
+    SystemFailed,
+    failure_of,
+    without_secrets,
+    words_of,
+)
 from waldur_dagster.clients.patience import PatientAdapter
 
 
@@ -33,11 +40,11 @@ def do_not_warn() -> None:
 
 @contextmanager
 def library(extra: str) -> Iterator[None]:
-    """Imports in the block are of libraries that come with an extra of the package. Raises SystemFailed without it."""
+    """Imports in the block are of libraries that come with an extra of the package. Raises NotInstalled without it."""
     try:
         yield
     except ModuleNotFoundError as error:
-        raise SystemFailed(f"{error.name} is not installed: install waldur-dagster[{extra}]") from None
+        raise NotInstalled(f"{error.name} is not installed: install waldur-dagster[{extra}]") from None
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Table
 
-from waldur_dagster.clients.failures import ItemFailed, VisitFailed
+from waldur_dagster.clients.failures import ItemFailed, NotInstalled, VisitFailed
 from waldur_dagster.schema import aws as aws_tables
 from waldur_dagster.schema import azure as azure_tables
 from waldur_dagster.schema import digitalocean as do_tables
@@ -79,7 +79,7 @@ def _pull(transaction: Transactions, ways: Mapping[str, Way], text: Callable[[Se
     stops = [Stop(str(service), str(service), service) for service in services]
 
     def failed(work: Work, service: Service, problem: VisitFailed) -> bool:
-        return keep_failure(work, service, text(service, problem))
+        return not isinstance(problem, NotInstalled) and keep_failure(work, service, text(service, problem))
 
     def fetch(visiting: Visit, service: Service) -> Any:
         try:
