@@ -1,7 +1,7 @@
 """Outside systems that break, each with every fault of the table: nothing is lost, it ends in time, and it is told.
 
-A family that visits a system has a line here: how a small site with it is made, and what visits it. Where the line is
-missing, `make chaos` says so of the entry.
+A family that visits a system gets a line here: how a small site with it is made, and what visits it. Those of remote
+Waldurs, people and Rancher have their faults in their own tests so far.
 """
 
 from __future__ import annotations
