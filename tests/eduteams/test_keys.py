@@ -10,7 +10,6 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,6 @@ from tests.freeipa_server import freeipa_server
 from tests.processes import kill, started, wait_until
 from tests.scene import Scene
 from tests.statements import counted
-from waldur_dagster.clients import patience
 from waldur_dagster.eduteams.entries import pull_ssh_keys, pull_users
 from waldur_dagster.eduteams.ssh_keys import fingerprints, is_public_key
 from waldur_dagster.schema import core, freeipa, logging
@@ -74,23 +72,6 @@ with Site(parse_deployment({"database": {"url": sys.argv[1]}, "waldur": waldur})
         getattr(entries, sys.argv[2])(transactions)
 print(len(seen) - len(nothing), *(set(sys.modules) - before))
 """
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 1.0)
-
-
-@pytest.fixture
-def eduteams() -> Eduteams:
-    return Eduteams()
-
-
-@pytest.fixture
-def settings(eduteams: Eduteams) -> Iterator[dict[str, Any]]:
-    with eduteams.serve() as found:
-        yield found
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,30 +12,12 @@ from tests.eduteams.scenes import NOW, REFRESH, SECRETS, Eduteams, keys_of, new_
 from tests.freeipa.scenes import settings as freeipa_settings
 from tests.freeipa_server import freeipa_server
 from tests.scene import Scene
-from waldur_dagster.clients import patience
 from waldur_dagster.eduteams.entries import pull_users
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import constance, core, freeipa, logging
 from waldur_dagster.work import Refused
 
 SETTING = "REMOTE_EDUTEAMS_REFRESH_TOKEN"
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 1.0)
-
-
-@pytest.fixture
-def eduteams() -> Eduteams:
-    return Eduteams()
-
-
-@pytest.fixture
-def settings(eduteams: Eduteams) -> Iterator[dict[str, Any]]:
-    with eduteams.serve() as found:
-        yield found
 
 
 FAULTS = {

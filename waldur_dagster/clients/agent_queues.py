@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import ItemFailed, LoginRefused, SystemFailed, VisitFailed, without_secrets
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 10.0  # seconds
@@ -35,7 +36,7 @@ class Server:
         return without_secrets(" ".join(str(words).split()), [self.password])
 
 
-class VirtualHost:
+class VirtualHost(Closing):
     """One virtual host, with one connection by STOMP; a context manager."""
 
     def __init__(self, server: Server, name: str):
@@ -114,12 +115,6 @@ class VirtualHost:
                 self._connection.disconnect("bye")
                 self._answers.has("bye", 1.0)
             self._drop()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class _Answers:

@@ -7,8 +7,9 @@ token wherever a link to the next page leads.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Any
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import Incomplete, LoginRefused, NotFound, SystemFailed, without_secrets
 from waldur_dagster.clients.json_api import JsonApi, pinned
 from waldur_dagster.clients.listing import Page, by_link, complete, items_of
@@ -18,7 +19,7 @@ EXTRA = "azure"
 SUBSCRIPTIONS, RESOURCES, COMPUTE, SKUS = "2022-12-01", "2021-04-01", "2024-07-01", "2021-07-01"  # versions of the API
 
 
-class Azure:
+class Azure(Closing):
     """One subscription, with the login of one application.
 
     Raises LoginRefused, NotFound, ItemFailed, SystemFailed, and Incomplete for lists.
@@ -72,12 +73,6 @@ class Azure:
 
     def close(self) -> None:
         self._api.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _listed(self, path: str, version: str, key: str) -> list[dict[str, Any]]:
         return complete(path.rpartition("/")[2], by_link(self._page, f"{path}?api-version={version}"), lambda i: i[key])

@@ -11,12 +11,13 @@ import contextlib
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Self
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from pydantic import SecretStr
 
 from waldur_dagster.clients.celery_queues import Lane, lane_of
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.deadline import within
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 10.0  # seconds
@@ -51,7 +52,7 @@ class Unconfirmed(NotGiven):
         self.slow = slow
 
 
-class Broker:
+class Broker(Closing):
     """One connection for all tasks of a round; a context manager.
 
     One attempt is made to connect. A broker that cannot be reached, or that was lost, is not asked again: many tasks
@@ -270,12 +271,6 @@ class Broker:
             if part is not None:
                 with contextlib.suppress(Exception):
                     part.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _cause(error: Exception) -> BaseException:

@@ -7,11 +7,12 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import ItemFailed, NotFound, SystemFailed, without_secrets
 from waldur_dagster.clients.patience import PatientTransport
 
@@ -39,7 +40,7 @@ class Account:
     password: str = field(repr=False)
 
 
-class DataCite:
+class DataCite(Closing):
     """One client for all DOIs of a run, which may be used by several threads."""
 
     def __init__(self, account: Account):
@@ -105,12 +106,6 @@ class DataCite:
 
     def close(self) -> None:
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class _PoliteTransport(PatientTransport):

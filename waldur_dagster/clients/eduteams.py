@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import Incomplete, ItemFailed, LoginRefused, NotFound
 from waldur_dagster.clients.json_api import JsonApi
 
@@ -57,7 +58,7 @@ def all_keys(url: str, username: str, password: str) -> dict[str, Any]:
     return data
 
 
-class Proxy:
+class Proxy(Closing):
     """The proxy with a token, for questions about people. A context manager."""
 
     def __init__(self, url: str, token: str):
@@ -90,12 +91,6 @@ class Proxy:
 
     def close(self) -> None:
         self._api.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _email(answer: dict[str, Any]) -> str | None:

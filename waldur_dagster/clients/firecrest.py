@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from waldur_dagster.clients import patience
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
 from waldur_dagster.clients.json_api import JsonApi
 
@@ -37,7 +38,7 @@ class Job:
     state: str
 
 
-class Firecrest:
+class Firecrest(Closing):
     """The interface of one cluster for one person, who is known by a token. A context manager.
 
     Raises TokenRefused, TaskFailed, ItemFailed or SystemFailed.
@@ -99,12 +100,6 @@ class Firecrest:
 
     def close(self) -> None:
         self._api.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _job(entry: Any) -> Job:

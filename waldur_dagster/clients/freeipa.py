@@ -11,6 +11,7 @@ from python_freeipa import ClientMeta
 from python_freeipa.exceptions import FreeIPAError, Unauthorized
 
 from waldur_dagster.clients import http, patience
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import (
     Incomplete,
     ItemFailed,
@@ -77,7 +78,7 @@ class Listing:
     complete: bool
 
 
-class FreeIpa:
+class FreeIpa(Closing):
     """A session with the site's FreeIPA server; logs in at the first call. A context manager.
 
     The setting HOSTNAME is a name, or a URL where the server is not reached by https. All calls raise LoginRefused,
@@ -245,12 +246,6 @@ class FreeIpa:
 
     def close(self) -> None:
         """Nothing is open between calls."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class _Session:

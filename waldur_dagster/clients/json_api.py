@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import httpx
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import ItemFailed, SystemFailed, failure_of, without_secrets, words_of
 from waldur_dagster.clients.patience import PatientTransport
 
@@ -30,7 +31,7 @@ def pinned(home: str, address: str) -> str:
     return full
 
 
-class JsonApi:
+class JsonApi(Closing):
     """One outside system with one set of credentials: one keep-alive client, which may be used by several threads.
 
     ``url`` is what paths are relative to; ``secrets`` are covered wherever the system repeats them in its errors.
@@ -86,12 +87,6 @@ class JsonApi:
 
     def close(self) -> None:
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _as_sent(auth: Any) -> Iterable[str]:

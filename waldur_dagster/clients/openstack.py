@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import (
     Incomplete,
     ItemFailed,
@@ -59,7 +60,7 @@ class Account:
         return bool(self.project_id)
 
 
-class Cloud:
+class Cloud(Closing):
     """One session: logs in at its first call, again when its token expires, and keeps connections alive.
 
     Raises ItemFailed when a tenant's own login is refused, LoginRefused for an administrator's; NotFound, ItemFailed
@@ -138,12 +139,6 @@ class Cloud:
         self._http.close()
         if self._certificate:
             self._certificate.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _linked(self, service: str, path: str, key: str, parameters: dict[str, Any]) -> Pages:
         """The next page is asked for by the last item: links may name another host, or http where https is spoken."""

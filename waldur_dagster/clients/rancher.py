@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import Incomplete
 from waldur_dagster.clients.json_api import JsonApi
 from waldur_dagster.clients.listing import Page, by_link, complete, items_of
@@ -12,7 +13,7 @@ from waldur_dagster.clients.listing import Page, by_link, complete, items_of
 ALL = "-1"
 
 
-class Rancher:
+class Rancher(Closing):
     """One Rancher with one access key. Raises LoginRefused, NotFound, ItemFailed, SystemFailed, and Incomplete.
 
     Waldur does not verify the certificates of Rancher servers, most of which have signed their own.
@@ -47,9 +48,3 @@ class Rancher:
 
     def close(self) -> None:
         self._api.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
