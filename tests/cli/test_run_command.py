@@ -63,7 +63,6 @@ def test_it_ends_with_the_status_of_the_run_and_says_why(terminal: Terminal, out
     ("words", "complaint"),
     [
         (("waldur-create-invoice",), f"did you mean {BILLING}"),
-        (("pull-priorities",), "still runs in Celery beat"),
         ((TOTALS,), "not registered"),
         ((REMINDERS, "--month", "2025-04"), "is not made by month"),
         ((BILLING, "--month", "2025-13"), "is no month; write e.g. 2025-04"),

@@ -170,7 +170,7 @@ def test_a_refused_login_is_tried_once_and_told_in_all_rows_and_other_realms_are
 
 
 def test_a_token_that_ends_in_the_middle_is_renewed(scene: Scene) -> None:
-    with realm(scene, calls_of_token=3) as place:
+    with realm(scene, calls_of_token=4) as place:
         group = place.group()
         for n in range(6):
             place.keycloak.user(f"user{n}")

@@ -17,7 +17,10 @@ OLD, NEW = facts(Generation.OCTOBER_2024), facts(Generation.NEWEST)
 
 
 # Only some sites have it, newer than those whose schemas are known (newer_billing 0).
-ONLY_SOMEWHERE = {"marketplace_resource": {"paused_by_grace_period"}}
+ONLY_SOMEWHERE = {
+    "marketplace_resource": {"paused_by_grace_period"},
+    "marketplace_remote_remotelocalcategory": {"remote_category_name"},
+}
 
 
 def _columns(generation: dict, table: str) -> dict[str, str]:

@@ -29,6 +29,7 @@ from waldur_dagster.clients.requests_calls import checked, do_not_warn, json_of,
 
 PAGE = 100
 REFUSED = frozenset({400, 401, 403})
+TRIES, ENDED = 3, 401
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,11 @@ class Keycloak:
             "DELETE": self._connection.raw_delete,
         }
         what = f"{method} {path}"
-        answer = self._understood(what, lambda: calls[method](f"{self._base}/{path}", **parameters))
+        # The library renews a token that has ended, once; others who share it may have used up the new one meanwhile.
+        for _ in range(TRIES):
+            answer = self._understood(what, lambda: calls[method](f"{self._base}/{path}", **parameters))
+            if answer.status_code != ENDED:
+                break
         return checked(answer, f"Keycloak: {what}", [self._realm.password])
 
     def _understood(self, what: str, call: Callable[[], Any]) -> Any:

@@ -1,6 +1,6 @@
 """Rancher clusters and what runs in them."""
 
-from sqlalchemy import Column, DateTime, Float, Integer, SmallInteger, String, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Double, Integer, SmallInteger, String, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB
 
 from waldur_dagster.schema.base import NEWER, metadata
@@ -38,7 +38,7 @@ node = Table(
     Column("annotations", JSONB),
     Column("docker_version", String),
     Column("k8s_version", String),
-    Column("cpu_allocated", Float),
+    Column("cpu_allocated", Double),
     Column("cpu_total", Integer),
     Column("ram_allocated", Integer),
     Column("ram_total", Integer),

@@ -70,4 +70,5 @@ def username(policy: str | None, prefix: str | None, person: Person, series: Ser
 def _plain(name: str) -> str:
     """Lower case, ``_`` for white space, letters and digits of ASCII: accents are taken off, the rest is left out."""
     words = re.sub(r"\s+", "_", name.strip().lower())
-    return unicodedata.normalize("NFKD", re.sub(r"[^\w]", "", words)).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", re.sub(r"[^\w]", "", words)).encode("ascii", "ignore").decode()
+    return plain.lower()  # some letters of mathematics become capitals
