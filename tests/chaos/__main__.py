@@ -1,21 +1,20 @@
 """`make chaos`: bad luck of every kind for every entry that has a job; prints what was tried and what fell.
 
-    python -m tests.chaos [small|full] [section ...]
-
 The entries are those of the catalog that have a job here: one that is added is tried without a word about it. The
 sites are made on servers of their own, which are deleted afterwards. Ends with 1 when anything fell.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from sqlalchemy import URL
 
 from tests.chaos import junk_and_pairs, outside
@@ -114,9 +113,25 @@ ALONE: dict[str, Callable[[URL, Size], Trials]] = {
 }
 
 
-def main(words: list[str]) -> int:
-    size = FULL if "full" in words else SMALL
-    wanted = [name for name in (*ALONE, *ON_SITES) if name.replace(" ", "-") in words] or [*ALONE, *ON_SITES]
+SIZES = {"small": SMALL, "full": FULL}
+PARTS = {name.replace(" ", "-"): name for name in (*ALONE, *ON_SITES)}
+
+
+def main(
+    size: Annotated[str, typer.Argument(help=" or ".join(SIZES))] = "small",
+    parts: Annotated[list[str] | None, typer.Argument(help=f"All by default, or some of {', '.join(PARTS)}.")] = None,
+) -> None:
+    """Try every entry with bad luck of every kind; fails when anything fell."""
+    if size not in SIZES:
+        raise typer.BadParameter(f"write {' or '.join(SIZES)}, not {size!r}")
+    if unknown := [name for name in parts or () if name not in PARTS]:
+        raise typer.BadParameter(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
+    if _fallen(SIZES[size], [PARTS[name] for name in parts or PARTS]):
+        raise typer.Exit(1)
+
+
+def _fallen(size: Size, wanted: list[str]) -> bool:
+    """Try the parts that are wanted, and print what was tried; whether anything fell."""
     counts: dict[str, tuple[int, int]] = {}
     with tempfile.TemporaryDirectory(prefix="waldur-chaos-", ignore_cleanup_errors=True) as folder:
         server = ChaosServer(Path(folder) / "postgresql")
@@ -125,16 +140,16 @@ def main(words: list[str]) -> int:
                 counts[name] = _report(name, ALONE[name](server.url, size))
         on_sites = [name for name in wanted if name in ON_SITES]
         for scene in all_scenes() if on_sites else ():
-            with ExitStack() as parts:
-                launchers = [parts.enter_context(Launcher()) for _ in range(3)]
-                place = parts.enter_context(placed(scene, server.url, Path(folder), server.restart))
+            with ExitStack() as open_parts:
+                launchers = [open_parts.enter_context(Launcher()) for _ in range(3)]
+                place = open_parts.enter_context(placed(scene, server.url, Path(folder), server.restart))
                 for name in on_sites:
                     label = f"{name}, {scene.name}"
                     counts[label] = _report(label, ON_SITES[name](place, launchers, size))
     print("\n| what | tried | fell |\n|---|---|---|")
     for name, (tried, fell) in counts.items():
         print(f"| {name} | {tried:,} | {fell:,} |")
-    return int(any(fell for _, fell in counts.values()))
+    return any(fell for _, fell in counts.values())
 
 
 def _report(what: str, trials: Trials) -> tuple[int, int]:
@@ -153,4 +168,4 @@ def _report(what: str, trials: Trials) -> tuple[int, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    typer.run(main)
