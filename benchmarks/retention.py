@@ -18,7 +18,7 @@ from rich.console import Console
 from sqlalchemy import Connection, create_engine, text
 
 from waldur_dagster.demo import server
-from waldur_dagster.deployment import Retention
+from waldur_dagster.deployment_sections import Retention
 from waldur_dagster.retention import forget_history
 
 EVENTS = 20  # of a run of one step, with its logs

@@ -24,7 +24,7 @@ from dagster._core.storage.schedules.schema import JobTickTable as TicksTable
 from dagster._core.storage.schedules.sql_schedule_storage import SqlScheduleStorage
 from sqlalchemy import Select, Table, delete, select
 
-from waldur_dagster.deployment import Retention
+from waldur_dagster.deployment_sections import Retention
 
 BATCH = 1000  # runs in one transaction
 KEPT_EVENTS = (

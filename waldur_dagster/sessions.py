@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, text
 from sqlalchemy.exc import OperationalError
 
-from waldur_dagster.deployment import Database
+from waldur_dagster.deployment_sections import Database
 from waldur_dagster.far_dates import read_far_dates
 from waldur_dagster.words import without
 

@@ -24,6 +24,7 @@ OWN = {
     "clock",
     "definitions",
     "deployment",
+    "deployment_sections",
     "functions",
     "outcome",
     "resources",

@@ -25,7 +25,8 @@ from waldur_dagster import clock
 from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.catalog import entry
 from waldur_dagster.definitions import build_definitions
-from waldur_dagster.deployment import Database, Deployment
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.deployment_sections import Database
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.resources import NOT_BEGUN
 from waldur_dagster.site import Site

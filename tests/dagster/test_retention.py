@@ -20,7 +20,7 @@ from waldur_dagster import retention
 from waldur_dagster.billing.monthly import ENTRY as BILLING
 from waldur_dagster.definitions import build_definitions
 from waldur_dagster.demo import server
-from waldur_dagster.deployment import Retention
+from waldur_dagster.deployment_sections import Retention
 from waldur_dagster.retention import forget_history, forget_reports
 
 LATER = timedelta(days=91)

@@ -10,7 +10,7 @@ from sqlalchemy import func, insert
 
 from tests.outbox.messages import LETTER, letter
 from tests.scene import BORN, Scene
-from waldur_dagster.deployment import Outbox
+from waldur_dagster.deployment_sections import Outbox
 from waldur_dagster.outbox import operating, put
 from waldur_dagster.outbox.tables import message
 

@@ -16,7 +16,8 @@ from waldur_dagster.clients.task_results import ResultStoreUnusable, open_store
 from waldur_dagster.database.constance import Constance
 from waldur_dagster.database.encryption import Secrets
 from waldur_dagster.definitions import implemented_entries
-from waldur_dagster.deployment import Celery, Deployment, load_deployment
+from waldur_dagster.deployment import Deployment, load_deployment
+from waldur_dagster.deployment_sections import Celery
 from waldur_dagster.openstack.left_alone import left_alone
 from waldur_dagster.past_partitions import suggested_first_month
 from waldur_dagster.settings import BadSetting, Settings

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import Connection, text
 
 from waldur_dagster.database.site_schema import SiteSchema
-from waldur_dagster.deployment import Encryption
+from waldur_dagster.deployment_sections import Encryption
 from waldur_dagster.words import keep_secret
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from datetime import timedelta
 
 from sqlalchemy import Delete, Engine, Select, Text, Update, cast, delete, func, select, update
 
-from waldur_dagster.deployment import Deployment, Outbox
+from waldur_dagster.deployment import Deployment
+from waldur_dagster.deployment_sections import Outbox
 from waldur_dagster.outbox.origin import is_foreign, is_own, origin
 from waldur_dagster.outbox.tables import CAN_BE_RETRIED, DELIVERED, DROPPED, SENDING, WAITING, message, system
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, Row, Text, and_, literal, select, tuple_, union_all
 
 from waldur_dagster.clients.task_results import FINISHED, UNKNOWN, ResultStoreUnusable, open_store
-from waldur_dagster.deployment import Celery
+from waldur_dagster.deployment_sections import Celery
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_resources import OK, UPDATING, PluginResource

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from waldur_dagster.clients.addresses import connect
 from waldur_dagster.clients.deadline import Deadline
-from waldur_dagster.deployment import MailServer
+from waldur_dagster.deployment_sections import MailServer
 from waldur_dagster.outbox.messages import Mail
 from waldur_dagster.outbox.senders.email_form import Mailbox, Malformed, as_email, mailbox
 from waldur_dagster.outbox.senders.interface import (
