@@ -9,16 +9,15 @@ from typing import Any
 from sqlalchemy import String, delete, func, literal, select, update
 
 from waldur_dagster.clients.datacite import DataCite
-from waldur_dagster.clients.failures import ItemFailed, NotFound, SystemFailed, VisitFailed
+from waldur_dagster.clients.failures import ItemFailed, NotFound, VisitFailed
 from waldur_dagster.datacite.offerings import Named, stops
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.schema import marketplace, pid
 from waldur_dagster.site import Transactions
-from waldur_dagster.visits import Partly, Visit, visit
+from waldur_dagster.visits import Circuit, Partly, Visit, visit
 from waldur_dagster.work import Work
 
 LONGEST = 255  # characters of every text
-DOWN_AFTER = 3  # works in a row that were not answered for
 TEXTS = ("relation_type", "resource_type", "creator", "publisher", "title", "published", "referral_url")
 offering, referral = marketplace.offering, pid.datacitereferral
 
@@ -69,19 +68,20 @@ def _read(datacite: DataCite, related: list[Any], cited: Cited) -> VisitFailed |
     DOIs of other agencies are unknown to DataCite, which is no problem.
     """
     problem: VisitFailed | None = None
-    silent = 0
+    circuit = Circuit()
     for entry in related:
-        if entry.get("relatedIdentifierType") not in (None, "DOI") or silent == DOWN_AFTER:
+        if entry.get("relatedIdentifierType") not in (None, "DOI"):
             continue
         name = entry["relatedIdentifier"]
         try:
             cited.works[_cut(name)] = _row(entry, datacite.reference(name))
-            silent = 0
+            circuit.note(None)
         except NotFound:
-            silent = 0
+            circuit.note(None)
         except VisitFailed as failure:
-            silent = silent + 1 if isinstance(failure, SystemFailed) else 0
             problem = problem or ItemFailed(f"{name}: {failure}")
+            if circuit.note(failure):
+                break
     return problem
 
 

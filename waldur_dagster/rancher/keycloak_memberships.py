@@ -9,18 +9,18 @@ from functools import partial
 
 from sqlalchemy import exists, select
 
-from waldur_dagster.clients.failures import ItemFailed, LoginRefused, NotFound, SystemFailed, VisitFailed
+from waldur_dagster.clients.failures import ItemFailed, NotFound, VisitFailed
 from waldur_dagster.clients.keycloak import Realm
 from waldur_dagster.platform.plugin_resources import OK
 from waldur_dagster.rancher.realms import keycloak_at, realm_of
 from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
+from waldur_dagster.services.providers import settings
 from waldur_dagster.site import Transactions
-from waldur_dagster.visits import Partly, Stop, Visit, visit
+from waldur_dagster.visits import Circuit, Partly, Stop, Visit, visit
 from waldur_dagster.work import Work
 
 AT_ONCE = 100  # groups of a batch
-DOWN_AFTER = 3  # groups in a row that Keycloak did not answer for
 role, group, membership = rancher.roletemplate, rancher.keycloakgroup, rancher.membership
 
 
@@ -111,16 +111,15 @@ def fetch(visiting: Visit, batch: Batch) -> list[Read]:
     """The members of all groups. One that cannot be read stops no other, as long as the realm answers."""
     api = keycloak_at(visiting, batch.realm)
     found: list[Read] = []
-    silent = 0
+    circuit = Circuit()
     for one in batch.groups:
         try:
             found.append((one, [(str(m["id"]), str(m["username"])) for m in api.members_of(one.backend_id)]))
-            silent = 0
+            circuit.note(None)
         except KeyError as error:
             found.append((one, ItemFailed(f"Keycloak gave a member without {error}")))
         except VisitFailed as problem:
-            silent = silent + 1 if isinstance(problem, SystemFailed) else 0
-            if isinstance(problem, LoginRefused) or silent == DOWN_AFTER:
+            if circuit.note(problem):
                 raise Partly(found, problem) from None
             found.append((one, problem))
     return found
@@ -133,13 +132,14 @@ def merge(leaving: list[Member], work: Work, batch: Batch, found: Sequence[Read]
     for row in work.connection.execute(rows.where(membership.c.group_id.in_([one.id for one in batch.groups]))):
         allowed[row.group_id].add(row.username.lower())
     broken: set[str] = set()
+    sound = _servers_with_memberships(work, batch)
     for one, members in found:
         if isinstance(members, NotFound):
             work.outcome.warn(str(one), str(members))
         elif isinstance(members, VisitFailed):
             work.outcome.fail(str(one), str(members))
         elif left := [Member(one, id, name) for id, name in members if name.lower() not in allowed[one.id]]:
-            if not allowed[one.id] and not _has_memberships(work, one):
+            if not allowed[one.id] and one.server_id not in sound:
                 broken.add(one.server)
                 continue
             if not allowed[one.id]:
@@ -150,14 +150,13 @@ def merge(leaving: list[Member], work: Work, batch: Batch, found: Sequence[Read]
         work.outcome.fail(server, words)
 
 
-def _has_memberships(work: Work, one: Group) -> bool:
-    of_server = (
-        select(membership.c.id)
-        .join(group, group.c.id == membership.c.group_id)
-        .join(role, role.c.id == group.c.role_id)
-        .where(role.c.settings_id == one.server_id)
+def _servers_with_memberships(work: Work, batch: Batch) -> set[int]:
+    """The servers of a batch that have any membership, in whatever group."""
+    has_some = exists().where(
+        role.c.settings_id == settings.c.id, group.c.role_id == role.c.id, membership.c.group_id == group.c.id
     )
-    return bool(work.connection.scalar(select(exists(of_server))))
+    servers = {one.server_id for one in batch.groups}
+    return set(work.connection.scalars(select(settings.c.id).where(settings.c.id.in_(servers), has_some)))
 
 
 def _remove(visiting: Visit, one: Member) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from waldur_dagster.clients.failures import ItemFailed, LoginRefused, SystemFailed, VisitFailed
+from waldur_dagster.clients.failures import ItemFailed, VisitFailed
 from waldur_dagster.clients.waldur import Document, Uuid, Waldur
 from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.projects import look
@@ -20,12 +20,11 @@ from waldur_dagster.remote.remotes import Remote, client
 from waldur_dagster.remote.team_plans import Member, Plan, Step, plan_team
 from waldur_dagster.remote.teams import Team, read_teams
 from waldur_dagster.site import Transactions
-from waldur_dagster.visits import Partly, Stop, Visit, visit
+from waldur_dagster.visits import Circuit, Partly, Stop, Visit, visit
 from waldur_dagster.visits.stops import Clients
 from waldur_dagster.work import Work
 
 SWITCH = "WALDUR_AUTH_SOCIAL.ENABLE_EDUTEAMS_SYNC"
-SILENT = 3  # steps in a row without an answer end the work on a project
 ALLOWED = 1800.0  # seconds for all steps of a project
 
 
@@ -61,15 +60,14 @@ def carry_out(visit: Visit, plan: Plan, *, identities: Clients) -> list[tuple[st
     """Change a remote project's team; returns the steps that failed, with why. ``identities`` are those of the run."""
     changes = _Changes(visit, client(visit, plan.team.remote), plan, identities, plan.project or "")
     problems: list[tuple[str, str]] = []
-    silent = 0
+    circuit = Circuit()
     for step in plan.steps if plan.project is not None else changes.begin():
         try:
             changes.make(step)
-            silent = 0
+            circuit.note(None)
         except VisitFailed as problem:
             problems.append((f"{step} in {plan.team}", str(problem)))
-            silent = silent + 1 if isinstance(problem, SystemFailed) else 0
-            if silent == SILENT or isinstance(problem, LoginRefused):
+            if circuit.note(problem):
                 raise Partly(problems, problem) from None
     return problems
 

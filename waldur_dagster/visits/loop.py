@@ -12,10 +12,11 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import text
 
-from waldur_dagster.clients.failures import ItemFailed, LoginRefused, SystemFailed, VisitFailed, without_secrets
+from waldur_dagster.clients.failures import ItemFailed, VisitFailed, without_secrets
 from waldur_dagster.clients.patience import allowing
 from waldur_dagster.platform.isolation import Attempt, isolated
 from waldur_dagster.site import Transactions
+from waldur_dagster.visits.circuit import Circuit
 from waldur_dagster.visits.stops import Clients, Stop, Visit
 from waldur_dagster.work import Work
 
@@ -25,7 +26,6 @@ Fetched = TypeVar("Fetched")
 PARALLEL = 4  # items of one system that are fetched at once
 IN_FLIGHT = 16  # items that are fetched, or wait to be merged, in all systems together
 ALLOWED = 600.0  # seconds for all calls of one item
-DOWN_AFTER = 3  # items in a row that a system did not answer for
 PROGRESS = 5.0  # seconds
 
 
@@ -68,13 +68,11 @@ class _System(Generic[Facts]):
     waiting: deque[Stop[Facts]] = field(default_factory=deque)
     clients: Clients = field(default_factory=Clients)
     running: int = 0
-    silent: int = 0
+    circuit: Circuit = field(default_factory=Circuit)
     down: str = ""
 
     def note(self, problem: VisitFailed | None) -> None:
-        """The circuit: an answer closes it, silence opens it."""
-        self.silent = self.silent + 1 if isinstance(problem, SystemFailed) else 0
-        if isinstance(problem, LoginRefused) or self.silent >= DOWN_AFTER:
+        if self.circuit.note(problem):
             self.down = self.down or str(problem)
 
 
