@@ -18,9 +18,10 @@ from waldur_dagster.clients.failures import NotFound, VisitFailed
 from waldur_dagster.clients.rancher import Rancher
 from waldur_dagster.platform.plugin_resources import OK
 from waldur_dagster.rancher.realms import CHILD, Known
-from waldur_dagster.rancher.servers import cluster, rancher_at, servers_of
+from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
+from waldur_dagster.services.rancher import rancher_at
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Partly, Stop, Visit, visit
 from waldur_dagster.work import Work

@@ -16,9 +16,10 @@ from waldur_dagster.platform.plugin_resources import DELETING, ERRED, PLUGIN_RES
 from waldur_dagster.platform.plugin_states import lock_in_marketplace, no_changes, set_state
 from waldur_dagster.rancher.node_facts import facts_of, state_of, write_nodes
 from waldur_dagster.rancher.node_usage import keep_usage, warn_of_unbilled
-from waldur_dagster.rancher.servers import cluster, rancher_at, servers_of
+from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
+from waldur_dagster.services.rancher import rancher_at
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
 from waldur_dagster.work import Work

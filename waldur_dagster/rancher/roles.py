@@ -10,9 +10,10 @@ from sqlalchemy import ColumnElement, column, exists, false, func, or_, select, 
 from waldur_dagster.clients.failures import ItemFailed
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import OK
-from waldur_dagster.rancher.servers import cluster, rancher_at, servers_of
+from waldur_dagster.rancher.servers import cluster, servers_of
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
+from waldur_dagster.services.rancher import rancher_at
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
 from waldur_dagster.work import Work

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import ColumnElement, select
 
-from waldur_dagster.clients.rancher import Rancher
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import SERVICE, Service, opened_services, settings
-from waldur_dagster.visits import Visit
 from waldur_dagster.work import Work
 
 cluster = rancher.cluster
@@ -21,13 +17,3 @@ def servers_of(work: Work, *where: ColumnElement[bool]) -> dict[int, Service]:
     return {
         server.id: server for server in opened_services(work, select(*SERVICE).where(settings.c.id.in_(of_clusters)))
     }
-
-
-def rancher_at(visiting: Visit, server: Service) -> Rancher:
-    """The client of a server, which all its items share."""
-
-    def make() -> Rancher:
-        verify: Any = server.options.get("verify_ssl", False)
-        return Rancher(server.url, server.username, server.password, verify=bool(verify))
-
-    return visiting.client("rancher", make)

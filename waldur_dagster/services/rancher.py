@@ -52,17 +52,23 @@ def sound_clusters(work: Work, services: Sequence[Service]) -> dict[int, list[st
     return dict(found)
 
 
+def rancher_at(visiting: Visit, service: Service) -> Rancher:
+    """The client of a server, which all its items share."""
+
+    def make() -> Rancher:
+        verify = bool(service.options.get("verify_ssl", False))
+        return Rancher(service.url, service.username, service.password, verify=verify)
+
+    return visiting.client("rancher", make)
+
+
 def fetch_contents(visiting: Visit, service: Service, facts: Mapping[str, Any]) -> Pulled:
     """All lists of the server, and those of the site's clusters that are OK and listed.
 
     A cluster or project that does not answer is left out; what was read of the others is merged.
     """
 
-    def make() -> Rancher:
-        verify = bool(service.options.get("verify_ssl", False))
-        return Rancher(service.url, service.username, service.password, verify=verify)
-
-    server = visiting.client("rancher", make)
+    server = rancher_at(visiting, service)
     pulled = Pulled(server.listed("clusters", "clusters"), server.listed("projects", "projects"))
     for kind in OF_SERVERS:
         try:
