@@ -33,6 +33,13 @@ class Pulled:
     catalogue: Catalogue
 
 
+def tell_notes(work: Work, pulled: Sequence[Pulled]) -> None:
+    """What was noted of offerings while they were fetched."""
+    for one in pulled:
+        for note in one.catalogue.notes:
+            work.outcome.warn(one.name, note)
+
+
 def merge_components(work: Work, remote: str, pulled: Sequence[Pulled], *, deletes: bool = True) -> None:
     """Insert, update and, with ``deletes``, delete components, with an event for each.
 

@@ -18,7 +18,7 @@ from waldur_dagster.marketplace.states import OfferingState
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.remote.answers import Answers
 from waldur_dagster.remote.catalogue import Catalogue, Terms, old_terms, read_catalogue
-from waldur_dagster.remote.component_rows import Pulled, merge_components
+from waldur_dagster.remote.component_rows import Pulled, merge_components, tell_notes
 from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.offering_rows import merge_endpoints, merge_fields, merge_terms
 from waldur_dagster.remote.picture_rows import merge_pictures
@@ -94,9 +94,7 @@ def merge_offerings(work: Work, remote: str, answers: Sequence[tuple[Offering, C
     gone = [place for place, found in answers if found is None]
     _archive(work, remote, gone, known=len(answers))
     pulled = [Pulled(place.id, str(place), found) for place, found in answers if found is not None]
-    for one in pulled:
-        for note in one.catalogue.notes:
-            work.outcome.warn(one.name, note)
+    tell_notes(work, pulled)
     merge_fields(work, pulled)
     merge_pictures(work, pulled)
     merge_components(work, remote, pulled)

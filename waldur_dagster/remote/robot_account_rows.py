@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
+from pydantic import Field
 from sqlalchemy import FromClause, Integer, Text, cast, func, literal, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 
+from waldur_dagster.clients.waldur import Document, Uuid, Words
 from waldur_dagster.marketplace.robot_accounts import delete_robot_accounts
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, json_list, json_object, text_from
@@ -22,17 +24,14 @@ OK = 3  # a state of newer versions
 LINK_WAITS = (1, 4)  # states of LEXIS links: pending, erred
 
 
-class Listed(Protocol):
-    """A robot account as its remote has it."""
+class RobotAccount(Document):
+    """An account there; ``keys`` are its public SSH keys."""
 
-    @property
-    def uuid(self) -> str: ...
-    @property
-    def type(self) -> str: ...
-    @property
-    def username(self) -> str: ...
-    @property
-    def keys(self) -> list[str]: ...
+    uuid: Uuid
+    type: Words
+    username: Words = ""
+    keys: list[Words] = Field(default_factory=list)
+    resource_uuid: Uuid = ""
 
 
 @dataclass
@@ -43,7 +42,7 @@ class _Changes:
     inserted: list[dict[str, Any]] = field(default_factory=list)
 
 
-def merge_accounts(work: Work, remote: str, answers: Sequence[tuple[Resource, Sequence[Listed]]]) -> None:
+def merge_accounts(work: Work, remote: str, answers: Sequence[tuple[Resource, Sequence[RobotAccount]]]) -> None:
     """Delete accounts that are gone there, take over new and changed ones, with an event for each.
 
     Accounts that were made here stay; a new one of the same type takes such an account over, with its users.
@@ -72,11 +71,13 @@ def _rows(work: Work, resources: Sequence[int]) -> list[Any]:
     return list(work.connection.execute(chosen.order_by(account.c.id).with_for_update()))
 
 
-def _compare(work: Work, place: Resource, accounts: Sequence[Listed], here: Sequence[Any], into: _Changes) -> None:
+def _compare(
+    work: Work, place: Resource, accounts: Sequence[RobotAccount], here: Sequence[Any], into: _Changes
+) -> None:
     """Note what is to be written for one resource; an account that cannot be kept here is told and left out."""
     by_uuid = {row.backend_id: row for row in here if row.backend_id}
     own = {row.type: row for row in here if not row.backend_id}
-    wanted: dict[str, tuple[Listed, Any]] = {}
+    wanted: dict[str, tuple[RobotAccount, Any]] = {}
     for one in accounts:
         row = by_uuid.get(one.uuid)
         if not work.schema.holds(account.c.type, one.type) or not work.schema.holds(account.c.username, one.username):
@@ -97,7 +98,7 @@ def _compare(work: Work, place: Resource, accounts: Sequence[Listed], here: Sequ
             into.updated.append(_changed(row, one))
 
 
-def _changed(row: Any, one: Listed) -> dict[str, Any]:
+def _changed(row: Any, one: RobotAccount) -> dict[str, Any]:
     pairs = (
         ("type", row.type, one.type),
         ("username", row.username, one.username),
@@ -120,12 +121,8 @@ def _update(work: Work, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     # The types of two accounts may change places, and no two of a resource may have the same: those stand aside first.
-    moved = given_rows(
-        [{"id": row["id"], "aside": f"~{n}"} for n, row in enumerate((r for r in rows if r["moves"]), 1)],
-        id=Integer,
-        aside=Text,
-    )
-    if any(row["moves"] for row in rows):
+    if aside := [{"id": row["id"], "aside": f"~{n}"} for n, row in enumerate((r for r in rows if r["moves"]), 1)]:
+        moved = given_rows(aside, id=Integer, aside=Text)
         work.connection.execute(
             update(account).where(account.c.id == moved.c.id).values(type=func.left(moved.c.aside, 5))
         )

@@ -7,30 +7,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import Field
 from sqlalchemy import select
 
-from waldur_dagster.clients.waldur import Document, Uuid, Words
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.remote.answers import Answers
 from waldur_dagster.remote.pulls import FEW
 from waldur_dagster.remote.remotes import Resource, client, read_resources, resource
-from waldur_dagster.remote.robot_account_rows import account, merge_accounts
+from waldur_dagster.remote.robot_account_rows import RobotAccount, account, merge_accounts
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
 from waldur_dagster.work import Work
 
 ALLOWED = 3600.0  # seconds for the calls of one list
-
-
-class RobotAccount(Document):
-    """An account there; ``keys`` are its public SSH keys."""
-
-    uuid: Uuid
-    type: Words
-    username: Words = ""
-    keys: list[Words] = Field(default_factory=list)
-    resource_uuid: Uuid = ""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -50,8 +50,8 @@ class Synchronisation:
     customer_id: int
     remote: Remote
     categories: tuple[Category, ...]
-    images: Mapping[str, str] = field(repr=False)
-    screenshots: Mapping[str, frozenset[str]] = field(repr=False)
+    images: Mapping[str, str] = field(default_factory=dict, repr=False)
+    screenshots: Mapping[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
     def __str__(self) -> str:
         return f"offerings of {self.name} at {self.remote.api_url}"
@@ -123,7 +123,7 @@ def _synchronisation(work: Work, row: Any, categories: Sequence[Category]) -> Sy
     remote = Remote(row.api_url.rstrip("/") + "/", row.token, work.deployment.remote_waldurs.verify_tls)
     organization = row.remote_organization_uuid.hex
     place = Synchronisation(
-        row.id, row.remote_organization_name, organization, row.customer_id, remote, tuple(categories), {}, {}
+        row.id, row.remote_organization_name, organization, row.customer_id, remote, tuple(categories)
     )
     known = of_organization(place)
     images = work.connection.execute(
@@ -137,13 +137,8 @@ def _synchronisation(work: Work, row: Any, categories: Sequence[Category]) -> Sy
         kept.join(screenshot, screenshot.c.offering_id == offering.c.id).where(known, screenshot.c.backend_id != "")
     ):
         shots[shot.backend_id].add(shot.screenshot)
-    return Synchronisation(
-        row.id,
-        row.remote_organization_name,
-        organization,
-        row.customer_id,
-        remote,
-        tuple(categories),
-        {image.backend_id: image.image for image in images},
-        {uuid: frozenset(found) for uuid, found in shots.items()},
+    return replace(
+        place,
+        images={image.backend_id: image.image for image in images},
+        screenshots={uuid: frozenset(found) for uuid, found in shots.items()},
     )

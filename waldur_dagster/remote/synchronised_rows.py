@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +18,7 @@ from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.slugs import next_slugs
 from waldur_dagster.remote.answers import merge_good
 from waldur_dagster.remote.catalogue import Catalogue
-from waldur_dagster.remote.component_rows import Pulled, merge_components
+from waldur_dagster.remote.component_rows import Pulled, merge_components, tell_notes
 from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.offering_rows import fitted, merge_fields
 from waldur_dagster.remote.picture_rows import drop_files, merge_pictures, store_files
@@ -96,9 +97,7 @@ def _merge_listed(work: Work, remote: str, answers: Sequence[tuple[Listed, Synch
     _insert(work, place, new)
     known = _known(work, place) if new else known
     pulled = [Pulled(known[one.uuid].id, str(one), one.catalogue) for one in listed]
-    for one in pulled:
-        for note in one.catalogue.notes:
-            work.outcome.warn(one.name, note)
+    tell_notes(work, pulled)
     merge_fields(work, pulled, {known[one.uuid].id: _own(work, place, one, known[one.uuid]) for one in listed})
     merge_pictures(work, pulled)
     merge_pictures(work, pulled, offering.c.image)
@@ -135,6 +134,7 @@ def _insert(work: Work, place: Synchronisation, new: Sequence[Listed]) -> None:
     secrets = {"api_url": place.remote.api_url, "token": place.remote.token, "customer_uuid": place.organization}
     slugs = next_slugs(work, offering, [str(one.catalogue.fields.get("name", "")) for one in new])
     uuids = [uuid4() for _ in new]
+    alike: dict[frozenset[str], list[dict[str, Any]]] = defaultdict(list)  # a remote may leave out what is empty
     for one, slug, uuid in zip(new, slugs, uuids, strict=True):
         row: dict[str, Any] = {
             "uuid": uuid,
@@ -148,7 +148,10 @@ def _insert(work: Work, place: Synchronisation, new: Sequence[Listed]) -> None:
             "shared": True,
             "slug": slug,
         }
-        work.insert(offering, [fitted(work, one.catalogue.fields) | row])
+        row = fitted(work, one.catalogue.fields) | row
+        alike[frozenset(row)].append(row)
+    for rows in alike.values():
+        work.insert(offering, rows)
     made = select(offering.c.id.label("offering_id")).where(offering.c.uuid.in_(uuids)).subquery("made")
     log_offering_events(work, made, "marketplace_offering_created", "Offering has been created.")
 
