@@ -96,18 +96,10 @@ def report_highest_usage(work: Work, source: Select[Any]) -> None:
         .where(usage.c.id == changed.c.usage_id)
     )
     repeats = repetition(work.schema)
-    rows = select(
-        func.gen_random_uuid().label("uuid"),
-        literal(work.as_of).label("created"),
-        literal(work.as_of).label("modified"),
-        literal(midnight(work.as_of)).label("date"),
-        first_day.label("billing_period"),
-        literal("").label("backend_id"),
-        literal("").label("description"),
-        literal(repeats.no).label(repeats.column.name),
-        *(changed.c[name] for name in (*KEY, "usage")),
-    ).where(changed.c.usage_id.is_(None))
-    work.execute(work.insert_from(usage, rows))
+    rows = _rows(work, changed, first_day, date=midnight(work.as_of)).add_columns(
+        literal("").label("description"), literal(repeats.no).label(repeats.column.name)
+    )
+    work.execute(work.insert_from(usage, rows.where(changed.c.usage_id.is_(None))))
     _bill(work, select(changed).where(changed.c.is_billed).subquery("billable"), seen)
 
 
@@ -133,14 +125,9 @@ def _bill(work: Work, changed: FromClause, reported: FromClause) -> None:
 
 def _write(work: Work, reported: FromClause, first_day: Any) -> None:
     repeats = repetition(work.schema)
-    rows = select(
-        func.gen_random_uuid().label("uuid"),
-        literal(work.as_of).label("created"),
-        literal(work.as_of).label("modified"),
-        literal(work.as_of).label("date"),
-        first_day.label("billing_period"),
-        literal("").label("backend_id"),
-        *(reported.c[name] for name in (*KEY, "usage", "description", "modified_by_id")),
+    rows = _rows(work, reported, first_day, date=work.as_of).add_columns(
+        reported.c.description,
+        reported.c.modified_by_id,
         case((reported.c.recurring, repeats.yes), else_=repeats.no).label(repeats.column.name),
     )
     statement = work.insert_from(usage, rows)
@@ -150,4 +137,17 @@ def _write(work: Work, reported: FromClause, first_day: Any) -> None:
             index_elements=[*(usage.c[name] for name in KEY), usage.c.billing_period],
             set_={name: statement.excluded[name] for name in new},
         )
+    )
+
+
+def _rows(work: Work, reported: FromClause, first_day: Any, *, date: datetime) -> Select[Any]:
+    """The columns that new rows of usage have, whoever reports it."""
+    return select(
+        func.gen_random_uuid().label("uuid"),
+        literal(work.as_of).label("created"),
+        literal(work.as_of).label("modified"),
+        literal(date).label("date"),
+        first_day.label("billing_period"),
+        literal("").label("backend_id"),
+        *(reported.c[name] for name in (*KEY, "usage")),
     )

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
 
 from waldur_dagster.clients.closing import Closing
 from waldur_dagster.clients.failures import ItemFailed, LoginRefused, SystemFailed, VisitFailed, without_secrets
@@ -162,7 +162,7 @@ class Reach:
     lost: str = ""
 
 
-class Queues:
+class Queues(Closing):
     """The queues of a virtual host, looked up by AMQP and never made; a context manager.
 
     A port where nobody answers is tried once for all that share ``reach``.
@@ -209,10 +209,7 @@ class Queues:
         )
         self._connection.connect()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(Exception):
                 self._connection.close()
