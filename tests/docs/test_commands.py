@@ -132,15 +132,20 @@ def test_a_benchmark_takes_the_options_that_are_shown(command: str) -> None:
 def test_the_demo_is_made_shown_and_removed(tmp_path: Path) -> None:
     """What ``make demo`` and ``make demo-clean`` call; the demo's runs are in the history that the UI shows."""
     folder, program = tmp_path / "demo", str(BIN / "waldur-dagster")
-    apart: dict[str, Any] = {"cwd": PROJECT, "capture_output": True, "text": True}
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {name: value for name, value in os.environ.items() if name != "XDG_RUNTIME_DIR"}
+    environment |= {"TMPDIR": str(temporary)}
+    apart: dict[str, Any] = {"cwd": PROJECT, "capture_output": True, "text": True, "env": environment}
     made = subprocess.run([program, "demo", "run", "--folder", str(folder)], check=True, **apart)
     assert "organizations" in made.stdout and "Warning" not in made.stderr
     code = (
         "import dagster as dg\nwith dg.DagsterInstance.get() as instance:\n"
         "    print(*[run.job_name + run.tags['.dagster/repository'] for run in instance.get_runs()])"
     )
-    environment = os.environ | {"DAGSTER_HOME": str(folder / "dagster")}
-    runs = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
+    home = os.environ | {"DAGSTER_HOME": str(folder / "dagster")}
+    runs = subprocess.run([sys.executable, "-c", code], check=True, env=home, capture_output=True, text=True)
     assert "waldur_create_invoices__repository__@waldur" in runs.stdout
     subprocess.run([program, "demo", "clean", "--folder", str(folder)], check=True, **apart)
     assert not folder.exists()
+    assert list(temporary.glob("waldur-dagster-*")) == []

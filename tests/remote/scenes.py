@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.remote.remote_waldur import RemoteWaldur, uuid_of
+from tests.remote.remote_waldur import RemoteWaldur, serving_remote, uuid_of
 from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
@@ -144,3 +145,24 @@ def remote_item(number: int, resource: int, offering: int, **values: Any) -> dic
         "month": 3,
     }
     return facts | values
+
+
+Reselling = AbstractContextManager[tuple[ResellerSite, RemoteWaldur, int, list[int]]]
+
+
+@contextmanager
+def reselling(
+    scene: Scene,
+    path: str,
+    item: Callable[[int, int], dict[str, Any]],
+    count: int = 1,
+    remote: RemoteWaldur | None = None,
+    **values: Any,
+) -> Iterator[tuple[ResellerSite, RemoteWaldur, int, list[int]]]:
+    """A site with some resources of one remote, whose list at ``path`` has an item for each (of resource, offering)."""
+    site = ResellerSite(scene)
+    with serving_remote(remote) as served:
+        offering = site.offering(served)
+        made = site.resources(offering, count, **values)
+        served.objects[path] = [item(one, offering) for one in made]
+        yield site, served, offering, made

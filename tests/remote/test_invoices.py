@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +11,7 @@ from sqlalchemy import Engine
 
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import ITEM, NOW, ResellerSite, remote_item
+from tests.remote.scenes import ITEM, NOW, ResellerSite, Reselling, remote_item, reselling
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
@@ -36,15 +34,9 @@ def basic_resource(site: ResellerSite) -> None:
     site.scene.resource(site.project, basic, plan, name="Basic", created=NOW)
 
 
-@contextmanager
-def one_remote(scene: Scene, count: int = 1) -> Iterator[tuple[ResellerSite, RemoteWaldur, int, list[int]]]:
+def one_remote(scene: Scene, count: int = 1) -> Reselling:
     """A remote that bills each resource with one item of this month."""
-    site = ResellerSite(scene)
-    with serving_remote() as remote:
-        offering = site.offering(remote)
-        made = site.resources(offering, count)
-        remote.objects[ITEMS] = [remote_item(one, one, offering) for one in made]
-        yield site, remote, offering, made
+    return reselling(scene, ITEMS, lambda one, offering: remote_item(one, one, offering), count)
 
 
 def names(scene: Scene) -> list[str]:

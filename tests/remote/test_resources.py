@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +11,7 @@ from sqlalchemy import Engine
 
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import OFFERING, ORDER, RESOURCE, ResellerSite, order, remote_resource
+from tests.remote.scenes import OFFERING, ORDER, RESOURCE, ResellerSite, Reselling, order, remote_resource, reselling
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
@@ -28,15 +26,10 @@ def pull(site: ResellerSite, **options: Any) -> Outcome:
     return site.run(pull_remote_resources, "waldur-remote-pull-resources", by_month=False, **options)
 
 
-@contextmanager
-def one_remote(scene: Scene, count: int = 1) -> Iterator[tuple[ResellerSite, RemoteWaldur, int, list[int]]]:
+def one_remote(scene: Scene, count: int = 1) -> Reselling:
     """A remote that says nothing new of its resources."""
-    site = ResellerSite(scene)
-    with serving_remote(RemoteWaldur({ORDERS: []})) as remote:
-        offering = site.offering(remote)
-        made = site.resources(offering, count, attributes={}, options={})
-        remote.objects[RESOURCES] = [remote_resource(one, offering) for one in made]
-        yield site, remote, offering, made
+    quiet = RemoteWaldur({ORDERS: []})
+    return reselling(scene, RESOURCES, remote_resource, count, quiet, attributes={}, options={})
 
 
 def new_order(number: int, state: str, resource: int, offering: int, **values: Any) -> dict[str, Any]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -15,7 +13,7 @@ from sqlalchemy import Engine
 
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import NOW, OFFERING, RESOURCE, USAGE, ResellerSite, usage
+from tests.remote.scenes import NOW, OFFERING, RESOURCE, USAGE, ResellerSite, Reselling, reselling, usage
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
@@ -34,15 +32,9 @@ def rows(scene: Scene) -> list[tuple[Any, ...]]:
     return [(row.resource_id, row.billing_period, row.usage) for row in scene.rows(marketplace.componentusage)]
 
 
-@contextmanager
-def one_remote(scene: Scene, resources: int = 1) -> Iterator[tuple[ResellerSite, RemoteWaldur, int, list[int]]]:
+def one_remote(scene: Scene, resources: int = 1) -> Reselling:
     """A remote that reports 1.00 of each resource for this month."""
-    site = ResellerSite(scene)
-    with serving_remote() as remote:
-        offering = site.offering(remote)
-        made = site.resources(offering, resources)
-        remote.objects[USAGES] = [usage(resource, resource, offering) for resource in made]
-        yield site, remote, offering, made
+    return reselling(scene, USAGES, lambda one, offering: usage(one, one, offering), resources)
 
 
 def test_rows_of_one_key_are_added_up_and_the_last_one_tells_the_rest(scene: Scene) -> None:

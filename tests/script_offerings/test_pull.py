@@ -25,11 +25,13 @@ from tests.script_offerings.scenes import (
     usage,
 )
 from tests.statements import counted
-from waldur_dagster.clients.containers.settings import DEFAULT_VOLUME
+from waldur_dagster.clients.containers import EngineFailed
+from waldur_dagster.clients.containers.settings import DEFAULT_VOLUME, NAME, ScriptSettings
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import invoices, logging, marketplace
 from waldur_dagster.script_offerings.pull import pull_script_resources
+from waldur_dagster.settings import DEFAULTS
 from waldur_dagster.site import Site
 
 OK, ERRED, UPDATING, TERMINATING = (
@@ -89,6 +91,20 @@ def test_scripts_lie_in_a_volume_that_the_engine_knows_by_its_name(outbox_scene:
         pull_from(outbox_scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": DEFAULT_VOLUME})
         assert [container.bind[0] for container in server.containers.values()] == ["/work", "/work/script"]
     assert resource_named(outbox_scene).state == OK
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ({"DOCKER_CLIENT": "geheim"}, "DOCKER_CLIENT: Input should be a valid dictionary"),
+        ({"K8S_JOB_TIMEOUT": "long"}, "K8S_JOB_TIMEOUT: Input should be a valid integer"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_named_without_their_values(value: dict[str, Any], problem: str) -> None:
+    """Such values come from the database: a deployment file that has one is refused."""
+    with pytest.raises(EngineFailed, match=f"^{NAME}.{problem}") as refused:
+        ScriptSettings.read(DEFAULTS[NAME] | value)
+    assert not any(str(one) in str(refused.value) for one in value.values())
 
 
 def test_an_erred_resource_is_ok_again_when_its_script_succeeds(outbox_scene: Scene) -> None:
