@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.rancher.keycloak_server import LoopbackKeycloak, serving_keycloak
 from tests.rancher.keycloak_site import Realm, realm
 from tests.rancher.rancher_site import told
 from tests.scene import Scene
+from tests.statements import counted
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.rancher.keycloak_memberships import delete_leftover_memberships
 from waldur_dagster.schema import rancher
@@ -45,6 +47,20 @@ def test_a_group_without_rows_is_emptied_and_told(scene: Scene) -> None:
         outcome = run(place)
         assert place.members(empty) == [] and outcome.failures == []
     assert "all its 1 members are taken out" in told(outcome)
+
+
+def test_what_is_asked_about_memberships_does_not_grow_with_empty_groups(scene: Scene, twin_scene: Scene) -> None:
+    counts = []
+    for one, size in ((scene, 2), (twin_scene, 20)):
+        with realm(one) as place:
+            user = place.keycloak.user("alice")
+            place.site.member(place.group("cluster-member", user), "alice", "active")
+            groups = [place.group(f"role-{number}", user) for number in range(size)]
+            with counted(Engine) as statements:
+                run(place)
+            assert [place.members(group) for group in groups] == [[]] * size
+        counts.append(sum(rancher.membership.name in statement for statement in statements))
+    assert counts[0] == counts[1]
 
 
 def test_a_database_without_a_membership_empties_nothing(scene: Scene) -> None:

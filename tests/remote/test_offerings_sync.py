@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from cryptography.fernet import Fernet
+from sqlalchemy import Engine
 
 from tests.loopback import serving
 from tests.processes import kill, started, wait_until
@@ -23,6 +24,7 @@ from tests.remote.catalogue_scenes import (
 )
 from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, stalling, uuid_of
 from tests.scene import Scene
+from tests.statements import counted
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.offerings_sync import sync_offerings
 from waldur_dagster.schema import logging, marketplace, media
@@ -106,6 +108,20 @@ class Market:
 def market(scene: Scene) -> Iterator[Market]:
     with serving_remote() as remote:
         yield Market(scene, remote)
+
+
+def test_statements_do_not_grow_with_new_offerings(scene: Scene, twin_scene: Scene) -> None:
+    counts = []
+    for one, size in ((scene, 2), (twin_scene, 20)):
+        with serving_remote() as remote:
+            market = Market(one, remote)
+            for number in range(1, size + 1):
+                market.offer(number)
+            with counted(Engine) as statements:
+                assert market.sync().failures == []
+            assert len(market.states) == size
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 def test_offerings_are_made_changed_and_archived_and_a_second_run_changes_nothing(market: Market) -> None:
