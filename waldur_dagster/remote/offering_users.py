@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, Text, and_, case, exists, func, select
 
 from waldur_dagster.clients.waldur import Document, Words
-from waldur_dagster.platform.contexts import named_context, python_bool, user_context
-from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import given_rows, json_list, json_object, merged, text_from
+from waldur_dagster.marketplace.account_events import log_account_events
+from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.remote.answers import Answers
 from waldur_dagster.remote.losses import loses_too_much
@@ -165,26 +164,5 @@ def _state_of_named(work: Work, made: Merge) -> dict[str, Any]:
 
 
 def _log(work: Work, what: str, ids: Sequence[int]) -> None:
-    """Events about accounts; nobody's log but the site's own shows them."""
-    if not ids:
-        return
-    own = json_object(
-        offering_user_username=account.c.username, offering_user_is_restricted=python_bool(account.c.is_restricted)
-    )
-    log_events(
-        work,
-        select(
-            text_from(f"marketplace_offering_user_{what}").label("event_type"),
-            text_from(
-                f"Account for user {{user}} in offering {{offering}} has been {what}.",
-                user=user.c.username,
-                offering=offering.c.name,
-            ).label("message"),
-            merged(user_context(user), named_context(offering, "offering"), own).label("context"),
-            json_list().label("feeds"),
-        )
-        .join_from(account, user, user.c.id == account.c.user_id)
-        .join(offering, offering.c.id == account.c.offering_id)
-        .where(account.c.id == func.any(list(ids)))
-        .order_by(account.c.id),
-    )
+    if ids:
+        log_account_events(work, account.c.id == func.any(list(ids)), what)

@@ -25,9 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.platform.contexts import NOTHING, named_context, user_context
-from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
+from waldur_dagster.marketplace.account_events import log_account_events
+from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.platform.roles import holders
 from waldur_dagster.schema import core, freeipa, marketplace
 from waldur_dagster.site_agents import OFFERING_TYPE
@@ -193,28 +192,6 @@ def _insert(work: Work, named: Spool) -> int:
     made = temporary_returned(
         work,
         "made_account",
-        work.insert_from(account, source)
-        .on_conflict_do_nothing()
-        .returning(account.c.id, account.c.offering_id, account.c.user_id, account.c.username),
+        work.insert_from(account, source).on_conflict_do_nothing().returning(account.c.id),
     )
-    return log_events(
-        work,
-        select(
-            text_from("marketplace_offering_user_created").label("event_type"),
-            text_from(
-                "Account for user {user} in offering {offering} has been created.",
-                user=user.c.username,
-                offering=offering.c.name,
-            ).label("message"),
-            merged(
-                named_context(offering, "offering"),
-                user_context(user),
-                json_object(offering_user_username=made.c.username, offering_user_is_restricted="False"),
-            ).label("context"),
-            json_list().label("feeds"),
-        )
-        .select_from(made)
-        .join(offering, offering.c.id == made.c.offering_id)
-        .join(user, user.c.id == made.c.user_id)
-        .order_by(made.c.id),
-    )
+    return log_account_events(work, account.c.id.in_(select(made.c.id)), "created")
