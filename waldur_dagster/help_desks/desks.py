@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from waldur_dagster.clients.jira import JiraLogin
+from waldur_dagster.clients.jira import Jira, JiraLogin
+from waldur_dagster.clients.zammad import Zammad
 from waldur_dagster.site import Transactions
+from waldur_dagster.visits import Visit
 from waldur_dagster.work import Refused, Work
 
 ATLASSIAN, ZAMMAD = "atlassian", "zammad"
@@ -59,6 +61,18 @@ def active_desk(transaction: Transactions, *types: str) -> HelpDesk | None:
             strange=int(settings["ATLASSIAN_STRANGE_SETTING"]),
             switches=frozenset(name for name in SWITCHES if settings[name]),
         )
+
+
+def jira_at(visiting: Visit, desk: HelpDesk) -> Jira:
+    """The client of a desk of Jira's, one for the run."""
+    login = desk.login
+    assert login is not None
+    return visiting.client("api", lambda: Jira(login))
+
+
+def zammad_at(visiting: Visit, desk: HelpDesk) -> Zammad:
+    """The client of a desk of Zammad's, one for the run."""
+    return visiting.client("api", lambda: Zammad(desk.url, desk.token))
 
 
 def _zammad(work: Work) -> HelpDesk:

@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from waldur_dagster.clients.failures import ItemFailed
-from waldur_dagster.clients.jira import Jira
-from waldur_dagster.clients.zammad import Zammad
 from waldur_dagster.help_desks.accounts import link_accounts
-from waldur_dagster.help_desks.desks import ATLASSIAN, ZAMMAD, HelpDesk, active_desk
+from waldur_dagster.help_desks.desks import ATLASSIAN, ZAMMAD, HelpDesk, active_desk, jira_at, zammad_at
 from waldur_dagster.help_desks.people_rows import adopt, deactivate, has_active, insert, pulled_people, update_known
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
@@ -27,13 +25,9 @@ def fetch(visiting: Visit, desk: HelpDesk) -> list[dict[str, Any]]:
     """Those whom the help desk knows: backend_id, name, is_active, and of Zammad login and email."""
     try:
         if desk.type == ZAMMAD:
-            zammad = visiting.client("api", lambda: Zammad(desk.url, desk.token))
-            return [_of_zammad(user) for user in zammad.users()]
-        assert desk.login is not None
-        login = desk.login
-        jira = visiting.client("api", lambda: Jira(login))
+            return [_of_zammad(user) for user in zammad_at(visiting, desk).users()]
         named = "name" if "ATLASSIAN_USE_OLD_API" in desk.switches else "key"
-        return [_of_jira(user, named) for user in jira.assignable_users(desk.project)]
+        return [_of_jira(user, named) for user in jira_at(visiting, desk).assignable_users(desk.project)]
     except (KeyError, TypeError) as error:
         raise ItemFailed(f"{desk} gave a user of an unknown form: {type(error).__name__} {error}") from None
 

@@ -8,9 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, null, or_, select
 
 from waldur_dagster.clients.failures import ItemFailed
-from waldur_dagster.clients.jira import Jira
-from waldur_dagster.clients.zammad import Zammad
-from waldur_dagster.help_desks.desks import ATLASSIAN, ZAMMAD, HelpDesk, active_desk
+from waldur_dagster.help_desks.desks import ATLASSIAN, ZAMMAD, HelpDesk, active_desk, jira_at, zammad_at
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema.support import priority
 from waldur_dagster.site import Transactions
@@ -35,12 +33,9 @@ def fetch(visiting: Visit, desk: HelpDesk) -> list[dict[str, Any]]:
     """Rows of the table, from an answer that is complete."""
     try:
         if desk.type == ZAMMAD:
-            zammad = visiting.client("api", lambda: Zammad(desk.url, desk.token))
-            return [_row(item, "", "") for item in zammad.priorities()]
-        assert desk.login is not None
-        login = desk.login
-        jira = visiting.client("api", lambda: Jira(login))
-        return [_row(item, item.get("description"), item.get("iconUrl")) for item in jira.priorities()]
+            return [_row(item, "", "") for item in zammad_at(visiting, desk).priorities()]
+        found = jira_at(visiting, desk).priorities()
+        return [_row(item, item.get("description"), item.get("iconUrl")) for item in found]
     except (KeyError, TypeError) as error:
         raise ItemFailed(f"{desk} gave a priority of an unknown form: {type(error).__name__} {error}") from None
 

@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import delete, exists, func, literal, null, or_, select
 
 from waldur_dagster.clients.failures import ItemFailed
-from waldur_dagster.clients.jira import Jira
-from waldur_dagster.help_desks.desks import ATLASSIAN, HelpDesk, active_desk
+from waldur_dagster.help_desks.desks import ATLASSIAN, HelpDesk, active_desk, jira_at
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema.support import requesttype
 from waldur_dagster.site import Transactions
@@ -32,9 +31,7 @@ def fetch(visiting: Visit, desk: HelpDesk) -> list[dict[str, Any]]:
 
     The name of each issue type is asked for once.
     """
-    assert desk.login is not None
-    login = desk.login
-    jira = visiting.client("api", lambda: Jira(login))
+    jira = jira_at(visiting, desk)
     try:
         of_desk = jira.desk_of(desk.project)
         types = jira.request_types(of_desk)
