@@ -80,7 +80,7 @@ def smtp(answers: Mapping[str, str | Talk]) -> Talk:
 
         answer("CONNECT")
         while line := lines.readline():
-            verb = line.split()[0].decode().upper()
+            verb = line.split()[0].decode("ascii", "replace").upper()  # or the hello of TLS
             answer(verb)
             if verb == "DATA" and usual["DATA"] == "354 go on":
                 while lines.readline() not in {b".\r\n", b""}:
