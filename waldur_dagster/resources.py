@@ -67,7 +67,13 @@ class RunSite:
         self._checked: set[str] = set()
         self._partition = run.tags.get("dagster/partition")
         self._created = created
-        self.site = Site(deployment, dry_run=self.dry_run, run_id=run.run_id, present=self.present)
+        self.site = Site(
+            deployment,
+            dry_run=self.dry_run,
+            run_id=run.run_id,
+            present=self.present,
+            at_end=evaluate_policies_of,
+        )
         self._deliver: bool = options["deliver"] and not self.dry_run
 
     @property
@@ -211,6 +217,14 @@ def _refusals() -> Iterator[None]:
             raise dg.RetryRequested(max_retries=LATER_TRIES, seconds_to_wait=SECONDS_BETWEEN) from problem
         _without_secrets(problem)
         raise
+
+
+def evaluate_policies_of(work: Work) -> None:
+    """What stands above the apps that change resources: policies follow what such a change has cost."""
+    if work.billed:
+        from waldur_dagster.policies import affected_by_resources, evaluate_policies
+
+        evaluate_policies(work, affected_by_resources(work.billed))
 
 
 class StepFailed(Exception):

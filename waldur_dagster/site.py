@@ -82,16 +82,24 @@ class Site:
     All steps of a run share one ``Site``. It takes the advisory locks of its entry and of the run at the first step and
     keeps them, on the connection that does the work, until ``close``; when the process dies PostgreSQL frees them. In a
     dry run all steps share one transaction, so that each sees what the steps before it would have done, and ``close``
-    rolls it back. ``present`` is when the run is made, where it works for another instant (see Work).
+    rolls it back. ``present`` is when the run is made, where it works for another instant (see Work). ``at_end`` is
+    done as the last thing of each unit of work, in its transaction.
     """
 
     def __init__(
-        self, deployment: Deployment, *, dry_run: bool = False, run_id: str = "", present: datetime | None = None
+        self,
+        deployment: Deployment,
+        *,
+        dry_run: bool = False,
+        run_id: str = "",
+        present: datetime | None = None,
+        at_end: Callable[[Work], None] = lambda _: None,
     ):
         self.deployment = deployment
         self.dry_run = dry_run
         self.run_id = run_id
         self.present = present
+        self.at_end = at_end
         keep_secret(*deployment.secrets)
         self.engine = make_engine(deployment.database)
         self.outcome = Outcome()
@@ -172,6 +180,7 @@ class Site:
             work = Work(connection, self.deployment, self.schema, entry, as_of, present, self.dry_run, self.run_id)
             work.earlier = self.outcome
             yield work
+            self.at_end(work)
         self.outcome.add(work.outcome)
 
     @contextmanager

@@ -37,7 +37,8 @@ class Work:
     time zone (spec core 1.1). ``present`` is when the run is made: later than ``as_of`` when the past is done
     again, else the same. ``earlier`` is what the steps of the run before this one have done. Rows changed through
     ``execute`` are counted in ``outcome`` by table. ``actor`` are the keys of a user that all events of this unit of
-    work have in their contexts.
+    work have in their contexts. ``billed`` are the ids of resources whose costs of the running month a change of theirs
+    has altered; policies on them are looked at when the unit of work ends.
     """
 
     connection: Connection
@@ -51,6 +52,7 @@ class Work:
     outcome: Outcome = field(default_factory=Outcome)
     earlier: Outcome = field(default_factory=Outcome)
     actor: Mapping[str, Any] = field(default_factory=dict)
+    billed: set[int] = field(default_factory=set)
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -112,6 +112,38 @@ def test_another_plan_ends_the_items_of_the_old_one_and_begins_its_own(scene: Sc
 
 
 @pytest.mark.generation("8")
+@pytest.mark.parametrize(("unit", "quantity"), [("month", Decimal("2.80")), ("day", 4 * 10 + 4 * 11)])
+def test_the_limit_of_a_plan_that_comes_back_goes_on_in_its_item(scene: Scene, unit: str, quantity: Decimal) -> None:
+    sold = Sold(scene, unit)
+    sold.bill()
+    sold.change(plan_id=sold.plans[1])
+    sold.change(datetime(2025, 4, 20, 12, tzinfo=UTC), plan_id=sold.plans[0])
+    cpu = sorted(row[2:] + row[1:2] for row in sold.items() if row[0] == "cpu")
+    assert cpu[0] == (Decimal(10), START, END, quantity)
+    assert [row[:3] for row in cpu[1:]] == [(Decimal(20), NOW, datetime(2025, 4, 20, 12, tzinfo=UTC))]
+    item = scene.one(invoices.invoiceitem, unit_price=10)
+    assert [one["billing_periods"] for one in item.details["resource_limit_periods"]] == [10, 11]
+    assert sold.total == sum(row[1] * row[2] for row in sold.items())
+
+
+def test_up_to_2024_a_plan_that_comes_back_has_items_of_its_own(scene: Scene) -> None:
+    sold = Sold(scene)
+    sold.bill()
+    sold.change(plan_id=sold.plans[1])
+    sold.change(datetime(2025, 4, 20, 12, tzinfo=UTC), plan_id=sold.plans[0])
+    assert [row[3].day for row in sold.items() if row[0] == "cpu" and row[2] == 10] == [1, 20]
+
+
+@pytest.mark.generation("8")
+def test_what_a_limit_adds_to_the_volume_of_a_discount_changes_with_it(scene: Scene) -> None:
+    sold = Sold(scene, "day")
+    sold.bill()
+    sold.change(datetime(2025, 4, 16, 12, tzinfo=UTC), limits={"cpu": 8})
+    (item,) = [row for row in scene.rows(invoices.invoiceitem) if row.details["offering_component_type"] == "cpu"]
+    assert item.details["discount_usage"] == 6 and item.quantity == 4 * 15 + 8 * 15
+
+
+@pytest.mark.generation("8")
 def test_a_higher_limit_counts_from_today_and_a_lower_one_from_tomorrow(scene: Scene) -> None:
     sold = Sold(scene, unit="day")
     sold.bill()

@@ -27,29 +27,41 @@ PROJECT_REMOVED = {
     "quotas_quotausage": ADDS,
     "structure_project": CHANGES,
 }
-# What follows in the marketplace when a resource, or a plugin's row behind it, changes its state. A project that is
-# over goes with its last resource.
+# Policies fire and are released, with what they do.
+POLICIES = {
+    **EVENTS,
+    "authtoken_token": ADDS,
+    "core_user": ADDS,
+    "marketplace_order": ADDS,
+    "marketplace_resource": CHANGES,
+    "policy_customercomponentusagepolicy": CHANGES,
+    "policy_customerestimatedcostpolicy": CHANGES,
+    "policy_offeringestimatedcostpolicy": CHANGES,
+    "policy_offeringusagepolicy": CHANGES,
+    "policy_projectestimatedcostpolicy": CHANGES,
+    "quotas_quotausage": ADDS,
+}
+# What follows in the marketplace when a resource, or a plugin's row behind it, changes its state, also for the month's
+# costs and the policies on them. A project that is over goes with its last resource.
 COUPLED = {
     **PROJECT_REMOVED,
+    **POLICIES,
+    "billing_priceestimate": ALL,
+    "invoices_invoice": KEEPS,
+    "invoices_invoiceitem": KEEPS,
     "structure_servicesettings": CHANGES,
     "marketplace_componentquota": KEEPS,
     "marketplace_resourceplanperiod": KEEPS,
-    "marketplace_order": CHANGES,
-    "marketplace_resource": CHANGES,
+    "marketplace_order": KEEPS,
 }
 # Usage of the month, its invoice, and the policies that it may fire.
 REPORTED_USAGE = {
-    **EVENTS,
-    "authtoken_token": ADDS,
+    **POLICIES,
     "billing_priceestimate": KEEPS,
-    "core_user": ADDS,
     "invoices_invoice": KEEPS,
     "invoices_invoiceitem": KEEPS,
     "marketplace_componentusage": KEEPS,
-    "marketplace_order": ADDS,
-    "marketplace_resource": CHANGES,
     "marketplace_resourceplanperiod": ADDS,
-    "quotas_quotausage": ADDS,
 }
 DELETED_SNAPSHOTS = {
     **EVENTS,
@@ -72,14 +84,6 @@ CATALOGUE = {
     "marketplace_plancomponent": ALL,
     "media_file": RENEWS,
 }
-# What an order of a remote offering comes to, with what is billed for it where the site bills offerings of every type.
-OUTCOMES = {
-    **COUPLED,
-    "invoices_invoice": KEEPS,
-    "invoices_invoiceitem": KEEPS,
-    "billing_priceestimate": ALL,
-}
-
 WRITES: dict[str, dict[str, Rights]] = {
     "cancel-expired-invitations": {"users_invitation": CHANGES},
     "cancel_expired_group_invitations": {"users_groupinvitation": CHANGES},
@@ -128,19 +132,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "waldur_paypal_invoice": ADDS,
         "waldur_paypal_invoiceitem": ADDS,
     },
-    "check-polices": {
-        **EVENTS,
-        "authtoken_token": ADDS,
-        "core_user": ADDS,
-        "marketplace_order": ADDS,
-        "marketplace_resource": CHANGES,
-        "policy_customercomponentusagepolicy": CHANGES,
-        "policy_customerestimatedcostpolicy": CHANGES,
-        "policy_offeringestimatedcostpolicy": CHANGES,
-        "policy_offeringusagepolicy": CHANGES,
-        "policy_projectestimatedcostpolicy": CHANGES,
-        "quotas_quotausage": ADDS,
-    },
+    "check-polices": POLICIES,
     "update-custom-quotas": {"analytics_dailyquotahistory": KEEPS, "quotas_quotausage": ADDS},
     "update-standard-quotas": {"quotas_quotausage": ADDS},
     "waldur-marketplace-calculate-usage": {"marketplace_categorycomponentusage": KEEPS},
@@ -208,13 +200,9 @@ WRITES: dict[str, dict[str, Rights]] = {
     },
     "openstack-tenant-pull-quotas": {
         **COUPLED,
-        "billing_priceestimate": KEEPS,
-        "invoices_invoice": KEEPS,
-        "invoices_invoiceitem": KEEPS,
         "marketplace_componentusage": KEEPS,
         "openstack_tenant": CHANGES,
         "quotas_quotalimit": KEEPS,
-        "quotas_quotausage": ADDS,
     },
     "openstack-tenant-resources-list-pull-task": {
         **COUPLED,
@@ -248,12 +236,8 @@ WRITES: dict[str, dict[str, Rights]] = {
     },
     "pull-service-resources": {
         **COUPLED,
-        "authtoken_token": ADDS,
-        "core_user": ADDS,
         "marketplace_offering": CHANGES,
-        "marketplace_order": KEEPS,
         "openstack_tenant": CHANGES,
-        "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,
     },
     "waldur-remote-offerings-sync": {
@@ -281,7 +265,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "marketplace_robotaccount": ALL,
         "marketplace_robotaccount_users": REMOVES,
     },
-    "waldur-remote-pull-erred-orders": OUTCOMES,
+    "waldur-remote-pull-erred-orders": COUPLED,
     "waldur-remote-pull-invoices": {
         **EVENTS,
         "billing_priceestimate": KEEPS,
@@ -289,13 +273,8 @@ WRITES: dict[str, dict[str, Rights]] = {
         "invoices_invoiceitem": ALL,
         "marketplace_componentusage": ADDS,
     },
-    "waldur-remote-pull-orders": OUTCOMES,
-    "waldur-remote-pull-resources": {
-        **OUTCOMES,
-        "authtoken_token": ADDS,
-        "core_user": ADDS,
-        "marketplace_order": KEEPS,
-    },
+    "waldur-remote-pull-orders": COUPLED,
+    "waldur-remote-pull-resources": COUPLED,
     "waldur-remote-pull-usage": {
         **EVENTS,
         "billing_priceestimate": KEEPS,
@@ -312,10 +291,7 @@ WRITES: dict[str, dict[str, Rights]] = {
     "waldur-rancher-sync-rancher-roles": {"waldur_rancher_roletemplate": ALL},
     "waldur-rancher-update-clusters-nodes": {
         **COUPLED,
-        **REPORTED_USAGE,
-        "billing_priceestimate": ALL,
-        "marketplace_order": KEEPS,
-        "marketplace_resourceplanperiod": KEEPS,
+        "marketplace_componentusage": KEEPS,
         "waldur_rancher_cluster": CHANGES,
         "waldur_rancher_node": CHANGES,
     },

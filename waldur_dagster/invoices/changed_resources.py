@@ -5,13 +5,11 @@ Of the running month only, and as long as its invoice is open: what is billed fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 from sqlalchemy import (
     ColumnElement,
     DateTime,
@@ -32,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.invoices import rules
+from waldur_dagster.invoices import counted_limits, rules
 from waldur_dagster.invoices.components import CREATING, TERMINATED, billing_type, is_billed_here, limit_period
 from waldur_dagster.invoices.discounts import discounted_prices
 from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_items
@@ -50,7 +48,8 @@ from waldur_dagster.invoices.items import (
     project,
     resource,
 )
-from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit
+from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit, has_billable_limit
+from waldur_dagster.invoices.limit_periods import billed_span
 from waldur_dagster.invoices.new_invoices import create_invoices_of
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.states import is_open
@@ -63,30 +62,17 @@ from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 invoice, item = invoices.invoice, invoices.invoiceitem
-LAST_SECOND = time(23, 59, 59)
-HUNDREDTH, SCALE = Decimal("0.01"), Decimal("1e-10")
-
-
-class _LimitPeriod(BaseModel):
-    """What an item's details keep of a limit, and of the days for which it held."""
-
-    start: AwareDatetime
-    end: AwareDatetime
-    quantity: Decimal
-    billing_periods: int
-    total: Decimal
-
-
-_PERIODS = TypeAdapter(list[_LimitPeriod])
+SCALE = Decimal("1e-10")
 
 
 def bill_changes(work: Work, changed: Table) -> None:
     """Bill resources that have just been changed: resource_id, old and new state and plan_id, and limits where given.
 
     One that ends has its open items end now. One that changes its plan has that too, and items of the new plan from
-    now on, with those that each change of plan costs. Of one that changes its limits the items count both limits by
-    their days; limits on the whole life have an item for the difference. Where the month has no invoice yet, a change
-    of plan or limits makes it. Totals and estimates follow. Statements: constant.
+    now on, with those that each change of plan costs; in newer versions items of limits go on when their plan is back.
+    Of one that changes its limits the items count both limits by their days; limits on the whole life have an item for
+    the difference. Where the month has no invoice yet, a change of plan or limits makes it. Totals and estimates
+    follow, and ``work.billed`` names the resources. Statements: constant.
     """
     bills = _bills(work, changed)
     if not bills:
@@ -97,13 +83,14 @@ def bill_changes(work: Work, changed: Table) -> None:
     before = work.connection.scalar(select(func.coalesce(func.max(item.c.id), 0))) or 0
     ending = {bill.resource_id for bill in bills if bill.ended or bill.switched}
     limited = {bill.resource_id for bill in bills if bill.limited}
-    _update(work, [*_closed(work, month, place, ending), *_split(work, month, place, limited)])
+    _update(work, [*_closed(work, month, place, ending), *_split(work, place, limited)])
     _begin_plans(work, month, place, {bill.resource_id for bill in bills if bill.switched})
     if limited:
         _begin_limits(work, month, place, changed)
     log_new_items(work, select(item.c.id).where(item.c.id > before, item.c.invoice_id.in_(select(place.c.id))))
     refresh_totals(work, select(place.c.id))
     refresh_price_estimates(work, month, select(place.c.customer_id))
+    work.billed.update(bill.resource_id for bill in bills)
 
 
 @dataclass(frozen=True)
@@ -156,13 +143,13 @@ def _open_invoices(work: Work, month: Month, bills: Sequence[_Bill], made: set[i
     return temporary_table(work, "changed_invoice", rows.order_by(invoice.c.id).with_for_update(of=invoice))
 
 
-def _open_items(work: Work, place: Table, ids: Iterable[int]) -> Sequence[Any]:
-    """The items of these resources that still run, with what their component is; none of remotes, none of credits."""
+def _items(work: Work, place: Table, ids: Collection[int]) -> Select[Any]:
+    """The items of these resources, with what their component is; none of remotes, none of credits."""
     schema = work.schema
     price_id = cast(item.c.details["plan_component_id"].astext, Integer)
     numbered = item.c.details["plan_component_id"].astext.regexp_match(r"^\d{1,9}$")
-    columns = ("id", "invoice_id", "uuid", "name", "start", "end", "unit", "quantity", "details")
-    return work.connection.execute(
+    columns = ("id", "invoice_id", "resource_id", "uuid", "name", "start", "end", "unit", "quantity", "details")
+    return (
         select(
             *(item.c[name] for name in columns),
             billing_type(schema).label("billing_type"),
@@ -175,81 +162,59 @@ def _open_items(work: Work, place: Table, ids: Iterable[int]) -> Sequence[Any]:
         .outerjoin(plan, plan.c.id == priced.c.plan_id)
         .outerjoin(component, component.c.id == priced.c.component_id)
         .where(
-            item.c.resource_id.in_(given_ids(set(ids))),
-            item.c.end > work.as_of,
+            item.c.resource_id.in_(given_ids(ids)),
             item.c.unit_price >= 0,
             item.c.backend_uuid.is_(None),
             item.c.credit_id.is_(None),
         )
         .order_by(item.c.id)
         .with_for_update(of=item)
-    ).all()
+    )
 
 
-def _closed(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[str, Any]]:
+def _open_items(work: Work, place: Table, ids: Collection[int]) -> Sequence[Any]:
+    return work.connection.execute(_items(work, place, ids).where(item.c.end > work.as_of)).all() if ids else ()
+
+
+def _closed(work: Work, month: Month, place: Table, ids: Collection[int]) -> list[dict[str, Any]]:
     """New values of the items that end now."""
     closed = []
-    for row in _open_items(work, place, ids) if ids else ():
+    for row in _open_items(work, place, ids):
         values: dict[str, Any] = {"quantity": row.quantity, "details": row.details}
-        if periods := _periods(work, row):
-            values = _counted(work, row, [*periods[:-1], _until(work, periods[-1], work.local_time)])
+        if periods := counted_limits.periods(work, row):
+            values = counted_limits.ended(work, row, periods)
         elif row.billing_type == "fixed":
             values["quantity"] = Term.between(month, row.start, work.local_time).quantity(row.unit)
         closed.append(_changed(row, values | {"end": work.as_of}))
     return closed
 
 
-def _split(work: Work, month: Month, place: Table, ids: set[int]) -> list[dict[str, Any]]:
-    """New values of the items whose limit is another one from today, or where it is lower from tomorrow, on."""
-    today = datetime.combine(work.today, time.min, month.zone)
+def _split(work: Work, place: Table, ids: Collection[int]) -> list[dict[str, Any]]:
+    """New values of the items whose limit has changed."""
     split = []
-    for row in _open_items(work, place, ids) if ids else ():
-        periods = _periods(work, row)
-        if not periods:
-            continue
-        old, new = Decimal(str(periods[-1]["quantity"])), Decimal(row.limit or 0)
-        new = max(new, Decimal(0))  # -1 is unlimited
-        if new == old:
-            continue
-        begin = today if new > old else today + timedelta(days=1)
-        last = datetime.combine(begin - timedelta(days=1), LAST_SECOND, month.zone)
-        kept = [_until(work, periods[-1], last)] if datetime.fromisoformat(periods[-1]["start"]) < last else []
-        end = datetime.fromisoformat(periods[-1]["end"])
-        if begin >= end:
-            continue
-        fresh = {"start": begin.isoformat(), "quantity": int(new) if new == int(new) else float(new)}
-        values = _counted(work, row, [*periods[:-1], *kept, _until(work, fresh, end)])
-        split.append(_changed(row, values | {"end": row.end}))
+    for row in _open_items(work, place, ids):
+        periods = counted_limits.periods(work, row)
+        if periods and (values := counted_limits.changed(work, row, periods, row.limit)):
+            split.append(_changed(row, values | {"end": row.end}))
     return split
 
 
-def _periods(work: Work, row: Any) -> list[dict[str, Any]]:
-    """The periods of the limit that an item bills; none, with a warning, where they cannot be read."""
-    found = (row.details or {}).get("resource_limit_periods") or []
-    try:
-        _PERIODS.validate_python(found)
-    except ValidationError:
-        work.outcome.warn(f"invoice item {row.name} ({row.uuid.hex})", "its resource_limit_periods cannot be read")
+def _resumed(work: Work, term: Term, place: Table, ids: Collection[int]) -> list[dict[str, Any]]:
+    """New values of the items of limits that go on, since their plan is back; up to 2024 it gets items of its own."""
+    if not rules.has_own_limit_periods(work.schema):
         return []
-    return list(found)
-
-
-def _until(work: Work, period: Mapping[str, Any], end: datetime) -> dict[str, Any]:
-    """A period of a limit that ends at an instant; begun days count."""
-    days = max(-(-(end - datetime.fromisoformat(period["start"])) // timedelta(days=1)), 1)
-    limit = period["quantity"]
-    exact = isinstance(limit, int) or rules.has_one_billing_service(work.schema)
-    total = str(Decimal(str(limit)) * days if exact else limit * days)
-    return dict(period) | {"end": end.isoformat(), "billing_periods": days, "total": total}
-
-
-def _counted(work: Work, row: Any, periods: list[dict[str, Any]]) -> dict[str, Any]:
-    """The quantity of an item's periods: limits times days; in newer versions their mean, unless days are sold."""
-    total = sum((Decimal(str(one["total"])) for one in periods), Decimal(0))
-    if row.unit != "day" and rules.has_own_limit_periods(work.schema):
-        days = sum(int(one["billing_periods"]) for one in periods)
-        total = (total / days).quantize(HUNDREDTH, ROUND_UP)
-    return {"quantity": total, "details": row.details | {"resource_limit_periods": periods}}
+    ended = (
+        _items(work, place, ids)
+        .add_columns(billed_span(work.schema, term).end.label("until"))
+        .where(item.c.end < work.as_of, priced.c.plan_id == resource.c.plan_id, has_billable_limit(work.schema, term))
+    )
+    latest = {(row.resource_id, row.details["plan_component_id"]): row for row in work.connection.execute(ended)}
+    resumed = []
+    for row in latest.values():
+        if periods := counted_limits.periods(work, row):
+            values = counted_limits.resumed(work, row, periods, row.limit, row.until.astimezone(work.zone))
+            resumed.append(_changed(row, values | {"end": row.until}))
+    return resumed
 
 
 def _changed(row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,28 +237,34 @@ def _update(work: Work, changed: Sequence[Mapping[str, Any]]) -> None:
     log_changed_quantities(work, differing)
 
 
-def _begin_plans(work: Work, month: Month, place: Table, ids: set[int]) -> None:
+def _begin_plans(work: Work, month: Month, place: Table, ids: Collection[int]) -> None:
     if ids:
         term, chosen = Term.rest(month, work.as_of), resource.c.id.in_(given_ids(ids))
         add_fixed_items(work, term, place, discounted_prices(work, month, place), only=chosen)
-        add_limit_items(work, term, place, only=chosen)
+        _update(work, _resumed(work, term, place, ids))
+        add_limit_items(work, term, place, only=and_(chosen, ~_is_open(work, place)))
         insert_items(work, _per_switch(work, term, place).where(chosen))
 
 
 def _begin_limits(work: Work, month: Month, place: Table, changed: Table) -> None:
     """Items of limits that had none yet, and of what limits on the whole life have changed by."""
-    term, twin = Term.rest(month, work.as_of), item.alias("twin")
-    has_item = exists().where(
+    term = Term.rest(month, work.as_of)
+    other = select(changed.c.resource_id).where(
+        changed.c.old_limits.is_distinct_from(changed.c.new_limits), changed.c.old_state != CREATING
+    )
+    add_limit_items(work, term, place, only=and_(resource.c.id.in_(other), ~_is_open(work, place)))
+    insert_items(work, _differences(work, term, place, changed).where(resource.c.id.in_(other)))
+
+
+def _is_open(work: Work, place: Table) -> ColumnElement[bool]:
+    """Whether the component of a resource has an item that still runs."""
+    twin = item.alias("twin")
+    return exists().where(
         twin.c.invoice_id == place.c.id,
         twin.c.resource_id == resource.c.id,
         twin.c.end > work.as_of,
         twin.c.details["offering_component_type"].astext == component.c.type,
     )
-    other = select(changed.c.resource_id).where(
-        changed.c.old_limits.is_distinct_from(changed.c.new_limits), changed.c.old_state != CREATING
-    )
-    add_limit_items(work, term, place, only=and_(resource.c.id.in_(other), ~has_item))
-    insert_items(work, _differences(work, term, place, changed).where(resource.c.id.in_(other)))
 
 
 def _per_switch(work: Work, term: Term, place: Table) -> Select[Any]:

@@ -5,7 +5,7 @@ It looks at all policies of a class with one query and changes nothing as long a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, any_, false, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from waldur_dagster.platform.expressions import given_ids
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.policies import attributed_flags, plain_flags
 from waldur_dagster.policies.actions import ACTIONS
@@ -48,6 +49,19 @@ class Affected:
     customers: Select[Any] = NOBODY
     offerings: Select[Any] = NOBODY
     metered_offerings: Select[Any] = NOBODY
+
+
+def affected_by_resources(ids: Collection[int]) -> Affected:
+    """Those that look at the costs of these resources."""
+    resource, project = marketplace.resource, structure.project
+    chosen = resource.c.id.in_(given_ids(ids))
+    return Affected(
+        projects=select(resource.c.project_id).where(chosen),
+        customers=select(project.c.customer_id)
+        .join_from(resource, project, project.c.id == resource.c.project_id)
+        .where(chosen),
+        offerings=select(resource.c.offering_id).where(chosen),
+    )
 
 
 def check_policies(work: Work) -> None:

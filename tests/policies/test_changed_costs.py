@@ -1,0 +1,59 @@
+"""Policies follow at once when a resource ends, or changes, and that alters what its month costs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from tests.dagster.runs import execute, troubles
+from tests.policies.scenes import Place
+from tests.scene import Scene
+from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
+from waldur_dagster.schema import marketplace, policy, structure
+
+REJECT = "waldur-mastermind-reject-past-bookings"
+BEGUN, NOW = "2025-03-10T09:00:00Z", datetime(2025, 3, 10, 12, tzinfo=UTC)
+MONTH_END = datetime(2025, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+@pytest.mark.generation("8")
+def test_a_policy_is_released_when_the_end_of_a_resource_brings_its_costs_down(outbox_scene: Scene) -> None:
+    assert not _stays_fired(outbox_scene)
+
+
+def test_up_to_2024_too(outbox_scene: Scene) -> None:
+    assert not _stays_fired(outbox_scene)
+
+
+@pytest.mark.generation("8")
+def test_a_dry_run_releases_nothing(outbox_scene: Scene) -> None:
+    assert _stays_fired(outbox_scene, dry_run=True)
+
+
+def _stays_fired(scene: Scene, *, dry_run: bool = False) -> bool:
+    """Run a job that ends a resource; the policy has fired since 32 are above the limit; 11 remain."""
+    place = Place.make(scene, cost=1)
+    id = place.on_project("notify_project_team", has_fired=True, limit_cost=20)
+    _billed_booking(scene, place)
+    instance = dg.DagsterInstance.ephemeral()
+    result = execute(scene.deployment(), REJECT, instance, as_of=NOW.isoformat(), dry_run=dry_run)
+    assert result.success, troubles(result)
+    return bool(scene.one(policy.projectestimatedcostpolicy, id=id).has_fired)
+
+
+def _billed_booking(scene: Scene, place: Place) -> None:
+    """A booking that nobody accepted, of 1 a day in all of March."""
+    provider = scene.rows(structure.customer)[-1].id
+    offering = scene.offering(provider, type="Marketplace.Booking", billable=True)
+    plan = scene.plan(offering, unit="day")
+    price = scene.price(plan, scene.component(offering), 1)
+    slots = [{"id": "1", "start": BEGUN, "end": BEGUN}]
+    values = {"attributes": {"schedules": slots}, "state": ResourceState.CREATING}
+    resource = scene.resource(place.project, offering, plan, "seat", **values)
+    order = {"type": OrderType.CREATE, "state": OrderState.EXECUTING, "created_by_id": scene.user("guest@example.org")}
+    scene.add(marketplace.order, resource_id=resource, offering_id=offering, project_id=place.project, **order)
+    whole = {"start": datetime(2025, 3, 1, tzinfo=UTC), "end": MONTH_END, "unit": "day", "quantity": 31}
+    details = {"plan_component_id": price, "offering_component_type": "cpu"}
+    scene.item(place.invoice, 1, resource_id=resource, project_id=place.project, details=details, **whole)
