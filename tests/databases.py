@@ -42,6 +42,7 @@ class Databases:
 
     def __init__(self, server_url: URL, template: str):
         self._server, self._template = server_url, template
+        self._admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
         self._free: list[URL] = []
         self._shape: object = None
 
@@ -71,7 +72,7 @@ class Databases:
     def _emptied(self, url: URL) -> bool:
         """Take out all rows and start the numbers again; False when the tables are not what they were."""
         self._on_server("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name", url)
-        engine = create_engine(url)
+        engine = sharing_engine(url)
         try:
             with engine.begin() as connection:
                 if _shape(connection) != self._shape:
@@ -87,10 +88,8 @@ class Databases:
             engine.dispose()
 
     def _on_server(self, statement: str, url: URL) -> None:
-        admin = create_engine(self._server, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
+        with self._admin.connect() as connection:
             connection.execute(text(statement), {"name": url.database})
-        admin.dispose()
 
 
 def _shape(connection: Connection) -> object:

@@ -51,8 +51,10 @@ class Scene:
         self.schema = SiteSchema(engine)
         self._whole: dict[str, Table] = {}
         self._numbers = itertools.count(1)
-        for app_label, model in () if known else CONTENT_TYPES:
-            self.add(django.content_type, app_label=app_label, model=model)
+        if not known:
+            rows = [dict(zip(("app_label", "model"), names, strict=True)) for names in CONTENT_TYPES]
+            with engine.begin() as connection:
+                connection.execute(insert(django.content_type).values(rows))
 
     def add(self, table: Table, **values: Any) -> int:
         """Insert a row; columns that must be given and are not are empty, those of other versions are left out."""

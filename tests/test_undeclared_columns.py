@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 
 from assets.partitions import partition_key
 from tests.conftest import Templates
+from tests.dagster.runs import QUIET, passing_instance
 from tests.docker_server import Container, Ended, docker_server
 from tests.result_store import folder_store
 from waldur_dagster import clock
@@ -44,8 +46,14 @@ def strip(engine: Engine) -> None:
                 connection.exec_driver_sql(f'ALTER TABLE "{name}" {dropped}')
 
 
+@dataclass(frozen=True)
+class Stripped:
+    deployment: Deployment
+    definitions: dg.Definitions
+
+
 @pytest.fixture(scope="module", params=list(Generation))
-def stripped(request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: Any) -> Iterator[Deployment]:
+def stripped(request: pytest.FixtureRequest, templates: Templates, tmp_path_factory: Any) -> Iterator[Stripped]:
     """The demo site of one generation with declared columns only."""
     folder: Path = tmp_path_factory.mktemp("stripped")
 
@@ -71,20 +79,20 @@ def stripped(request: pytest.FixtureRequest, templates: Templates, tmp_path_fact
         }
         deployment = parse_deployment(document)
         fill(engine, deployment, NOW)
-        yield deployment
+        yield Stripped(deployment, build_definitions(deployment))
 
 
 @pytest.mark.parametrize("name", sorted(implemented_entries()))
-def test_an_entry_does_its_work_where_nothing_but_the_declared_columns_is(stripped: Deployment, name: str) -> None:
-    with Site(stripped) as site:
+def test_an_entry_does_its_work_where_nothing_but_the_declared_columns_is(stripped: Stripped, name: str) -> None:
+    with Site(stripped.deployment) as site:
         if NEEDS[name].too_new(site):
             return
         assert missing_parts(site, name) == []
-    job = build_definitions(stripped).resolve_job_def(entry(name).dagster_name)
+    job = stripped.definitions.resolve_job_def(entry(name).dagster_name)
     result = job.execute_in_process(
-        run_config={"resources": {"site": {"config": {"as_of": NOW.isoformat()}}}},
+        run_config=QUIET | {"resources": {"site": {"config": {"as_of": NOW.isoformat()}}}},
         partition_key=partition_key(job.partitions_def, NOW),
-        instance=dg.DagsterInstance.ephemeral(),
+        instance=passing_instance(),
         raise_on_error=False,
     )
     failed = [str(event.event_specific_data) for event in result.all_events if event.is_failure]

@@ -16,6 +16,7 @@ import dagster as dg
 from sqlalchemy import Engine, create_engine, select
 
 from assets.partitions import partition_key
+from tests.dagster.runs import QUIET, passing_instance
 from tests.freeipa_server import freeipa_server
 from tests.mail_server import free_port, mail_server
 from tests.parity.script_engines import script_engines
@@ -75,9 +76,9 @@ def run(case: dict[str, Any], url: str) -> Observed:
         )
         job = build_definitions(deployment).resolve_job_def(entry(case["job"]).dagster_name)
         result = job.execute_in_process(
-            run_config={"resources": {"site": {"config": {"as_of": case["now"]}}}},
+            run_config=QUIET | {"resources": {"site": {"config": {"as_of": case["now"]}}}},
             partition_key=partition_key(job.partitions_def, datetime.fromisoformat(case["now"])),
-            instance=dg.DagsterInstance.ephemeral(),
+            instance=passing_instance(),
             raise_on_error=False,
         )
         mails = [_mail(recipients, message) for recipients, message in server.received]
