@@ -17,6 +17,7 @@ from waldur_dagster.cli.execution import execute, show_figures
 from waldur_dagster.definitions import build_definitions, implemented_entries, is_registered
 from waldur_dagster.deployment import Deployment, load_deployment
 from waldur_dagster.platform.month import Month
+from waldur_dagster.site import Site
 
 
 def run(
@@ -34,8 +35,9 @@ def run(
 ) -> None:
     """Run the job of an entry here and now, and show what it did.
 
-    The exit status is that of the run: 0 when it succeeded, 1 when it failed. The run is in Dagster's history where
-    DAGSTER_HOME is set. A dry run of an asset is a job of its own and leaves the asset as it was.
+    The exit status is that of the run: 0 when it succeeded, 1 when it failed; 2 when nothing could be run. The run is
+    in Dagster's history where DAGSTER_HOME is set. A dry run of an asset is a job of its own and leaves the asset as
+    it was.
     """
     from dagster._cli.utils import get_instance_for_cli
 
@@ -47,6 +49,8 @@ def run(
         options |= {"dry_run": dry_run, "deliver": deliver}
     with get_instance_for_cli() as instance:
         partition = _partition(job, deployment, as_of, month)
+        with Site(deployment) as site:
+            site.check()
         about = f" for {partition}" if partition else ""
         console.print(f"[bold]{'Dry run of ' if dry_run else ''}{name}[/]{about}")
         result = execute(console, job, instance, partition=partition, options=options)
