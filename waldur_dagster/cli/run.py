@@ -14,6 +14,7 @@ from assets.entry_asset import dry_run_name
 from assets.partitions import partition_key
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.cli.execution import execute, show_figures
+from waldur_dagster.cli.instance import dagster_instance
 from waldur_dagster.definitions import build_definitions, implemented_entries, is_registered
 from waldur_dagster.deployment import Deployment, load_deployment
 from waldur_dagster.platform.month import Month
@@ -39,15 +40,13 @@ def run(
     in Dagster's history where DAGSTER_HOME is set. A dry run of an asset is a job of its own and leaves the asset as
     it was.
     """
-    from dagster._cli.utils import get_instance_for_cli
-
     deployment, documented, console = load_deployment(), entry(name), Console()
     _check(deployment, documented)
     job = _job(deployment, documented, dry_run=dry_run)
     options: dict[str, object] = {} if as_of is None else {"as_of": _instant(as_of).isoformat()}
     if not job.name.endswith("_dry_run"):
         options |= {"dry_run": dry_run, "deliver": deliver}
-    with get_instance_for_cli() as instance:
+    with dagster_instance(kept=False) as instance:
         partition = _partition(job, deployment, as_of, month)
         with Site(deployment) as site:
             site.check()
