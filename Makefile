@@ -5,7 +5,11 @@ SIZE ?= small
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: chaos demo demo-clean up test lint format bench lock clean
+# Debian's package libfaketime, for `make test-at`.
+FAKETIME_LIBRARY ?= $(firstword $(wildcard /usr/lib/*/faketime/libfaketimeMT.so.1))
+TESTS ?= tests
+
+.PHONY: chaos demo demo-clean up test test-at lint format bench lock clean
 
 # Installed once for each state of the lock file.
 $(VENV)/.installed: requirements.lock pyproject.toml
@@ -27,6 +31,12 @@ up: $(VENV)/.installed  ## Dagster UI and daemon on the demo site, loopback only
 
 test: lint  ## everything that has to be right before a change lands
 	@$(BIN)/python -m pytest
+
+test-at: $(VENV)/.installed  ## tests at another instant, UTC: make test-at INSTANT=2028-02-29T00:00 TESTS=tests/quotas
+	@test -n "$(INSTANT)" || { echo "At which instant? make test-at INSTANT=2028-02-29T00:00"; exit 1; }
+	@test -n "$(FAKETIME_LIBRARY)" || { echo "libfaketime is needed: apt-get install libfaketime"; exit 1; }
+	@instant=$$(date -u -d "$(INSTANT)" +%s) && \
+	FAKETIME=$$(printf %+ds $$((instant - $$(date +%s)))) LD_PRELOAD=$(FAKETIME_LIBRARY) $(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/.installed
 	@$(BIN)/ruff check .

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 CERTIFICATE = Path(__file__).parent / "outbox" / "loopback.pem"
 
@@ -84,11 +85,19 @@ def free_port() -> int:
 
 @contextmanager
 def mail_server(
-    refused: set[str] | None = None, *, largest: int = 2**25, security: str = "none", utf8: bool = False
+    refused: set[str] | None = None,
+    *,
+    largest: int = 2**25,
+    security: str = "none",
+    utf8: bool = False,
+    port: int | None = None,
 ) -> Iterator[MailServer]:
-    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it; ``utf8``: SMTPUTF8."""
+    """``largest``: bytes of a mail that the server takes; ``security`` as a deployment says it; ``utf8``: SMTPUTF8.
+
+    Without a ``port`` it has a free one. Whoever logs in is let in.
+    """
     handler = MailServer(refused=refused or set())
-    handler.port = free_port()
+    handler.port = port or free_port()
     encryption: dict[str, Any] = {}
     if security != "none":
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -101,6 +110,8 @@ def mail_server(
         port=handler.port,
         data_size_limit=largest,
         enable_SMTPUTF8=utf8,
+        auth_require_tls=False,
+        authenticator=lambda *_: AuthResult(success=True),
         **encryption,
     )
     controller.start()

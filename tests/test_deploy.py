@@ -1,11 +1,18 @@
 """What is in deploy/ fits the program; images are not built here."""
 
+import copy
+import re
+from collections.abc import Iterator
+from functools import reduce
+from operator import getitem
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from dagster._config import validate_config
 from dagster._core.instance.config import dagster_instance_config_schema
+from jsonschema import Draft202012Validator
 
 from waldur_dagster.catalog import CATALOG, FAMILIES
 from waldur_dagster.deployment import ConfigurationError, load_deployment
@@ -35,13 +42,6 @@ def test_an_empty_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         load_deployment(EXAMPLE)
 
 
-@pytest.mark.parametrize("file", [DEPLOY / "dagster.yaml", DEPLOY.parent / "dagster.yaml"], ids=["server", "laptop"])
-def test_dagster_accepts_the_instance_configuration(file: Path) -> None:
-    settings = yaml.safe_load(file.read_text())
-    result = validate_config(dagster_instance_config_schema(), settings)
-    assert result.success, result.errors
-
-
 def test_the_containers_share_one_image_and_name_the_front_door() -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
     assert {"storage", "code", "webserver", "daemon"} == set(compose["services"])
@@ -58,26 +58,85 @@ def _helm() -> dict:
     return yaml.safe_load((DEPLOY / "helm-values.yaml").read_text())
 
 
+def _helm_schema() -> Draft202012Validator:
+    schema = yaml.safe_load((DEPLOY.parent / "tests" / "helm_values.schema.yaml").read_text())
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema)
+
+
+def test_the_values_for_the_chart_have_names_and_types_of_the_chart() -> None:
+    assert [f"{error.json_path}: {error.message}" for error in _helm_schema().iter_errors(_helm())] == []
+
+
+# What the chart gives to Dagster as it is.
+AS_IT_IS = ("additionalInstanceConfig", "computeLogManager.config.customComputeLogManager.config")
+
+
+def _places(values: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
+    """The way to each value of a document but those that no schema says anything about."""
+    if ".".join(map(str, path)) in AS_IT_IS:
+        return
+    for step, inner in values.items() if isinstance(values, dict) else enumerate(values):
+        yield (*path, step)
+        if isinstance(inner, dict | list):
+            yield from _places(inner, *path, step)
+
+
+def test_no_name_can_be_misspelt_in_them_and_no_value_be_of_another_type() -> None:
+    schema, whole = _helm_schema(), _helm()
+    assert schema.is_valid(whole)
+    for *path, last in _places(whole):
+        values = copy.deepcopy(whole)
+        inner: Any = reduce(getitem, path, values)
+        right = inner[last]
+        inner[last] = {"of": "another type"} if not isinstance(right, dict) else "of another type"
+        assert not schema.is_valid(values), f"{path} {last} may be of any type"
+        if isinstance(last, str):
+            inner[f"{last}s"] = right
+            del inner[last]
+            assert not schema.is_valid(values), f"{path} {last} may be misspelt"
+
+
+def _in_dagsters_names(values: Any) -> Any:
+    """``defaultLimit`` of the chart is ``default_limit`` of dagster.yaml, but for the name that both have."""
+    if isinstance(values, list):
+        return [_in_dagsters_names(one) for one in values]
+    if not isinstance(values, dict):
+        return values
+    both = {"applyLimitPerUniqueValue"}
+    names = {name: name if name in both else re.sub("[A-Z]", lambda c: f"_{c[0].lower()}", name) for name in values}
+    return {names[name]: _in_dagsters_names(inner) for name, inner in values.items()}
+
+
 def _instances() -> dict[str, dict]:
     """The instance configurations of the three ways to run: laptop, compose, Kubernetes; in Dagster's own names."""
     files = {"laptop": DEPLOY.parent / "dagster.yaml", "compose": DEPLOY / "dagster.yaml"}
-    helm = _helm()
-    limits, monitoring = helm["concurrency"], helm["dagsterDaemon"]["runMonitoring"]
+    helm = _in_dagsters_names(_helm())
+    daemon = helm["dagster_daemon"]
     return {name: yaml.safe_load(file.read_text()) for name, file in files.items()} | {
         "kubernetes": {
-            "concurrency": {
-                "pools": {
-                    "granularity": limits["pools"]["granularity"],
-                    "default_limit": limits["pools"]["defaultLimit"],
-                },
-                "runs": {"tag_concurrency_limits": limits["runs"]["tagConcurrencyLimits"]},
-            },
-            "run_monitoring": {
-                "enabled": monitoring["enabled"],
-                "max_runtime_seconds": monitoring["maxRuntimeSeconds"],
-            },
+            "concurrency": {name: helm["concurrency"][name] for name in ("pools", "runs")},
+            "retention": {name: helm["retention"][name] for name in ("schedule", "sensor")},
+            "run_monitoring": daemon["run_monitoring"],
+            "run_retries": daemon["run_retries"],
+            "telemetry": helm["telemetry"],
+            **helm["additional_instance_config"],
         }
     }
+
+
+@pytest.mark.parametrize("way", ["laptop", "compose", "kubernetes"])
+def test_dagster_accepts_the_instance_configuration(way: str) -> None:
+    result = validate_config(dagster_instance_config_schema(), _instances()[way])
+    assert result.success, result.errors
+
+
+def test_kubernetes_and_compose_keep_the_same_limits() -> None:
+    compose, kubernetes = _instances()["compose"], _instances()["kubernetes"]
+    del kubernetes["run_monitoring"]["poll_interval_seconds"]  # the chart wants it; it is Dagster's default
+    assert kubernetes["retention"]["sensor"]["purge_after_days"].pop("started") == -1  # likewise
+    for name in ("concurrency", "retention", "run_monitoring", "run_retries", "telemetry", "freshness"):
+        assert kubernetes[name] == compose[name], name
 
 
 @pytest.mark.parametrize("way", ["laptop", "compose", "kubernetes"])

@@ -69,12 +69,6 @@ def test_a_table_that_may_not_be_read_and_an_outbox_that_may_not_be_used_are_nam
     assert any("waldur_dagster.outbox_message" in part for part in lacking)
 
 
-def test_a_role_whose_transactions_are_read_only_is_told(outbox_scene: Scene, role: str) -> None:
-    _do(outbox_scene.engine, f"ALTER ROLE {role} SET default_transaction_read_only = on")
-    (lacking,) = _lacking(outbox_scene, role)
-    assert "default_transaction_read_only is on" in lacking
-
-
 def test_the_doctor_and_a_run_by_hand_tell_it_in_their_ways(
     outbox_scene: Scene,
     role: str,

@@ -1,4 +1,4 @@
-"""Sessions of the site's database: the settings that they have, and whether they are sessions at all.
+"""Sessions of the site's database: the settings that they have, whether they may write, and whether they are sessions.
 
 A run relies on its session: its advisory lock and its time limits belong to it. A connection pooler in transaction
 mode lends a session for one transaction only, so that locks stay with whoever comes next; that is noticed and refused.
@@ -33,6 +33,10 @@ class SessionNotKept(SiteUnreachable):
             f"{found}: a connection pooler (PgBouncer in transaction mode?) is between this program and the database, "
             f"where neither locks nor time limits hold; {REMEDY}."
         )
+
+
+class OnlyReads(SiteUnreachable):
+    """The database takes no changes: it is a standby, or its transactions are read-only."""
 
 
 def make_engine(database: Database) -> Engine:
@@ -100,6 +104,21 @@ def _require_settings(connection: Connection, database: Database) -> None:
         raise SessionNotKept(f"Settings that were asked for do not hold ({', '.join(wrong)})")
 
 
+def require_writable(engine: Engine, connection: Connection) -> None:
+    """Raises OnlyReads when transactions of ``connection`` may change nothing."""
+    asked = text("SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', current_user")
+    standby, only_reads, role = connection.execute(asked).one()
+    connection.rollback()
+    address = _address(engine)
+    if standby:
+        raise OnlyReads(f"{address} is a standby, which can only be read; let [database] url name its primary.")
+    if only_reads:
+        raise OnlyReads(
+            f"{address} can only be read (default_transaction_read_only is on for {role}); switch that off, or let "
+            "[database] url name a server that takes changes."
+        )
+
+
 def _process(connection: Connection) -> int:
     process = connection.scalar(text("SELECT pg_backend_pid()"))
     connection.rollback()
@@ -108,7 +127,11 @@ def _process(connection: Connection) -> int:
 
 def unreachable(engine: Engine, error: OperationalError) -> SiteUnreachable:
     """What a failed attempt to connect comes to."""
-    address, reason = without(engine.url.render_as_string(hide_password=True)), without(str(error.orig).strip())
+    address, reason = _address(engine), without(str(error.orig).strip())
     if "startup parameter" in reason:
         return SessionNotKept(f"{address} takes no settings ({reason})")
     return SiteUnreachable(f"No connection to {address}: {reason}")
+
+
+def _address(engine: Engine) -> str:
+    return without(engine.url.render_as_string(hide_password=True))

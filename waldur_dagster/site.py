@@ -30,7 +30,7 @@ from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.passing_errors import in_short, is_lost, passes
-from waldur_dagster.sessions import SiteUnreachable, make_engine, require_session, unreachable
+from waldur_dagster.sessions import SiteUnreachable, make_engine, require_session, require_writable, unreachable
 from waldur_dagster.settings import Settings
 from waldur_dagster.words import keep_secret
 from waldur_dagster.work import Work
@@ -230,7 +230,7 @@ class Site:
         return bool(until_known(status) == "committed")
 
     def check(self) -> None:
-        """Raises SiteUnreachable when the database does not answer."""
+        """Raises SiteUnreachable when the database does not answer, or takes no changes."""
         self._ready_connection()
 
     def hold(self, entry: str) -> None:
@@ -306,6 +306,7 @@ class Site:
         try:
             connection: Connection = attempts(self.engine.connect)
             self._process = require_session(self.engine, connection, self.deployment.database)
+            require_writable(self.engine, connection)
         except OperationalError as error:
             raise unreachable(self.engine, error) from None
         return connection

@@ -312,7 +312,18 @@ def test_what_is_dropped_is_never_sent(terminal: Terminal, outbox_scene: Scene) 
 # What cannot work
 
 
-@pytest.mark.parametrize("words", [("doctor",), ("migrate",), ("outbox", "list"), ("outbox", "retry", "--all")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor",),
+        ("migrate",),
+        ("run", "update-invoices-total-cost"),
+        ("partitions", "sync"),
+        ("outbox", "list"),
+        ("outbox", "retry", "--all"),
+    ],
+    ids=" ".join,
+)
 def test_a_database_that_is_down_is_told_in_one_line_without_the_password(
     terminal: Terminal, words: tuple[str, ...]
 ) -> None:

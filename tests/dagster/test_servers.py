@@ -1,39 +1,35 @@
-"""The server deployment: the files of deploy/ with the values that the compose file gives, as real processes."""
+"""The server deployment: the files of deploy/ with the values that the compose file gives, as real processes.
+
+Each test takes the servers as the one before leaves them, so that two ticks of a schedule are waited for in all.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import psutil
 import pytest
-import yaml
-from sqlalchemy import Engine, create_engine, insert, text
-from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
+from sqlalchemy import create_engine, insert, text
 
-from tests.conftest import PROJECT
-from tests.mail_server import free_port
+from schedules.entry_schedule import TICK, TRIED_AGAIN
+from tests.dagster.servers import Servers, tags_of
+from tests.mail_server import free_port, mail_server
+from tests.scene import Scene
 from tests.tcp_server import tcp_server
+from waldur_dagster.catalog import entry
 from waldur_dagster.demo import server
-from waldur_dagster.deployment import CONFIG_VARIABLE
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema.generations import Generation, create_tables
 
-PATIENCE = 180  # seconds; a quiet machine needs a tenth of it
-ENTRY = "cancel_expired_group_invitations"
-RUNS = (
-    """{ runsOrError(filter: {pipelineName: "%s"}) { ... on Runs { results { runId status tags { key value } } } } }"""
-)
+ENTRY, KILLED = "cancel_expired_group_invitations", "expired-reviews-should-be-cancelled"
+# Whichever minute comes first, it is that of a tick which is tried again for two minutes.
+EVEN, ODD = "check-expired-permissions", "valimo-auth-cleanup-auth-results"
 MARK = "ZZsecretZZ"
 # Every outside system is away, and has a secret that can be recognized.
 DEPLOYMENT = """
@@ -42,9 +38,11 @@ reports = "{folder}/reports"
 url = "{url}"
 [mail]
 host = "127.0.0.1"
-port = {port}
+port = {mail}
 user = "u"
 password = "{mark}-mail"
+[alerts]
+to = ["operators@example.org"]
 [celery]
 broker_url = "amqp://u:{mark}-broker@127.0.0.1:{port}//"
 [waldur_api]
@@ -59,6 +57,12 @@ token = "{mark}-api"
 "WALDUR_FREEIPA.PASSWORD" = "{mark}-freeipa"
 [entries.cancel_expired_group_invitations]
 schedule = "* * * * *"
+running = true
+[entries.check-expired-permissions]
+schedule = "*/2 * * * *"
+running = true
+[entries.valimo-auth-cleanup-auth-results]
+schedule = "1-59/2 * * * *"
 running = true
 """
 MESSAGES = (
@@ -86,141 +90,79 @@ SETTINGS = """{ instance { info runLauncher { name } daemonHealth { allDaemonSta
     stack } } } } }"""
 LOGS = """query ($key: [String!]!) { capturedLogs(logKey: $key) { stderr } }"""
 
-
-class Servers:
-    """The compose file's services as processes of this machine."""
-
-    def __init__(self, folder: Path, storage_port: int, site: Engine):
-        self.site = site
-        self.folder, self.ports = folder, {"code": free_port(), "webserver": free_port()}
-        self.compose = yaml.safe_load((PROJECT / "deploy" / "compose.yaml").read_text())
-        (folder / "dagster.yaml").write_text((PROJECT / "deploy" / "dagster.yaml").read_text())
-        workspace = (PROJECT / "deploy" / "workspace.yaml").read_text()
-        (folder / "workspace.yaml").write_text(
-            workspace.replace("host: code", "host: 127.0.0.1").replace("4000", str(self.ports["code"]))
-        )
-        given = self.compose["services"]["daemon"]["environment"]
-        values = {name: re.sub(r"\$\{[^}]*\}", "secret", str(value)) for name, value in given.items()}
-        values["DAGSTER_STORAGE_URL"] = values["DAGSTER_STORAGE_URL"].replace(
-            "storage:5432", f"127.0.0.1:{storage_port}"
-        )
-        values["DAGSTER_COMPUTE_LOGS"] = str(folder / "logs")
-        self.environment = os.environ | values | {"DAGSTER_HOME": str(folder), "PYTHONPATH": str(PROJECT)}
-        self.environment[CONFIG_VARIABLE] = str(folder / "waldur.toml")
-        self.processes: list[subprocess.Popen[bytes]] = []
-
-    def start(self) -> None:
-        (code,) = [
-            line.removeprefix("CMD ")
-            for line in (PROJECT / "deploy" / "Dockerfile").read_text().splitlines()
-            if line.startswith("CMD ")
-        ]
-        commands = [yaml.safe_load(code)] + [
-            self.compose["services"][one]["command"] for one in ("webserver", "daemon")
-        ]
-        for words in commands:
-            own = [word.replace("4000", str(self.ports["code"])) for word in words]
-            own = [word.replace("3000", str(self.ports["webserver"])) for word in own]
-            own[0] = str(Path(sys.executable).with_name(own[0]))
-            with (self.folder / f"{Path(own[0]).name}.log").open("w") as log:
-                self.processes.append(
-                    subprocess.Popen(
-                        own, cwd=self.folder, env=self.environment, stdout=log, stderr=log, start_new_session=True
-                    )
-                )
-
-    def stop(self) -> None:
-        for process in self.processes:
-            os.killpg(process.pid, signal.SIGTERM)
-        for process in self.processes:
-            try:
-                process.wait(timeout=5)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-
-    def ask(self, query: str, **variables: Any) -> Any:
-        url = f"http://127.0.0.1:{self.ports['webserver']}/graphql"
-        answer = httpx.post(url, json={"query": query, "variables": variables}, timeout=60).raise_for_status().json()
-        (data,) = answer["data"].values()
-        return data
-
-    def logs(self) -> str:
-        return "\n".join(file.read_text()[-2000:] for file in self.folder.glob("*.log"))
+TICKS = """query ($name: String!) { scheduleOrError(scheduleSelector: {
+    repositoryLocationName: "waldur", repositoryName: "__repository__", scheduleName: $name }) {
+    ... on Schedule { scheduleState { ticks { status skipReason timestamp } } } } }"""
 
 
 @pytest.fixture(scope="module")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     tmp_path = tmp_path_factory.mktemp("servers")
-    with tcp_server(tmp_path / "postgresql") as address:
-        engine = create_engine(address, isolation_level="AUTOCOMMIT")
+    with tcp_server(tmp_path / "postgresql") as postgresql:
+        engine = create_engine(postgresql.address, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
             connection.execute(text("CREATE ROLE dagster LOGIN PASSWORD 'secret'"))
             connection.execute(text("CREATE DATABASE dagster OWNER dagster"))
         engine.dispose()
-        site = server.create_database(address, "waldur")
-        engine = create_engine(site)
-        with engine.begin() as connection:
+        site = create_engine(server.create_database(postgresql.address, "waldur"))
+        with site.begin() as connection:
             create_tables(connection, Generation.OCTOBER_2024)
-        migrate(engine)
-        engine.dispose()
-        assert address.port is not None
-        made = Servers(tmp_path, address.port, create_engine(site))
-        url = site.set(username="postgres", password=f"{MARK}-database").render_as_string(hide_password=False)
-        (tmp_path / "waldur.toml").write_text(DEPLOYMENT.format(folder=tmp_path, url=url, port=free_port(), mark=MARK))
-        made.start()
+        migrate(site)
+        Scene(site)  # what each site has: its types of things
+        url = site.url.set(username="postgres", password=f"{MARK}-database").render_as_string(hide_password=False)
+        mail = free_port()
+        deployment = DEPLOYMENT.format(folder=tmp_path, url=url, mark=MARK, port=free_port(), mail=mail)
+        made = Servers(tmp_path, site, deployment, mail)
         try:
+            made.start()
             yield made
         finally:
             made.stop()
-            made.site.dispose()
 
 
-def _until(found: Callable[[], Any], servers: Servers) -> Any:
-    """Wait until something is found."""
-
-    def look() -> Any:
-        what = found()
-        if not what:
-            raise TimeoutError(servers.logs())
-        return what
-
-    attempts = Retrying(
-        stop=stop_after_delay(PATIENCE),
-        wait=wait_fixed(0.5),
-        retry=retry_if_exception_type((TimeoutError, httpx.HTTPError)),
-        reraise=True,
-    )
-    return attempts(look)
-
-
-def _ended(servers: Servers, name: str) -> list[dict[str, Any]]:
-    return [run for run in servers.ask(RUNS % name)["results"] if run["status"] in {"SUCCESS", "FAILURE"}]
+def test_a_tick_while_the_database_is_away_is_told_and_runs_when_it_is_back(servers: Servers) -> None:
+    servers.close_site()
+    with mail_server(port=servers.mail_port) as mails:
+        name, tick = servers.until(lambda: _first_tick(servers, EVEN) or _first_tick(servers, ODD))
+        assert (tick["status"], "not currently accepting connections" in tick["skipReason"]) == ("SKIPPED", True)
+        assert tick["skipReason"].endswith(TRIED_AGAIN)
+        (told,) = servers.until(
+            lambda: [mail for _, mail in mails.received if name in mail.get_content()], hurry="late_ticks"
+        )
+        assert told["To"] == "operators@example.org"
+    servers.open_site()
+    job, instant = entry(name).dagster_name, datetime.fromtimestamp(tick["timestamp"], UTC).isoformat()
+    (run,) = servers.until(lambda: servers.ended(job, **{TICK: instant}), hurry="late_ticks")
+    assert (run["status"], tags_of(run)["dagster/sensor_name"]) == ("SUCCESS", "late_ticks"), servers.logs()
+    assert instant in run["runConfigYaml"]
 
 
-def test_a_scheduled_job_runs_to_its_end_on_the_servers_of_the_compose_file(servers: Servers) -> None:
-    run = _until(lambda: _ended(servers, ENTRY), servers)[-1]
-    tags = {tag["key"]: tag["value"] for tag in run["tags"]}
-    assert run["status"] == "SUCCESS", servers.logs()
-    assert tags["dagster/schedule_name"] == ENTRY
-    # What the run printed, in the code server's process, is read by the web server.
-    (captured,) = (servers.folder / "logs" / run["runId"] / "compute_logs").glob("*.err")
-    shown = servers.ask(LOGS, key=[run["runId"], "compute_logs", captured.stem])
-    assert shown["stderr"] == captured.read_text() != ""
+def _first_tick(servers: Servers, name: str) -> tuple[str, dict[str, Any]] | None:
+    schedule = servers.ask(TICKS, name=entry(name).dagster_name)
+    ended = [tick for tick in schedule["scheduleState"]["ticks"] if tick["status"] != "STARTED"]
+    return (name, ended[-1]) if ended else None
 
 
 def test_a_run_whose_process_is_killed_is_started_again(servers: Servers) -> None:
     """By the code server, which misses it, and the daemon, as ``run_retries`` says."""
-
-    def retried() -> list[dict[str, Any]]:
-        return [run for run in _ended(servers, ENTRY) if "dagster/parent_run_id" in {tag["key"] for tag in run["tags"]}]
-
+    job = entry(KILLED).dagster_name
     with servers.site.connect() as holder:
-        holder.execute(text("LOCK TABLE users_groupinvitation IN ACCESS EXCLUSIVE MODE"))
-        process = _until(lambda: _at_work(servers), servers)
+        holder.execute(text("LOCK TABLE proposal_review IN ACCESS EXCLUSIVE MODE"))
+        killed = servers.launch(job)
+        process = servers.until(lambda: _at_work(servers))
         process.kill()
         holder.rollback()
-    run = _until(retried, servers)[-1]
+    (run,) = servers.until(lambda: servers.ended(job, **{"dagster/parent_run_id": killed}))
     assert run["status"] == "SUCCESS", servers.logs()
+
+
+def test_a_scheduled_job_runs_to_its_end(servers: Servers) -> None:
+    run = servers.until(lambda: servers.ended(ENTRY, **{"dagster/schedule_name": ENTRY}))[-1]
+    assert run["status"] == "SUCCESS", servers.logs()
+    # What the run printed, in the code server's process, is read by the web server.
+    (captured,) = (servers.folder / "logs" / run["runId"] / "compute_logs").glob("*.err")
+    shown = servers.ask(LOGS, key=[run["runId"], "compute_logs", captured.stem])
+    assert shown["stderr"] == captured.read_text() != ""
 
 
 def _at_work(servers: Servers) -> psutil.Process | None:
@@ -246,9 +188,10 @@ def test_nothing_that_the_servers_show_or_keep_holds_a_secret(servers: Servers) 
     with servers.site.begin() as connection:
         connection.execute(insert(message).values(rows))
         # What is at work is ended, and what comes next meets a table that is not there.
-        connection.execute(text("ALTER TABLE users_groupinvitation RENAME TO away"))
-    names = ("deliver_waiting_messages", ENTRY)
-    _until(lambda: all(_ended(servers, name) for name in names) and len(_resting(servers)) == len(MESSAGES), servers)
+        connection.execute(text("ALTER TABLE proposal_review RENAME TO away"))
+    runs = {name: servers.launch(name) for name in ("deliver_waiting_messages", entry(KILLED).dagster_name)}
+    servers.until(lambda: all(run_id in {run["runId"] for run in servers.ended(name)} for name, run_id in runs.items()))
+    servers.until(lambda: len(_resting(servers)) == len(MESSAGES))
     answers = [servers.ask(query) for query in (ALL_RUNS, ALL_TICKS, SETTINGS)]
     told = json.dumps(answers)
     assert "left alone" in told or "not delivered" in told  # the troubles are told of

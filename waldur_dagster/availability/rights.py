@@ -29,12 +29,7 @@ _LACKING = text(
     ORDER BY wanted.name, wanted.privilege
     """
 )
-_WHOLE = text(
-    """
-    SELECT current_user, pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on',
-           has_database_privilege(current_database(), 'TEMPORARY')
-    """
-)
+_WHOLE = text("SELECT current_user, has_database_privilege(current_database(), 'TEMPORARY')")
 _OUTBOX = {
     f"{SCHEMA}.outbox_message": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     f"{SCHEMA}.alembic_version": ("SELECT",),
@@ -54,11 +49,7 @@ def lacking_rights(site: Site, read: Iterable[str], written: Mapping[str, Iterab
     wanted = {(f"public.{name}", "SELECT") for name in read}
     wanted |= {(f"public.{name}", privilege) for name, kinds in written.items() for privilege in kinds}
     wanted |= {(name, privilege) for name, kinds in _OUTBOX.items() for privilege in kinds}
-    role, standby, read_only, temporary = _facts(site)
-    if standby:
-        return ["a database that can be written to (this one is a standby, read-only)"]
-    if read_only:
-        return [f"transactions that write (default_transaction_read_only is on for {role})"]
+    role, temporary = _facts(site)
     lacking = defaultdict[str, list[str]](list)
     for name, privilege in _lacking(site, wanted):
         lacking[name.removeprefix("public.")].append(privilege)
@@ -84,7 +75,7 @@ def _lacking(site: Site, wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
         return [(name, privilege) for name, privilege in rows]
 
 
-def _facts(site: Site) -> tuple[str, bool, bool, bool]:
+def _facts(site: Site) -> tuple[str, bool]:
     with site.engine.connect() as connection:
-        role, standby, read_only, temporary = connection.execute(_WHOLE).one()
-        return role, standby, read_only, temporary
+        role, temporary = connection.execute(_WHOLE).one()
+        return role, temporary

@@ -17,6 +17,10 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 
+class InstanceUnusable(Exception):
+    """Dagster's instance, or the code location there, cannot be used; the text says why, and what to do."""
+
+
 @dataclass(frozen=True)
 class Command:
     """A command by the module of this package that has it, as ``app`` or as a function of the module's name."""
@@ -84,7 +88,7 @@ def _commands() -> None:
 
 
 def main() -> None:
-    """Run the command; what is wrong with the deployment or its database is told in one line, with exit status 2."""
+    """Run the command; what is wrong with the deployment or what it needs is told in one line, with exit status 2."""
     # Dagster warns of beta parameters that it sets itself.
     warnings.filterwarnings("ignore", message=".*is currently in beta.*")
     try:
@@ -109,5 +113,5 @@ def _reason(problem: Exception) -> str | None:
 
     if isinstance(problem, DBAPIError):  # a table that may not be read, a read-only server, a statement that takes long
         return f"the database refuses: {str(problem.orig).strip().splitlines()[0]}"
-    known = (ConfigurationError, NoOutbox, NoRights, SiteUnreachable, UnknownEntry)
+    known = (ConfigurationError, InstanceUnusable, NoOutbox, NoRights, SiteUnreachable, UnknownEntry)
     return " ".join(str(problem).split()) if isinstance(problem, known) else None

@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from assets import asset_entries, build_assets
+from waldur_dagster.cli.instance import dagster_instance
 from waldur_dagster.deployment import load_deployment
 from waldur_dagster.past_partitions import made_before
 from waldur_dagster.site import Site
@@ -27,7 +28,7 @@ def sync() -> None:
     with Site(deployment) as site:
         site.check()
         found = made_before(site)
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance() as instance:
         for asset, rows in found.items():
             definition = keys[asset]
             assert definition is not None

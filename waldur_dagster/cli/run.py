@@ -14,9 +14,11 @@ from assets.entry_asset import dry_run_name
 from assets.partitions import partition_key
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.cli.execution import execute, show_figures
+from waldur_dagster.cli.instance import dagster_instance
 from waldur_dagster.definitions import build_definitions, implemented_entries, is_registered
 from waldur_dagster.deployment import Deployment, load_deployment
 from waldur_dagster.platform.month import Month
+from waldur_dagster.site import Site
 
 
 def run(
@@ -34,19 +36,20 @@ def run(
 ) -> None:
     """Run the job of an entry here and now, and show what it did.
 
-    The exit status is that of the run: 0 when it succeeded, 1 when it failed. The run is in Dagster's history where
-    DAGSTER_HOME is set. A dry run of an asset is a job of its own and leaves the asset as it was.
+    The exit status is that of the run: 0 when it succeeded, 1 when it failed; 2 when nothing could be run. The run is
+    in Dagster's history where DAGSTER_HOME is set. A dry run of an asset is a job of its own and leaves the asset as
+    it was.
     """
-    from dagster._cli.utils import get_instance_for_cli
-
     deployment, documented, console = load_deployment(), entry(name), Console()
     _check(deployment, documented)
     job = _job(deployment, documented, dry_run=dry_run)
     options: dict[str, object] = {} if as_of is None else {"as_of": _instant(as_of).isoformat()}
     if not job.name.endswith("_dry_run"):
         options |= {"dry_run": dry_run, "deliver": deliver}
-    with get_instance_for_cli() as instance:
+    with dagster_instance(kept=False) as instance:
         partition = _partition(job, deployment, as_of, month)
+        with Site(deployment) as site:
+            site.check()
         about = f" for {partition}" if partition else ""
         console.print(f"[bold]{'Dry run of ' if dry_run else ''}{name}[/]{about}")
         result = execute(console, job, instance, partition=partition, options=options)
