@@ -45,19 +45,19 @@ def visit(
     *,
     failed: Callable[[Work, Facts, VisitFailed], bool] | None = None,
     parallel: int = PARALLEL,
-    allowed: float = ALLOWED,
+    allowed: float | None = None,
 ) -> None:
     """Visit every stop: ``fetch`` its facts from the outside, then ``merge`` them in one transaction.
 
     ``fetch`` runs in threads, ``parallel`` at once for each system, while no transaction is open; all its calls
-    together may take ``allowed`` seconds. It raises what its clients raise (``clients.failures``), or Partly. ``merge``
-    runs in the caller's thread, wholly or not at all.
+    together may take ``allowed`` seconds (ALLOWED by default). It raises what its clients raise (``clients.failures``),
+    or Partly. ``merge`` runs in the caller's thread, wholly or not at all.
 
     What fails is an item, which is reported while the others go on; or a system: when its login is refused, or three
     items in a row got no answer, its remaining items are not tried, and one finding says how many. ``failed`` may store
     the failure of an item, in a transaction of its own; where it returns True the run does not fail for it.
     """
-    _Journey(transaction, fetch, merge, failed, parallel=parallel, allowed=allowed).make(stops)
+    _Journey(transaction, fetch, merge, failed, parallel=parallel, allowed=allowed or ALLOWED).make(stops)
 
 
 @dataclass
