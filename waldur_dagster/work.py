@@ -37,7 +37,7 @@ class Work:
     time zone (spec core 1.1). ``present`` is when the run is made: later than ``as_of`` when the past is done
     again, else the same. ``earlier`` is what the steps of the run before this one have done. Rows changed through
     ``execute`` are counted in ``outcome`` by table. ``actor`` are the keys of a user that all events of this unit of
-    work have in their contexts.
+    work have in their contexts. ``is_last_try``: a passing error of the database will not have the unit tried again.
     """
 
     connection: Connection
@@ -51,6 +51,7 @@ class Work:
     outcome: Outcome = field(default_factory=Outcome)
     earlier: Outcome = field(default_factory=Outcome)
     actor: Mapping[str, Any] = field(default_factory=dict)
+    is_last_try: bool = True
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
