@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.processes import kill, started, wait_until
 from tests.remote.catalogue_scenes import NOW, RemoteSite
 from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
 from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.project_data import push_project_data
 from waldur_dagster.schema import structure
+from waldur_dagster.site import AlreadyRunning
 
 PROJECT = 7
 
@@ -122,3 +125,44 @@ def test_an_error_stops_nobody_at_other_remotes(site: RemoteSite, remote: Remote
         outcome = _push(site)
     assert len(remote.sent) == 1
     assert len(outcome.failures) == 1
+
+
+RUN = """
+import sys
+from tests.remote.catalogue_scenes import NOW
+from waldur_dagster.deployment import parse_deployment
+from waldur_dagster.remote.project_data import push_project_data
+from waldur_dagster.site import Site
+with Site(parse_deployment({"database": {"url": sys.argv[1]}})) as site:
+    push_project_data(site.transactions("entry", NOW))
+"""
+MANY = 12
+
+
+def test_after_a_kill_the_next_run_sends_the_rest_and_nothing_twice_and_two_runs_do_not_meet(
+    site: RemoteSite, remote: RemoteWaldur
+) -> None:
+    offering = site.offering(remote)
+    for number in range(MANY):
+        put_there(site, remote, project_at(site, offering, f"Project {number}"), number, name="Old")
+    go_on = threading.Event()
+
+    def kept(_: str, path: str, body: dict[str, Any]) -> tuple[int, Any]:
+        """What was sent is there, whether anybody still waits for the answer or not."""
+        next(one for one in remote.objects["projects"] if path.endswith(one["uuid"])).update(body)
+        if len(remote.sent) > 3:
+            go_on.wait(60)
+        return 200, {}
+
+    remote.change = kept
+    child = started(RUN, site.scene.engine.url.render_as_string(hide_password=False))
+    wait_until(lambda: len(remote.sent) > 4)
+    with pytest.raises(AlreadyRunning):
+        _push(site)
+    kill(child)
+    go_on.set()
+    assert _push(site).failures == []
+    paths = [path for _, path, _ in remote.sent]
+    assert len(paths) == len(set(paths)) == MANY
+    assert {one["name"] for one in remote.objects["projects"]} == {f"Org / Project {n}" for n in range(MANY)}
+    assert _push(site).figures["outside changes"] == 0
