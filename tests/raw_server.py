@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,13 +27,13 @@ class RawServer:
 
 
 @contextmanager
-def raw_server(talk: Talk) -> Iterator[RawServer]:
+def raw_server(talk: Talk, tls: ssl.SSLContext | None = None) -> Iterator[RawServer]:
     listening = socket.create_server(("127.0.0.1", 0))
     kept = RawServer(listening.getsockname()[1])
 
     def serve(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            talk(connection)
+            talk(tls.wrap_socket(connection, server_side=True) if tls else connection)
 
     def listen() -> None:
         with contextlib.suppress(OSError):
@@ -51,6 +52,27 @@ def raw_server(talk: Talk) -> Iterator[RawServer]:
         thread.join()
         for connection in kept.connections:
             connection.close()
+
+
+def relay(port: int) -> Talk:
+    """Says what a server at a port says, and tells it what it is told; ends when either side does."""
+
+    def pump(one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while block := one.recv(2**16):
+                other.sendall(block)
+        for side in (one, other):
+            with contextlib.suppress(OSError):
+                side.shutdown(socket.SHUT_RDWR)
+
+    def talk(connection: socket.socket) -> None:
+        with socket.create_connection(("127.0.0.1", port)) as behind:
+            answering = threading.Thread(target=pump, args=(behind, connection), daemon=True)
+            answering.start()
+            pump(connection, behind)
+            answering.join()
+
+    return talk
 
 
 def silent(connection: socket.socket) -> None:

@@ -14,8 +14,10 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from tests.scene import Scene
 from waldur_dagster import site as site_module
+from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.schema import structure
 from waldur_dagster.site import TRIES, AlreadyRunning, Interrupted, Site
+from waldur_dagster.visits import Stop, visit
 from waldur_dagster.work import Work
 
 NOW = datetime(2025, 4, 1, tzinfo=UTC)
@@ -166,3 +168,69 @@ def _lose_one_commit(site: Site, scene: Scene, *, committed: bool) -> None:
 
 def _wrote(connection: Any) -> bool:
     return bool(connection.driver_connection.execute("SELECT txid_current_if_assigned()").fetchone()[0])
+
+
+PASSING = pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])
+
+
+@PASSING
+def test_an_item_of_a_visit_is_tried_again_after_a_passing_error_and_counted_once(scene: Scene, code: str) -> None:
+    scene.customer("before")
+    step = failing(2, raised(code))
+    with scene.site() as site:
+        _visit(site, lambda work, name, _: step(work) if name == "bad" else None)
+    assert scene.one(customer).abbreviation == "x"
+    assert site.outcome.failures == [] and site.outcome.figures["visited"] == 2
+    assert site.outcome.rows["structure_customer"]["updated"] == 1 and len(site.outcome.warnings) == 1
+
+
+@PASSING
+def test_an_item_that_meets_one_each_time_is_told_after_the_last_try_and_the_others_are_done(
+    scene: Scene, code: str
+) -> None:
+    scene.customer("before")
+    tries: list[str] = []
+
+    def merge(work: Work, name: str, _: object) -> None:
+        tries.append(name)
+        rename(work, name)
+        if name == "bad":
+            raised(code)(work)
+
+    with scene.site() as site:
+        _visit(site, merge)
+    assert tries.count("bad") == TRIES and tries.count("good") == 1
+    assert scene.one(customer).name == "good"
+    assert [found.item for found in site.outcome.failures] == ["item bad"] and site.outcome.figures["visited"] == 2
+
+
+@PASSING
+def test_an_item_inside_a_step_has_the_step_tried_again_and_is_told_after_the_last_try(scene: Scene, code: str) -> None:
+    scene.customer("before")
+
+    def step(times: int) -> Callable[[Work], None]:
+        item = failing(times, raised(code))
+
+        def isolated_step(work: Work) -> None:
+            with isolated(work, "item"):
+                item(work)
+
+        return isolated_step
+
+    with scene.site() as site:
+        _, once = site.do("entry", NOW, step(2))
+        assert (once.failures, scene.one(customer).abbreviation) == ([], "x")
+        _, often = site.do("entry", NOW, step(99))
+    assert [found.item for found in often.failures] == ["item"] and scene.one(customer).abbreviation == "x"
+
+
+def test_in_a_transaction_that_nobody_tries_again_an_item_is_told_at_once(scene: Scene) -> None:
+    with scene.site() as site, site.work("entry", NOW) as work:
+        with isolated(work, "item"):
+            raised("40P01")(work)
+        assert [found.item for found in work.outcome.failures] == ["item"]
+
+
+def _visit(site: Site, merge: Any) -> None:
+    stops = [Stop(name, f"item {name}", name) for name in ("bad", "good")]
+    visit(site.transactions("entry", NOW), stops, lambda *_: None, merge)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
+from base64 import b64encode
 
 import pytest
 
@@ -24,11 +26,13 @@ SECRET = "hid/den word+õ"
         "https://x.org/?token=hid%2Fden%20word%2B%C3%B5",
         "https://x.org/?a=1&token=hid%2Fden+word%2B%C3%B5&b=2",
         "the server says: Bearer hid\\/den".replace("\\", ""),
+        f"it was sent Authorization: Basic {b64encode(f'user:{SECRET}'.encode()).decode()}, it says",
     ],
 )
 def test_no_form_of_a_secret_is_told(problem: Exception | str) -> None:
     told = in_words(problem, [SECRET, "hid/den"])
     assert "den" not in told.replace("hidden", "") and "\n" not in told
+    assert not re.search(r"Basic [^*]", told)
 
 
 def test_addresses_lose_their_passwords_and_the_values_of_their_queries() -> None:

@@ -48,12 +48,14 @@ Result = TypeVar("Result")
 class Transactions:
     """Opens the next transaction of a job that has many; ``log`` is the run's.
 
-    In a dry run each is rolled back by itself, so that none stays open while something outside is waited for.
+    In a dry run each is rolled back by itself, so that none stays open while something outside is waited for. ``do``
+    is given what is done in one, and does it again from its beginning when a passing error has ended it (Site.do).
     """
 
     open: Callable[[], AbstractContextManager[Work]]
     dry_run: bool
     log: logging.Logger
+    do: Callable[[Callable[[Work], None]], None]
 
     def __call__(self) -> AbstractContextManager[Work]:
         return self.open()
@@ -119,7 +121,12 @@ class Site:
 
     def transactions(self, entry: str, as_of: datetime, log: logging.Logger | None = None) -> Transactions:
         """As ``work``, for a step of many units of work that do not depend on each other."""
-        return Transactions(lambda: self.work(entry, as_of, alone=True), self.dry_run, log or logging.getLogger(entry))
+        told = log or logging.getLogger(entry)
+
+        def do(function: Callable[[Work], None]) -> None:
+            self.do(entry, as_of, function, told.warning, alone=True)
+
+        return Transactions(lambda: self.work(entry, as_of, alone=True), self.dry_run, told, do)
 
     def do(
         self,
@@ -127,24 +134,29 @@ class Site:
         as_of: datetime,
         function: Callable[[Work], Result],
         note: Callable[[str], None] = lambda _: None,
+        *,
+        alone: bool = False,
     ) -> tuple[Result, Outcome]:
         """One step: ``function`` in a transaction, again from its beginning when a passing error has ended it.
 
         ``note`` is told of every try that failed; what such a try has counted and found is forgotten. Returns what the
         function returns, and what it did. Raises what ``work`` raises, and Interrupted when the last try fails so too:
-        in a dry run, which is one transaction over all its steps, that is the first.
+        in a dry run, which is one transaction over all its steps, that is the first, unless they are ``alone``.
         """
+        most = 1 if self.dry_run and not alone else TRIES
+        left = iter(reversed(range(most)))
 
         def attempt() -> tuple[Result, Outcome]:
-            with self.work(entry, as_of) as work:
+            with self.work(entry, as_of, alone=alone) as work:
+                work.is_last_try = next(left) == 0
                 return function(work), work.outcome
 
         def tell(state: RetryCallState) -> None:
             problem = state.outcome.exception() if state.outcome else None
-            note(f"{in_short(problem)}; the step is tried again (try {state.attempt_number + 1} of {TRIES})")
+            note(f"{in_short(problem)}; the step is tried again (try {state.attempt_number + 1} of {most})")
 
         tries = Retrying(
-            stop=stop_after_attempt(1 if self.dry_run else TRIES),
+            stop=stop_after_attempt(most),
             wait=PAUSES,
             retry=retry_if_exception(self._is_worth_a_try),
             before_sleep=tell,
@@ -157,8 +169,8 @@ class Site:
                 raise
             rest = (
                 "a dry run is one transaction over all its steps, which is lost; start it again"
-                if self.dry_run
-                else f"tried {TRIES} times; nothing of this step is done"
+                if most == 1
+                else f"tried {most} times; nothing of this step is done"
             )
             raise Interrupted(f"{in_short(problem)}; {rest}.") from None
 

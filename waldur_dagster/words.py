@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import smtplib
+from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -17,6 +18,7 @@ SHORTEST_SECRET = 4  # shorter values would take letters out of every word
 HIDDEN = "***"
 
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{8,}={0,2}")
 _QUERY = re.compile(r"([?&][^=&\s]{1,100}=)[^&\s'\">)\]]+")
 
 
@@ -65,12 +67,31 @@ def in_words(problem: BaseException | str, secrets: Iterable[str] = ()) -> str:
 
 
 def without(text: str, secrets: Iterable[str] = ()) -> str:
-    """The text with secrets masked, those that are kept and the given ones, as they are and as addresses have them."""
-    for secret in sorted(_kept.union(secrets), key=len, reverse=True):
-        if len(secret) >= SHORTEST_SECRET:
-            for form in {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], _in_json(secret)}:
-                text = text.replace(form, HIDDEN)
-    return _QUERY.sub(rf"\1{HIDDEN}", _USERINFO.sub(f"{HIDDEN}@", text))
+    """The text with secrets masked, those that are kept and the given ones, in every form; query values too."""
+    return _QUERY.sub(rf"\1{HIDDEN}", masked(text, (one for one in {*_kept, *secrets} if len(one) >= SHORTEST_SECRET)))
+
+
+def masked(text: str, secrets: Iterable[str]) -> str:
+    """The text without these secrets, and without users of addresses.
+
+    Systems repeat what they were sent: secrets are looked for as they are, as forms, addresses and JSON have them, and
+    in the header of a name and a password.
+    """
+    known = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
+    for secret in known:
+        for form in {secret, quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1], _in_json(secret)}:
+            text = text.replace(form, HIDDEN)
+    return _USERINFO.sub(f"{HIDDEN}@", _BASE64.sub(lambda found: _unless_it_holds(known, found[0]), text))
+
+
+def _unless_it_holds(secrets: Iterable[str], word: str) -> str:
+    padded = word.rstrip("=")
+    try:
+        held = b64decode(padded + "=" * (-len(padded) % 4), validate=True)
+    except ValueError:
+        return word
+    hidden = any(len(secret) >= SHORTEST_SECRET and secret.encode() in held for secret in secrets)
+    return HIDDEN if hidden else word
 
 
 def _in_json(text: str) -> str:

@@ -21,7 +21,7 @@ from tests.chaos import junk_and_pairs, outside
 from tests.chaos.kills import kills
 from tests.chaos.launcher import Launcher
 from tests.chaos.outages import full_disk, held_back, restarted, small_disk
-from tests.chaos.places import Place, placed
+from tests.chaos.places import Place, Scene, placed
 from tests.chaos.scenes import all_scenes
 from tests.chaos.servers import ChaosServer
 from tests.chaos.sizes import FULL, SMALL, Size
@@ -120,17 +120,19 @@ PARTS = {name.replace(" ", "-"): name for name in (*ALONE, *ON_SITES)}
 def main(
     size: Annotated[str, typer.Argument(help=" or ".join(SIZES))] = "small",
     parts: Annotated[list[str] | None, typer.Argument(help=f"All by default, or some of {', '.join(PARTS)}.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(help="Of parts with real runs, on these sites only.")] = None,
 ) -> None:
     """Try every entry with bad luck of every kind; fails when anything fell."""
     if size not in SIZES:
         raise typer.BadParameter(f"write {' or '.join(SIZES)}, not {size!r}")
     if unknown := [name for name in parts or () if name not in PARTS]:
         raise typer.BadParameter(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    if _fallen(SIZES[size], [PARTS[name] for name in parts or PARTS]):
+    scenes = [one for one in all_scenes() if not scene or one.name in scene]
+    if _fallen(SIZES[size], [PARTS[name] for name in parts or PARTS], scenes):
         raise typer.Exit(1)
 
 
-def _fallen(size: Size, wanted: list[str]) -> bool:
+def _fallen(size: Size, wanted: list[str], scenes: list[Scene]) -> bool:
     """Try the parts that are wanted, and print what was tried; whether anything fell."""
     counts: dict[str, tuple[int, int]] = {}
     with tempfile.TemporaryDirectory(prefix="waldur-chaos-", ignore_cleanup_errors=True) as folder:
@@ -139,7 +141,7 @@ def _fallen(size: Size, wanted: list[str]) -> bool:
             if name in ALONE:
                 counts[name] = _report(name, ALONE[name](server.url, size))
         on_sites = [name for name in wanted if name in ON_SITES]
-        for scene in all_scenes() if on_sites else ():
+        for scene in scenes if on_sites else ():
             with ExitStack() as open_parts:
                 launchers = [open_parts.enter_context(Launcher()) for _ in range(3)]
                 place = open_parts.enter_context(placed(scene, server.url, Path(folder), server.restart))

@@ -31,6 +31,14 @@ def _dripping(connection: socket.socket) -> None:
         time.sleep(PAUSE)
 
 
+def _dripping_inside(connection: socket.socket) -> None:
+    _asked(connection)
+    connection.sendall(HEAD % 200 + b"\r\n")
+    while True:
+        connection.sendall(b" ")
+        time.sleep(PAUSE)
+
+
 def _endless(connection: socket.socket) -> None:
     _asked(connection)
     connection.sendall(HEAD % 200 + b"\r\n[")
@@ -56,6 +64,17 @@ def _says(status: int, body: bytes = b"<html>no</html>", more: bytes = b"") -> T
     return talk
 
 
+def _echo(connection: socket.socket) -> None:
+    """Says what it was asked, secrets and all."""
+    connection.settimeout(0.3)
+    asked = bytearray()
+    with contextlib.suppress(TimeoutError):
+        while block := connection.recv(2**16):
+            asked += block
+    connection.settimeout(None)
+    connection.sendall(HEAD % 400 + b"Content-Length: %d\r\n\r\n" % len(asked) + asked)
+
+
 OF_ALL: dict[str, Talk] = {
     "silent": silent,
     "dripping": _dripping,
@@ -66,6 +85,8 @@ OF_ALL: dict[str, Talk] = {
 OF_WEB: dict[str, Talk] = {
     **{str(status): _says(status) for status in (400, 401, 403, 404, 429, 500, 503)},
     "junk inside": _says(200),
+    "dripping inside": _dripping_inside,
+    "echo": _echo,
     "redirect": _says(302, more=b"Location: /elsewhere\r\n"),
     "redirect for ever": _says(307, more=b"Location: /\r\n"),
 }

@@ -19,6 +19,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from assets.partitions import partition_key
 from tests.chaos.launcher import Order
+from tests.chaos.outside_state import Outside
 from tests.chaos.rows import Rows
 from tests.mail_server import MailServer, mail_server
 from waldur_dagster.catalog import entry
@@ -53,7 +54,7 @@ class Scene:
     """A site that entries are tried on: ``fill`` puts rows into an empty, migrated database.
 
     ``options`` are what its deployment file says beside the database; ``serve`` starts what outside systems it has, and
-    gives further options. ``as_of`` is the instant that its runs work for.
+    gives further options; what these hold is ``outside``. ``as_of`` is the instant that its runs work for.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Scene:
     options: Mapping[str, Any] = field(default_factory=dict)
     serve: Callable[[ExitStack], Mapping[str, Any]] = lambda _: {}
     generation: Generation = Generation.NEWEST
+    outside: Outside = field(default_factory=Outside)
 
 
 @dataclass
@@ -82,6 +84,7 @@ class Place:
         url = server.create_database(self.server, f"trial_{next(_NUMBERS)}", self._template)
         engine = create_engine(url)
         self.mails.received.clear()
+        self.scene.outside.put_back()
         try:
             yield Copy(self, engine)
         finally:
@@ -102,6 +105,7 @@ class Place:
             create_tables(connection, self.scene.generation)
         migrate(engine)
         self.scene.fill(engine, parse_deployment(self.document(url)))
+        self.scene.outside.begin()
         engine.dispose()
 
     def document(self, url: URL, **more: Any) -> dict[str, Any]:
@@ -145,7 +149,7 @@ class Copy:
         words = ["job", "execute", "-m", "waldur_dagster.definitions", "-j", job.name, "-c", str(options)]
         return Order(
             words=[*words, "--tags", json.dumps(tags)],
-            environment={CONFIG_VARIABLE: str(file), "DAGSTER_HOME": str(home)},
+            environment={CONFIG_VARIABLE: str(file), "DAGSTER_HOME": str(home), **self.place.scene.outside.environment},
             log=str(folder / "log"),
             trace=str(folder / "trace"),
             at=at,

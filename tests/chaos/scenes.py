@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from tests import scene as scenes
+from tests.chaos.family_scenes import family_scenes
 from tests.chaos.places import Scene
 from tests.docker_server import Container, Ended, docker_server
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
@@ -98,4 +99,5 @@ def all_scenes() -> list[Scene]:
             _demo_systems,
         ),
         Scene("clouds", CLOUD_NOW, _fill_clouds, lambda: OF_CLOUDS, {}, _cloud_systems, Generation.OCTOBER_2024),
+        *family_scenes(),
     ]

@@ -13,11 +13,12 @@ from tests.chaos.rows import Rows, differences
 
 @dataclass(frozen=True)
 class Usual:
-    """Rows and mails after undisturbed runs of some entries one after the other, and how each ended."""
+    """Rows, mails and what outside systems hold after undisturbed runs of some entries, and how each ended."""
 
     known: Mapping[str, set[int]]
     rows: Rows
     mails: Counter[tuple[str, str]]
+    outside: Counter[str]
     runs: tuple[Ended, ...]
 
     @property
@@ -31,6 +32,9 @@ class Usual:
         told = [f"mail {what} lost" for what in self.mails - mails] + [
             f"mail {what} besides" for what in mails - self.mails
         ]
+        outside = copy.place.scene.outside.shown()
+        told += [f"outside lacks {what[:400]}" for what in self.outside - outside]
+        told += [f"outside has besides {what[:400]}" for what in outside - self.outside]
         return told + differences(self.rows, copy.rows(self.known))
 
 
@@ -40,7 +44,7 @@ def usual(launcher: Launcher, place: Place, *names: str) -> Usual:
         known = copy.rows().ids
         runs = tuple(launcher.run(copy.order(name)) for name in names)
         copy.deliver_all()
-        return Usual(known, copy.rows(known), place.mailed()[0], runs)
+        return Usual(known, copy.rows(known), place.mailed()[0], place.scene.outside.shown(), runs)
 
 
 def chosen(points: list[str], most: int | None) -> list[int]:

@@ -13,9 +13,10 @@ import pytest
 from pydantic import SecretStr
 from tenacity import Retrying, retry_if_result, stop_after_delay, wait_fixed
 
+from tests.drips import AMQP_HEARTBEAT, amqp_start, byte_by_byte, for_ever
 from tests.mail_server import free_port
 from tests.rabbitmq import PASSWORD, RabbitMq
-from tests.raw_server import raw_server
+from tests.raw_server import Talk, raw_server
 from waldur_dagster.clients import broker as broker_module
 from waldur_dagster.clients.broker import (
     Broker,
@@ -213,7 +214,7 @@ def test_a_broker_that_does_not_answer_is_tried_once_a_round(scheme: str) -> Non
 
 
 @pytest.mark.parametrize(("scheme", "begin"), [("amqp", b"\x01\x00\x00\x00\x00\xff\xff"), ("redis", b"+")])
-def test_a_broker_that_drips_bytes_keeps_nobody_waiting(
+def test_a_broker_that_drips_junk_keeps_nobody_waiting(
     scheme: str, begin: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
@@ -231,3 +232,21 @@ def test_a_broker_that_drips_bytes_keeps_nobody_waiting(
         assert scheme == "amqp" or "does not answer within 2 seconds" in told  # amqp has limits of its own on frames
         refused(BrokerUnreachable, to)
         assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [for_ever(AMQP_HEARTBEAT), for_ever(amqp_start()), byte_by_byte(amqp_start())],
+    ids=["heartbeats", "its beginning for ever", "one byte at a time"],
+)
+def test_a_broker_that_says_only_what_is_valid_and_never_comes_to_an_end_keeps_nobody_waiting(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
+        monkeypatch.setattr(broker_module, name, 0.5)
+    with raw_server(talk) as server, broker(f"amqp://w:{PASSWORD}@127.0.0.1:{server.port}/") as to:
+        begun = time.monotonic()
+        refused(BrokerUnreachable, to)
+        refused(BrokerUnreachable, to)
+        assert time.monotonic() - begun < 10
+        assert len(server.connections) == 1

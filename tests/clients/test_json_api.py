@@ -13,6 +13,7 @@ import requests
 
 from tests.loopback import serving
 from tests.mail_server import free_port
+from tests.raw_server import raw_server
 from waldur_dagster.clients import patience
 from waldur_dagster.clients.failures import Incomplete, ItemFailed, LoginRefused, NotFound, SystemFailed, VisitFailed
 from waldur_dagster.clients.json_api import JsonApi, pinned
@@ -191,12 +192,41 @@ def test_an_answer_that_drips_or_never_ends_is_given_up(library: str, monkeypatc
     monkeypatch.setattr(patience, "LARGEST_ANSWER", 2**20)
     for pause, told in ((0.05, "took too long"), (0.0, "larger than 1 MiB")):
         with dripping(pause) as url, patience.allowing(0.5 if pause else 20), pytest.raises(VisitFailed, match=told):
-            if library == "httpx":
-                httpx.Client(transport=patience.PatientTransport()).get(url)
-            else:
-                session = requests.Session()
-                session.mount("http://", patience.PatientAdapter())
-                session.get(url)
+            patient_client(library).get(url)
+
+
+def patient_client(library: str) -> Any:
+    if library == "httpx":
+        return httpx.Client(transport=patience.PatientTransport())
+    session = requests.Session()
+    session.mount("http://", patience.PatientAdapter())
+    return session
+
+
+@pytest.mark.parametrize("library", ["httpx", "requests"])
+def test_headers_that_drip_are_given_up_and_not_asked_for_again(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nX-Long: ")
+        while True:
+            connection.sendall(b"a")
+            time.sleep(0.05)
+
+    with raw_server(drip) as server, patient_client(library) as client:
+        begun = time.monotonic()
+        with pytest.raises((httpx.ReadTimeout, requests.ReadTimeout)):
+            client.get(server.url)
+        assert 0.4 < time.monotonic() - begun < 10
+    assert len(server.connections) == 1
+
+
+@pytest.mark.parametrize("library", ["httpx", "requests"])
+def test_a_body_that_drips_ends_though_nobody_has_allowed_a_time(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "LONGEST_ANSWER", 0.3)
+    with dripping(0.05) as url, pytest.raises(VisitFailed, match="took too long"):
+        patient_client(library).get(url)
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ from waldur_dagster.clients.datacite import CHANGES_A_SECOND
 from waldur_dagster.datacite.records import update_records
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import marketplace
+from waldur_dagster.work import Work
 
 NOON = datetime(2025, 3, 10, 12, tzinfo=UTC)
 BEFORE = datetime(2025, 3, 1, tzinfo=UTC)
@@ -119,17 +122,13 @@ def test_a_change_that_somebody_makes_meanwhile_stays(scene: Scene, server: Data
     offering = offer(scene, "10.5072/a", error_message="old")
     with scene.site(waldur=server.settings()) as site:
         transactions = site.transactions(ENTRY, NOON)
-        opened = transactions.open
-        times = []
 
-        def second_time() -> Any:
-            times.append(1)
-            if len(times) == 2:
-                with scene.engine.begin() as connection:
-                    connection.execute(marketplace.offering.update().values(name="Renamed"))
-            return opened()
+        def after_a_change(function: Callable[[Work], None]) -> None:
+            with scene.engine.begin() as connection:
+                connection.execute(marketplace.offering.update().values(name="Renamed"))
+            transactions.do(function)
 
-        update_records(type(transactions)(second_time, transactions.dry_run, transactions.log))
+        update_records(replace(transactions, do=after_a_change))
     row = scene.one(marketplace.offering, id=offering)
     assert (row.name, row.error_message) == ("Renamed", "")
 

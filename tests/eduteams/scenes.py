@@ -73,17 +73,22 @@ class Eduteams:
             ("GET", "/api/vo/puhuri/ssh_keys"): self.all_keys,
         }
         with serving(routes) as url:
-            yield {
-                "REMOTE_EDUTEAMS_ENABLED": True,
-                "REMOTE_EDUTEAMS_TOKEN_URL": f"{url}/token",
-                "REMOTE_EDUTEAMS_USERINFO_URL": f"{url}/people",
-                "REMOTE_EDUTEAMS_CLIENT_ID": "site",
-                "REMOTE_EDUTEAMS_SECRET": SECRET,
-                "REMOTE_EDUTEAMS_REFRESH_TOKEN": REFRESH,
-                "REMOTE_EDUTEAMS_SSH_API_URL": url,
-                "REMOTE_EDUTEAMS_SSH_API_USERNAME": "api",
-                "REMOTE_EDUTEAMS_SSH_API_PASSWORD": API_PASSWORD,
-            }
+            yield settings_of(url)
+
+
+def settings_of(url: str) -> dict[str, Any]:
+    """The site's settings of an eduTEAMS at an address."""
+    return {
+        "REMOTE_EDUTEAMS_ENABLED": True,
+        "REMOTE_EDUTEAMS_TOKEN_URL": f"{url}/token",
+        "REMOTE_EDUTEAMS_USERINFO_URL": f"{url}/people",
+        "REMOTE_EDUTEAMS_CLIENT_ID": "site",
+        "REMOTE_EDUTEAMS_SECRET": SECRET,
+        "REMOTE_EDUTEAMS_REFRESH_TOKEN": REFRESH,
+        "REMOTE_EDUTEAMS_SSH_API_URL": url,
+        "REMOTE_EDUTEAMS_SSH_API_USERNAME": "api",
+        "REMOTE_EDUTEAMS_SSH_API_PASSWORD": API_PASSWORD,
+    }
 
 
 def run(

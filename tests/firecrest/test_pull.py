@@ -93,21 +93,28 @@ def jobs(*numbers: int, state: str = "RUNNING") -> list[dict[str, str]]:
 
 @contextmanager
 def place(scene: Scene, *people: str) -> Iterator[tuple[Scene, Cluster]]:
-    """A cluster that these people have an account at, each with a token of his name and a project."""
+    """A cluster that these people have an account at, each with a job there."""
     cluster = Cluster()
     with cluster.serve() as url:
-        at = scene.add(django.content_type, app_label="structure", model="servicesettings")
-        provider = scene.customer("Provider")
-        options = json.dumps({"firecrest_api_url": url})
-        settings = scene.add(structure.servicesettings, type="SLURM", state=3, is_active=True, options=options)
-        offering = scene.offering(provider, type="SlurmInvoices.SlurmPackage", content_type_id=at, object_id=settings)
-        for name in people:
-            user = scene.user(f"{name}@x.org")
-            scene.role(user, "PROJECT.ADMIN", "project", scene.project(provider, name))
-            scene.add(marketplace.offeringuser, username=name, offering_id=offering, user_id=user, backend_metadata={})
-            scene.add(social.oauthtoken, user_id=user, provider="keycloak", access_token=name)
-            cluster.jobs[name] = jobs(1)
+        accounts(scene, url, *people)
+        cluster.jobs = {name: jobs(1) for name in people}
         yield scene, cluster
+
+
+def accounts(scene: Scene, url: str, *people: str) -> None:
+    """People with an account at a cluster, each with a token of his name and a project."""
+    facts = {"app_label": "structure", "model": "servicesettings"}
+    known = scene.rows(django.content_type, **facts)
+    at = known[0].id if known else scene.add(django.content_type, **facts)
+    provider = scene.customer("Provider")
+    options = json.dumps({"firecrest_api_url": url})
+    settings = scene.add(structure.servicesettings, type="SLURM", state=3, is_active=True, options=options)
+    offering = scene.offering(provider, type="SlurmInvoices.SlurmPackage", content_type_id=at, object_id=settings)
+    for name in people:
+        user = scene.user(f"{name}@x.org")
+        scene.role(user, "PROJECT.ADMIN", "project", scene.project(provider, name))
+        scene.add(marketplace.offeringuser, username=name, offering_id=offering, user_id=user, backend_metadata={})
+        scene.add(social.oauthtoken, user_id=user, provider="keycloak", access_token=name)
 
 
 def pull(scene: Scene) -> Outcome:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.remote.remote_waldur import RemoteWaldur, uuid_of
-from tests.scene import CONTENT_TYPES, Scene
+from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.schema import django
 from waldur_dagster.site import Transactions
@@ -22,7 +22,7 @@ class RemoteSite:
     def __init__(self, scene: Scene):
         self.scene = scene
         self.provider = scene.customer("Provider")
-        if ("marketplace", "robotaccount") not in CONTENT_TYPES:
+        if not scene.rows(django.content_type, app_label="marketplace", model="robotaccount"):
             scene.add(django.content_type, app_label="marketplace", model="robotaccount")
 
     def offering(self, remote: RemoteWaldur, number: int = 1, **values: Any) -> int:

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from tests.loopback import serving
+from tests.processes import kill, started, wait_until
 from tests.remote.catalogue_scenes import NOW, PLAN, RemoteSite, component_document, offering_document, plan_document
-from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, uuid_of
+from tests.remote.remote_waldur import RemoteWaldur, failing, serving_remote, stalling, uuid_of
 from tests.scene import Scene
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.remote.offerings import pull_offerings
 from waldur_dagster.schema import logging, marketplace, media
+from waldur_dagster.site import AlreadyRunning
 
 GIF = bytes.fromhex("474946383961010001000000002c00000000010001000002024401003b")
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script><rect/></svg>'
@@ -293,3 +295,44 @@ def test_on_newer_sites_offerings_without_credentials_or_uuid_are_passed_over(
     site.offering(remote, 2, backend_id="")
     assert _pull(site, remote).failures == []
     assert remote.calls.total() == 0
+
+
+RUN = """
+import sys
+from tests.remote.catalogue_scenes import NOW
+from waldur_dagster.deployment import parse_deployment
+from waldur_dagster.remote.offerings import pull_offerings
+from waldur_dagster.site import Site
+with Site(parse_deployment({"database": {"url": sys.argv[1]}})) as site:
+    pull_offerings(site.transactions("entry", NOW))
+"""
+MANY = 8
+
+
+def test_after_a_kill_the_next_run_pulls_the_rest_and_two_runs_do_not_meet(scene: Scene, twin_scene: Scene) -> None:
+    def fill(one: Scene, remote: RemoteWaldur) -> RemoteSite:
+        site = RemoteSite(one)
+        components = [component_document("cpu"), component_document("ram")]
+        for number in range(1, MANY + 1):
+            site.offering(remote, number)
+            facts = {"components": components, "plans": [plan_document(number, prices={"cpu": 2, "ram": 3})]}
+            remote.say("marketplace-public-offerings", offering_document(number, description="New", **facts))
+        return site
+
+    with serving_remote() as remote:
+        site = fill(scene, remote)
+        remote.fault, go_on = stalling(3)
+        child = started(RUN, scene.engine.url.render_as_string(hide_password=False))
+        wait_until(lambda: sum(remote.calls.values()) > 3)
+        with pytest.raises(AlreadyRunning):
+            site.run(pull_offerings)
+        kill(child)
+        go_on.set()
+        remote.fault = lambda *_: None
+        assert site.run(pull_offerings).failures == []
+        assert dict(site.run(pull_offerings).rows) == {}
+    with serving_remote() as remote:
+        fill(twin_scene, remote).run(pull_offerings)
+    for table in TABLES:
+        assert len(scene.rows(table)) == len(twin_scene.rows(table)), table.name
+    assert {row.description for row in scene.rows(marketplace.offering)} == {"New"}

@@ -88,6 +88,9 @@ class Teams:
     def _changed(self, method: str, path: str, body: Any) -> tuple[Any, ...]:
         if path == "remote-eduteams":
             return 200, {"uuid": self.uuid(body["cuid"])}
+        if method == "PATCH":
+            next(one for one in self.remote.objects["projects"] if path.endswith(one["uuid"])).update(body)
+            return 200, {}
         if path == "projects":
             made = body | {"uuid": uuid_of(PROJECT, len(self.remote.objects["projects"]) + 1)}
             self.remote.objects["projects"].append(made)

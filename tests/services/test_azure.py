@@ -145,14 +145,16 @@ def test_a_token_goes_nowhere_else(scene: Scene, tls: ssl.SSLContext) -> None:
     assert "leads away" in scene.one(structure.servicesettings).error_message
 
 
-def test_a_refused_login_is_told_without_the_secret(scene: Scene, tls: ssl.SSLContext) -> None:
+def test_a_refused_login_is_told_without_the_secret(
+    scene: Scene, tls: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
     site = subscription(scene)
     cloud = LoopbackAzure(secret="another")
     with serving_azure(cloud, tls):
         outcome = run(site, cloud)
     text = scene.one(structure.servicesettings).error_message
     assert "refuses the login" in text and "AADSTS7000215" in text
-    assert SECRET not in text + str(outcome.warnings) + str(outcome.failures)
+    assert SECRET not in text + str(outcome.warnings) + str(outcome.failures) + caplog.text
     assert cloud.calls == []
 
 

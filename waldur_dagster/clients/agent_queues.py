@@ -7,15 +7,19 @@ by AMQP, which makes none. The libraries are imported when they are used.
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from waldur_dagster.clients.closing import Closing
+from waldur_dagster.clients.deadline import Deadline, within
 from waldur_dagster.clients.failures import ItemFailed, LoginRefused, SystemFailed, VisitFailed, without_secrets
 
 CONNECT_TIMEOUT, ANSWER_TIMEOUT = 5.0, 10.0  # seconds
+LARGEST_ANSWER = 2**20  # bytes
 HEADERS = {"persistent": "true", "durable": "true", "auto-delete": "false", "content-type": "application/json"}
 
 
@@ -54,8 +58,11 @@ class VirtualHost(Closing):
             self.connect()
         self._sent += 1
         receipt = f"message-{self._sent}"
+        self._answers.begin()
         try:
-            self._connection.send(destination, body, headers=HEADERS | dict(headers), receipt=receipt)
+            with Deadline(ANSWER_TIMEOUT) as deadline:  # a server that takes nothing would keep the sender for ever
+                deadline.watch(self._connection.transport.socket)
+                self._connection.send(destination, body, headers=HEADERS | dict(headers), receipt=receipt)
         except Exception as error:  # the library raises its own and the socket's
             self._drop()
             raise SystemFailed(f"{self.server} was lost: {self.server.shown(error)}") from None
@@ -76,6 +83,8 @@ class VirtualHost(Closing):
             try_loopback_connect=False,
         )
         connection.set_listener("answers", self._answers)
+        # The library keeps whatever comes until a frame ends.
+        connection.transport.receive = self._answers.bounded(connection.transport.receive)
         try:
             connection.connect(server.user, server.password)
         except (ConnectFailedException, OSError) as error:
@@ -126,6 +135,21 @@ class _Answers:
         self.error, self.lost = "", False
         self._receipts: set[str] = set()
         self._changed = threading.Condition()
+        self._size = 0
+
+    def begin(self) -> None:
+        """Another answer is waited for."""
+        self._size = 0
+
+    def bounded(self, receive: Callable[[], bytes | None]) -> Callable[[], bytes | None]:
+        """What receives bytes, as long as the answer that is waited for has an end; then as if the server hung up."""
+
+        def receive_some() -> bytes | None:
+            block = receive()
+            self._size += len(block or b"")
+            return block if self._size <= LARGEST_ANSWER else b""
+
+        return receive_some
 
     def has(self, name: str, seconds: float) -> bool:
         """Wait for a receipt, or for being connected; False when there is an error, or nothing in time."""
@@ -181,18 +205,23 @@ class Queues(Closing):
         if self.unknown or self._server.amqp_port is None:
             return None
         try:
-            if self._connection is None:
-                self._connect()
-            with self._connection.channel() as channel:
-                channel.queue_declare(queue, passive=True)
+            # The library counts from one byte to the next, and whole frames may come for ever.
+            within(CONNECT_TIMEOUT + ANSWER_TIMEOUT, partial(self._find, queue))
         except NotFound:
             return False
         except Exception as error:  # the library raises its own and the socket's
+            self._leave()
             self.unknown = self._server.shown(f"{type(error).__name__}: {error}")
             if isinstance(error, OSError):
                 self._reach.lost = self.unknown
             return None
         return True
+
+    def _find(self, queue: str) -> None:
+        if self._connection is None:
+            self._connect()
+        with self._connection.channel() as channel:
+            channel.queue_declare(queue, passive=True)
 
     def _connect(self) -> None:
         from amqp import Connection
@@ -209,7 +238,15 @@ class Queues(Closing):
         )
         self._connection.connect()
 
+    def _leave(self) -> None:
+        """What a thread may still wait for on the connection ends with it."""
+        connection, self._connection = self._connection, None
+        with contextlib.suppress(Exception):
+            # Of one that is not open yet the public name would begin to connect again.
+            connection._transport.sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(Exception):
-                self._connection.close()
+                within(ANSWER_TIMEOUT, self._connection.close)
+            self._leave()

@@ -6,6 +6,7 @@ token wherever a link to the next page leads.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -101,6 +102,8 @@ class Azure(Closing):
             from azure.core.pipeline.transport import RequestsTransport
             from azure.identity import ClientSecretCredential
 
+        # It warns with all that a login was answered, which may repeat the secret; here it is told without.
+        logging.getLogger("azure.identity").setLevel(logging.CRITICAL)
         session = make_patient(requests.Session())
         try:
             with ClientSecretCredential(

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from waldur_dagster.words import masked
+
 SHOWN = 300  # characters of an answer
 TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
 
@@ -63,9 +65,7 @@ def words_of(body: str, secrets: Iterable[str] = ()) -> str:
 
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with every secret in it, and the user part of every address, covered."""
-    for secret in sorted((s for s in secrets if s), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return re.sub(r"(?<=://)[^/@\s]+@", "***@", text)
+    return masked(text, secrets)
 
 
 def _message(value: Any) -> str:

@@ -24,7 +24,8 @@ from waldur_dagster.clients.failures import (
 )
 
 UNAVAILABLE = frozenset({502, 503, 504})  # said by what stands before FreeIPA
-LONGEST_ANSWER = 2**28  # bytes; 60,000 groups with their members are some 50 MiB
+LONGEST_ANSWER = 2**24  # bytes
+LONGEST_LIST = 2**28  # bytes; 60,000 groups with their members are some 50 MiB
 LONG = 300.0  # seconds, for a list of everything and for many changes in one call
 # So many changes of one kind are sent in batches of so many; fewer go one by one.
 BATCHED_FROM, BATCH = 25, 50
@@ -267,7 +268,8 @@ class _Session:
         def once() -> _Response:
             cookies = {"Cookie": "; ".join(f"{name}={value}" for name, value in self._cookies.items())}
             sent = dict(headers) | (cookies if self._cookies else {})
-            answer = http.post(address, seconds=self.seconds, read=LONGEST_ANSWER, verify=verify, headers=sent, **body)
+            most = LONGEST_ANSWER if self.seconds is None else LONGEST_LIST
+            answer = http.post(address, seconds=self.seconds, read=most, verify=verify, headers=sent, **body)
             return _Response(answer)
 
         response = patience.patient(once, "POST", http.NotReached)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -48,7 +47,7 @@ class JsonApi(Closing):
         secrets: Iterable[str] = (),
     ):
         self.url = url.rstrip("/") + "/"
-        self._secrets = (*secrets, *_as_sent(auth))
+        self._secrets = tuple(secrets)
         self._client = httpx.Client(
             transport=PatientTransport(verify=verify), headers=dict(headers or {}), auth=auth, follow_redirects=False
         )
@@ -87,11 +86,6 @@ class JsonApi(Closing):
 
     def close(self) -> None:
         self._client.close()
-
-
-def _as_sent(auth: Any) -> Iterable[str]:
-    """The header of a name and a password, which a system may repeat as it came."""
-    return [base64.b64encode(":".join(auth).encode()).decode()] if isinstance(auth, tuple) else []
 
 
 def _origin(address: str) -> tuple[str, str, int | None]:

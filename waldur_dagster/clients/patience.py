@@ -23,11 +23,13 @@ from tenacity.wait import wait_exponential
 from urllib3.exceptions import HTTPError as Urllib3Error
 
 from waldur_dagster.clients.failures import TRIED_AGAIN, ItemFailed, SystemFailed
+from waldur_dagster.clients.timed import TIMED_POOLS, TimedBackend, ending_after
 
-TIMEOUT = 20.0  # seconds, for each attempt
+TIMEOUT = 20.0  # seconds, for each attempt until its answer begins
 ATTEMPTS = 3
 LONGEST_PAUSE = 10.0  # seconds
 LARGEST_ANSWER = 64 * 2**20  # bytes
+LONGEST_ANSWER = 300.0  # seconds, for its body, where nobody has allowed less (``allowing``)
 # What a server may have done in spite of its answer is not asked for again.
 NOT_DONE = frozenset({429, 503})
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -116,9 +118,12 @@ def pause(seconds: float) -> None:
 def _bounded(chunks: Iterable[bytes]) -> bytes:
     """A whole body, as long as it comes in time and has an end."""
     body = bytearray()
+    end = time.monotonic() + LONGEST_ANSWER
     for chunk in chunks:
         body += chunk
         time_left()
+        if time.monotonic() > end:
+            raise SystemFailed("it took too long")
         if len(body) > LARGEST_ANSWER:
             raise ItemFailed(f"the answer is larger than {LARGEST_ANSWER // 2**20} MiB")
     return bytes(body)
@@ -129,6 +134,8 @@ class PatientTransport(httpx.BaseTransport):
 
     def __init__(self, **options: Any):
         self._inner = httpx.HTTPTransport(**options)
+        # httpx has no public way to say how connections are made; httpcore, on which it stands, has.
+        self._inner._pool._network_backend = TimedBackend()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         return patient(lambda: self._once(request), request.method, httpx.ConnectError)
@@ -137,8 +144,10 @@ class PatientTransport(httpx.BaseTransport):
         self._inner.close()
 
     def _once(self, request: httpx.Request) -> httpx.Response:
-        request.extensions["timeout"] = httpx.Timeout(time_left()).as_dict()
-        answer = self._inner.handle_request(request)
+        seconds = time_left()
+        request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
+        with ending_after(seconds):
+            answer = self._inner.handle_request(request)
         try:
             assert isinstance(answer.stream, httpx.SyncByteStream)
             body = _bounded(answer.stream)
@@ -150,14 +159,26 @@ class PatientTransport(httpx.BaseTransport):
 class PatientAdapter(HTTPAdapter):
     """For ``requests.Session.mount``: as PatientTransport, for libraries that take such a session."""
 
+    def init_poolmanager(self, *sizes: Any, **options: Any) -> None:
+        super().init_poolmanager(*sizes, **options)
+        self.poolmanager.pool_classes_by_scheme = TIMED_POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):
+            manager.pool_classes_by_scheme = TIMED_POOLS
+        return manager
+
     def send(  # type: ignore[override]
         self, request: requests.PreparedRequest, stream: bool = False, timeout: Any = None, **options: Any
     ) -> requests.Response:
         return patient(lambda: self._once(request, **options), request.method or "", requests.ConnectionError)
 
     def _once(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        seconds = time_left()
         try:
-            answer = super().send(request, stream=True, timeout=time_left(), **options)
+            with ending_after(seconds):
+                answer = super().send(request, stream=True, timeout=seconds, **options)
         except requests.Timeout as error:  # one of connecting is a ConnectionError too
             raise requests.ReadTimeout(error, request=request) from None
         try:

@@ -55,9 +55,10 @@ def sync_bindings(transaction: Transactions) -> None:
     with transaction() as work:
         servers = servers_of(work, cluster.c.state == OK).values()
         stops = [Stop(str(server), f"bindings of {server}", server) for server in servers]
-    changes: list[Change] = []
+    changes: dict[int, list[Change]] = {}
     visit(transaction, stops, fetch, partial(merge, changes))
-    visit(transaction, [Stop(str(one.server), one.words, one) for one in changes], _change, lambda *_: None)
+    wanted = [Stop(str(one.server), one.words, one) for found in changes.values() for one in found]
+    visit(transaction, wanted, _change, lambda *_: None)
 
 
 def fetch(visiting: Visit, server: Service) -> dict[str, list[dict[str, Any]]]:
@@ -75,9 +76,12 @@ def fetch(visiting: Visit, server: Service) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def merge(changes: list[Change], work: Work, server: Service, found: Mapping[str, list[dict[str, Any]]]) -> None:
-    """Note what is to be changed; nothing is written here."""
+def merge(
+    noted: dict[int, list[Change]], work: Work, server: Service, found: Mapping[str, list[dict[str, Any]]]
+) -> None:
+    """Note what is to be changed, by server; nothing is written here."""
     known = Known(work)
+    changes = noted[server.id] = []
     strangers: set[str] = set()
     for kind, bindings in found.items():
         path, key = KINDS[kind]

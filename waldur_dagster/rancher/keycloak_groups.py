@@ -59,7 +59,12 @@ def delete_leftover_groups(transaction: Transactions) -> None:
         places = _places(work)
     due: list[Leftover] = []
     visit(transaction, [Stop(str(place), f"groups of {place}", place) for place in places], fetch, partial(merge, due))
-    visit(transaction, [Stop(str(one.place), f"group {one.group.name}", one) for one in due], _delete, _forget)
+    visit(
+        transaction,
+        [Stop(str(one.place), f"group {one.group.name}", one) for one in dict.fromkeys(due)],
+        _delete,
+        _forget,
+    )
 
 
 def _places(work: Work) -> list[Place]:

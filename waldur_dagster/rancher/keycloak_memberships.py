@@ -73,7 +73,7 @@ def delete_leftover_memberships(transaction: Transactions) -> None:
     visit(transaction, [Stop(str(one.realm), str(one), one) for one in batches], fetch, partial(merge, leaving))
     visit(
         transaction,
-        [Stop(str(one.group.realm), f"{one.username} in {one.group}", one) for one in leaving],
+        [Stop(str(one.group.realm), f"{one.username} in {one.group}", one) for one in dict.fromkeys(leaving)],
         _remove,
         lambda *_: None,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from waldur_dagster.outcome import Outcome
@@ -25,20 +26,19 @@ Fetched = TypeVar("Fetched")
 class Answers(Generic[Item, Fetched]):
     """By remote, each item with what was fetched of it."""
 
-    by_remote: dict[Remote, list[tuple[Item, Fetched]]] = field(default_factory=dict)
+    by_remote: dict[Remote, dict[Item, Fetched]] = field(default_factory=dict)
 
     def note(self, _: Work, item: Item, fetched: Fetched) -> None:
         """As the merge of a visit: keep an answer."""
         remote = item.remote if isinstance(item, Offering) else item.offering.remote
-        self.by_remote.setdefault(remote, []).append((item, fetched))
+        self.by_remote.setdefault(remote, {})[item] = fetched
 
     def merge(
         self, transaction: Transactions, merge: Callable[[Work, str, Sequence[tuple[Item, Fetched]]], Any]
     ) -> None:
         """Have ``merge`` (of the work, the remote's name, its answers) write them, in a transaction for each remote."""
         for remote, answers in self.by_remote.items():
-            with transaction() as work:
-                merge_good(work, remote.name, answers, merge)
+            transaction.do(partial(merge_good, remote=remote.name, answers=list(answers.items()), merge=merge))
 
 
 def merge_good(

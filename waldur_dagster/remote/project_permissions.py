@@ -38,16 +38,16 @@ def sync_project_permissions(transaction: Transactions) -> None:
     """Make the members of remote projects those of the projects here, where users of eduTEAMS are synchronized."""
     with transaction() as work:
         teams = read_teams(work) if work.settings[SWITCH] else []
-    plans: dict[Remote, list[Plan]] = defaultdict(list)
+    plans: dict[Remote, dict[int, Plan]] = defaultdict(dict)
 
     def note(work: Work, team: Team, plan: Plan) -> None:
         for words in plan.notes:
             work.outcome.warn(str(team), words)
-        plans[team.remote].append(plan)
+        plans[team.remote][id(plan)] = plan
 
     visit(transaction, [Stop(team.remote.name, str(team), team) for team in teams], plan_team, note)
     judged = []
-    for remote, of_remote in plans.items():
+    for remote, of_remote in ((remote, list(found.values())) for remote, found in plans.items()):
         with transaction() as work:
             lost, known = sum(plan.lost for plan in of_remote), sum(plan.known for plan in of_remote)
             refused = loses_too_much(work, remote.name, "project members", lost=lost, known=known)

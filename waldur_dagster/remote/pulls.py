@@ -65,7 +65,8 @@ def pull_resources(transaction: Transactions, resources: Sequence[Resource], kin
 
     Requests are in the order of pages; where a remote knows no list of an offering, in that of its resources.
     """
-    batches, single = _split(resources)
+    batches, alone = _split(resources)
+    single = dict.fromkeys(alone)
 
     def fetch_list(visiting: Visit, batch: _Batch) -> Listing[Pulled] | None:
         try:
@@ -86,7 +87,7 @@ def pull_resources(transaction: Transactions, resources: Sequence[Resource], kin
             else:
                 missing.append(resource)
         merge_together(work, listed, kind.merge)
-        single.extend(missing)
+        single.update(dict.fromkeys(missing))
 
     def fetch_one(visiting: Visit, resource: Resource) -> Pulled:
         return kind.one(client(visiting, resource.offering.remote), resource)

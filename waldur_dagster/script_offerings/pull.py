@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from functools import partial
 from threading import Event
 from typing import Any
 
@@ -20,6 +21,7 @@ from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.script_offerings.pull_scripts import Pull, due_resources, read_pull
 from waldur_dagster.script_offerings.settlement import settle
 from waldur_dagster.site import Transactions
+from waldur_dagster.work import Work
 
 
 def pull_script_resources(transaction: Transactions) -> None:
@@ -50,8 +52,12 @@ def pull_script_resources(transaction: Transactions) -> None:
         for pull, result in _run(engine, pulls, bounds.parallel):
             if isinstance(result, EngineUnreachable):
                 gone.set()
-            with transaction() as work, isolated(work, str(pull)):
-                settle(work, pull, result)
+            transaction.do(partial(_settle, pull=pull, result=result))
+
+
+def _settle(work: Work, pull: Pull, result: str | Exception) -> None:
+    with isolated(work, str(pull)):
+        settle(work, pull, result)
 
 
 def _read(transaction: Transactions, due: list[int], images: Mapping[str, Any], gone: Event) -> Iterator[Pull]:

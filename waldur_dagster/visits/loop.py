@@ -45,19 +45,20 @@ def visit(
     *,
     failed: Callable[[Work, Facts, VisitFailed], bool] | None = None,
     parallel: int = PARALLEL,
-    allowed: float = ALLOWED,
+    allowed: float | None = None,
 ) -> None:
     """Visit every stop: ``fetch`` its facts from the outside, then ``merge`` them in one transaction.
 
     ``fetch`` runs in threads, ``parallel`` at once for each system, while no transaction is open; all its calls
-    together may take ``allowed`` seconds. It raises what its clients raise (``clients.failures``), or Partly. ``merge``
-    runs in the caller's thread, wholly or not at all.
+    together may take ``allowed`` seconds (ALLOWED by default). It raises what its clients raise (``clients.failures``),
+    or Partly. ``merge`` runs in the caller's thread, wholly or not at all; after a passing error of the database it is
+    tried again, so what it keeps in memory must be the same when it is kept twice.
 
     What fails is an item, which is reported while the others go on; or a system: when its login is refused, or three
     items in a row got no answer, its remaining items are not tried, and one finding says how many. ``failed`` may store
     the failure of an item, in a transaction of its own; where it returns True the run does not fail for it.
     """
-    _Journey(transaction, fetch, merge, failed, parallel=parallel, allowed=allowed).make(stops)
+    _Journey(transaction, fetch, merge, failed, parallel=parallel, allowed=allowed or ALLOWED).make(stops)
 
 
 @dataclass
@@ -84,6 +85,7 @@ class _Result(Generic[Facts, Fetched]):
     fetched: Fetched | None = None
     problem: VisitFailed | None = None
     is_fetched: bool = False
+    attempt: Attempt = field(default_factory=Attempt)
 
 
 class _Journey(Generic[Facts, Fetched]):
@@ -162,23 +164,28 @@ class _Journey(Generic[Facts, Fetched]):
     def _settle(self, result: _Result[Facts, Fetched]) -> None:
         result.system.running -= 1
         result.system.note(result.problem)
-        stop, problem = result.stop, result.problem
-        attempt = Attempt()
-        with self._transaction() as work:
-            work.outcome.figures["visited"] += 1
-            self._note_changes(work, result)
-            if result.is_fetched:
-                with isolated(work, stop.item) as attempt:
-                    self._merge(work, stop.facts, result.fetched)  # type: ignore[arg-type]
-                    _check_references(work)
-                if attempt.problem:
-                    self._store(work, stop, ItemFailed(attempt.problem))
-            if problem is not None and not self._store(work, stop, problem):
-                work.outcome.fail(stop.item, str(problem))
-            elif problem is not None:
-                work.outcome.warn(stop.item, str(problem))
+        self._note_changes(result)
+        self._transaction.do(lambda work: self._write(work, result))
         self._done += 1
-        self._unsuccessful += bool(problem or attempt.problem)
+        self._unsuccessful += bool(result.problem or result.attempt.problem)
+
+    def _write(self, work: Work, result: _Result[Facts, Fetched]) -> None:
+        """In a transaction, which may be tried again: what came of one item."""
+        stop, problem = result.stop, result.problem
+        work.outcome.figures["visited"] += 1
+        if changes := result.visit.changes:
+            dry = result.visit.dry_run
+            work.outcome.figures["outside changes that would be made" if dry else "outside changes"] += len(changes)
+        if result.is_fetched:
+            with isolated(work, stop.item) as result.attempt:
+                self._merge(work, stop.facts, result.fetched)  # type: ignore[arg-type]
+                _check_references(work)
+            if result.attempt.problem:
+                self._store(work, stop, ItemFailed(result.attempt.problem))
+        if problem is not None and not self._store(work, stop, problem):
+            work.outcome.fail(stop.item, str(problem))
+        elif problem is not None:
+            work.outcome.warn(stop.item, str(problem))
 
     def _store(self, work: Work, stop: Stop[Facts], problem: VisitFailed) -> bool:
         stored = False
@@ -187,12 +194,9 @@ class _Journey(Generic[Facts, Fetched]):
                 stored = self._failed(work, stop.facts, problem)
         return stored
 
-    def _note_changes(self, work: Work, result: _Result[Facts, Fetched]) -> None:
-        if changes := result.visit.changes:
-            dry = result.visit.dry_run
-            work.outcome.figures["outside changes that would be made" if dry else "outside changes"] += len(changes)
-            for words in changes:
-                self._transaction.log.info(f"{'Would' if dry else 'Did'}: {words}")
+    def _note_changes(self, result: _Result[Facts, Fetched]) -> None:
+        for words in result.visit.changes:
+            self._transaction.log.info(f"{'Would' if result.visit.dry_run else 'Did'}: {words}")
 
     def _report(self) -> None:
         """One finding for each system that is down."""
