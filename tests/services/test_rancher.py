@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,7 +16,7 @@ from tests.rancher.rancher_server import KEY, SECRET, LoopbackRancher, serving_r
 from tests.scene import Scene
 from tests.services.accounts import ERRED, OK, account, pull
 from waldur_dagster.clients import patience
-from waldur_dagster.schema import django, rancher, structure
+from waldur_dagster.schema import django, logging, quotas, rancher, structure
 from waldur_dagster.services.pull import pull_service_properties
 
 BORN = "2024-01-01T00:00:00Z"
@@ -149,6 +150,40 @@ def test_what_changes_is_renewed_and_what_is_gone_is_deleted(scene: Scene) -> No
     assert (workload.scale, workload.runtime_state, workload.modified) == (5, "paused", NOW)
     kinds = (rancher.namespace, rancher.hpa, rancher.application, rancher.ingress, rancher.service)
     assert [len(scene.rows(table)) for table in kinds] == [1] * 5
+
+
+def test_resources_count_for_quotas_and_are_told_when_they_go(scene: Scene) -> None:
+    """Also those that go with their namespace or project."""
+
+    def counted() -> Counter[tuple[int, int]]:
+        sums: Counter[tuple[int, int]] = Counter()
+        for row in scene.rows(quotas.quotausage, name="nc_resource_count"):
+            sums[row.content_type_id, row.object_id] += row.delta
+        return sums
+
+    with a_site(scene) as site:
+        site.fill(count=2)
+        site.run()
+        assert set(counted().values()) == {6}
+        assert len(counted()) == 2  # project and customer
+        del site.server.collections["project/c-1:p-1/apps"][1:]
+        site.run()
+        assert set(counted().values()) == {5}
+        del site.server.collections["cluster/c-1/namespaces"][1:]
+        for path in ("workloads", "horizontalpodautoscalers", "services", "ingresses"):
+            del site.server.collections[f"project/c-1:p-1/{path}"][1:]
+        site.run()
+        assert set(counted().values()) == {3}
+        site.server.collections["projects"] = []
+        site.run()
+        assert set(counted().values()) == {0}
+        assert dict(site.run().rows) == {}
+    told = Counter(row.message for row in scene.rows(logging.event, event_type="resource_deletion_succeeded"))
+    assert told == Counter(
+        f"Rancher {name} has been deleted."
+        for n in (0, 1)
+        for name in (f"Application p-1:app{n}", f"Ingress ns-{n}:in", f"Service ns-{n}:svc")
+    )
 
 
 def test_the_same_names_in_two_clusters_are_two_things(scene: Scene) -> None:

@@ -57,7 +57,7 @@ def sync_bindings(transaction: Transactions) -> None:
         stops = [Stop(str(server), f"bindings of {server}", server) for server in servers]
     changes: list[Change] = []
     visit(transaction, stops, fetch, partial(merge, changes))
-    visit(transaction, [Stop(str(one.server), one.words, one) for one in changes], _change, lambda *_: None)
+    visit(transaction, [Stop(str(one.server), one.words, one) for one in changes], _change, None)
 
 
 def fetch(visiting: Visit, server: Service) -> dict[str, list[dict[str, Any]]]:

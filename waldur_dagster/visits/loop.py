@@ -41,7 +41,7 @@ def visit(
     transaction: Transactions,
     stops: Iterable[Stop[Facts]],
     fetch: Callable[[Visit, Facts], Fetched],
-    merge: Callable[[Work, Facts, Fetched], Any],
+    merge: Callable[[Work, Facts, Fetched], Any] | None,
     *,
     failed: Callable[[Work, Facts, VisitFailed], bool] | None = None,
     parallel: int = PARALLEL,
@@ -51,7 +51,7 @@ def visit(
 
     ``fetch`` runs in threads, ``parallel`` at once for each system, while no transaction is open; all its calls
     together may take ``allowed`` seconds. It raises what its clients raise (``clients.failures``), or Partly. ``merge``
-    runs in the caller's thread, wholly or not at all.
+    runs in the caller's thread, wholly or not at all; without one items are only visited, to change something there.
 
     What fails is an item, which is reported while the others go on; or a system: when its login is refused, or three
     items in a row got no answer, its remaining items are not tried, and one finding says how many. ``failed`` may store
@@ -91,7 +91,7 @@ class _Journey(Generic[Facts, Fetched]):
         self,
         transaction: Transactions,
         fetch: Callable[[Visit, Facts], Fetched],
-        merge: Callable[[Work, Facts, Fetched], Any],
+        merge: Callable[[Work, Facts, Fetched], Any] | None,
         failed: Callable[[Work, Facts, VisitFailed], bool] | None,
         *,
         parallel: int,
@@ -167,7 +167,7 @@ class _Journey(Generic[Facts, Fetched]):
         with self._transaction() as work:
             work.outcome.figures["visited"] += 1
             self._note_changes(work, result)
-            if result.is_fetched:
+            if result.is_fetched and self._merge is not None:
                 with isolated(work, stop.item) as attempt:
                     self._merge(work, stop.facts, result.fetched)  # type: ignore[arg-type]
                     _check_references(work)
