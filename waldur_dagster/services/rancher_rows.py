@@ -19,6 +19,7 @@ from waldur_dagster.platform.plugin_rows import count_rows, remove_rows
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
 from waldur_dagster.services.rancher import Document, Pulled
+from waldur_dagster.services.rancher_icons import drop_icons, icon_address, keep_icons
 from waldur_dagster.work import Work
 
 cluster, project, namespace, catalog = rancher.cluster, rancher.project, rancher.namespace, rancher.catalog
@@ -122,7 +123,7 @@ class _Mirror:
             _named(document)
             | _told(document, "description")
             | {
-                "icon_url": (document.get("links") or {}).get("icon") or "",
+                "icon_url": icon_address(document),
                 "project_url": document.get("projectURL") or "",
                 "default_version": document.get("defaultVersion") or "",
                 "versions": list(document.get("versionLinks") or {}),
@@ -135,7 +136,8 @@ class _Mirror:
         texts = ("name", "description", "runtime_state", "icon_url", "project_url", "default_version")
         columns = (*texts, "versions", "catalog_id", "cluster_id", "project_id")
         own = template.c.settings_id == self._service.id
-        self._keep(template, own, rows, columns, needed_by=(application,))
+        ids = self._keep(template, own, rows, columns, needed_by=(application,))
+        keep_icons(self._work, {ids[id]: picture for id, picture in self._pulled.icons.items()})
 
     def _workloads(self) -> None:
         rows = [
@@ -292,6 +294,8 @@ class _Mirror:
             place = resource.c.namespace_id if table is namespace else namespace.c.project_id
             inside = select(resource.c.id).join(namespace, namespace.c.id == resource.c.namespace_id)
             remove_rows(self._work, resource, self._work.connection.scalars(inside.where(place.in_(ids))).all())
+        if table is template:
+            drop_icons(self._work, ids)
         delete_with_dependants(self._work, table, ids)
 
 
