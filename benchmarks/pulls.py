@@ -86,7 +86,7 @@ def serve(tenants: int) -> None:
         own["servers"] = [server(id) for id in names("s", SERVERS)]
         own["volumes"] = [volume(id, size=20) for id in names("v", VOLUMES)]
         own["snapshots"] = [snapshot(id, size=20) for id in names("n", SNAPSHOTS)]
-        own["ports"] = [port(id) for id in names("p", PORTS)]
+        own["ports"] = [port(id, device_id=f"id-s-{number}-{n % SERVERS}") for n, id in enumerate(names("p", PORTS))]
     with serving_cloud(cloud):
         print(cloud.url, flush=True)
         for line in sys.stdin:

@@ -185,8 +185,7 @@ class Site:
         ``alone``: a dry run does not keep it for the steps that follow. Raises AlreadyRunning when another run has the
         entry, SiteUnreachable when the database does not answer.
         """
-        self.hold(entry)
-        connection = self._ready_connection()
+        connection = self.hold(entry)
         with self._transaction(connection, alone):
             present = self.present or as_of
             work = Work(connection, self.deployment, self.schema, entry, as_of, present, self.dry_run, self.run_id)
@@ -245,11 +244,11 @@ class Site:
         """Raises SiteUnreachable when the database does not answer, or takes no changes."""
         self._ready_connection()
 
-    def hold(self, entry: str) -> None:
-        """Take the lock of an entry for the rest of the run. Raises AlreadyRunning."""
+    def hold(self, entry: str) -> Connection:
+        """Take the lock of an entry for the rest of the run; returns its connection. Raises AlreadyRunning."""
         connection = self._ready_connection()
         if entry in self._locked:
-            return
+            return connection
         with _aside(connection):
             taken = locks.try_lock(connection, locks.ENTRIES, entry)
             if taken and self.run_id and not self._locked:
@@ -258,6 +257,7 @@ class Site:
             raise AlreadyRunning(f"{entry} is being done by another run on this database; this one does nothing.")
         self._locked.add(entry)
         self._begun = True
+        return connection
 
     def at_work(self, runs: Iterable[str]) -> set[str]:
         """Those of the runs that hold their lock on this database, whatever Dagster knows of them."""

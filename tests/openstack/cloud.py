@@ -203,6 +203,9 @@ class LoopbackCloud:
         found = self.data[owner][path] if project in (owner, ADMIN) else []
         if "device_id" in query:
             found = [document for document in found if document["device_id"] == query["device_id"]]
+        if "fields" in query:
+            shown = query["fields"].split(",")
+            found = [{name: value for name, value in document.items() if name in shown} for document in found]
         return self._linked(path.replace("-", "_"), found, query)
 
     def _glance(self, _: str, path: str, query: dict[str, str], project: str) -> Answer:
@@ -245,7 +248,7 @@ def serving_cloud(cloud: LoopbackCloud) -> Iterator[LoopbackCloud]:
 
         def reply(self) -> None:
             parts = urlsplit(self.path)
-            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            query = {name: ",".join(values) for name, values in parse_qs(parts.query).items()}
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             try:
                 answer = cloud.answer(self.command, parts.path, query, self.headers, json.loads(body or "null"))

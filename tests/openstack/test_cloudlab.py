@@ -21,6 +21,7 @@ import pytest
 from tests.openstack.scenes import NOW, CloudSite
 from tests.scene import Scene
 from waldur_dagster.clients import patience
+from waldur_dagster.clients.openstack import Account, Cloud, Connections
 from waldur_dagster.openstack.expired_backups import delete_expired_backups
 from waldur_dagster.openstack.expired_snapshots import delete_expired_snapshots
 from waldur_dagster.openstack.pull_properties import pull_tenant_properties
@@ -93,7 +94,7 @@ def lab(outbox_scene: Scene) -> Lab:
 def stopped(service: str) -> Iterator[None]:
     """A service that does not answer for a while."""
     assert LAB is not None
-    ids = [int(path.read_text()) for path in Path(LAB, "run").glob(f"{service}.pid")]
+    ids = [int(path.read_text().split()[0]) for path in Path(LAB, "run").glob(f"{service}.pid")]  # and when it began
     assert ids, f"the lab has no {service}"
     for id in ids:
         os.kill(id, signal.SIGSTOP)
@@ -121,6 +122,25 @@ def test_resources_are_what_the_lab_has(lab: Lab) -> None:
     assert lab.states(openstack.tenant) == {OK}
     lab.run(pull_tenant_resources)  # an instance's disks are summed before the sizes of its volumes are pulled
     assert dict(lab.run(pull_tenant_resources).rows) == {}
+
+
+def test_groups_of_servers_are_those_that_nova_tells(lab: Lab) -> None:
+    """The pull takes them from the list of ports, which is one call for all servers."""
+    lab.run(pull_tenant_subresources)
+    lab.run(pull_tenant_resources)
+    groups = {row.id: row.backend_id for row in lab.scene.rows(openstack.securitygroup)}
+    links = lab.scene.rows(openstack.instance_security_groups)
+    settings = lab.scene.one(structure.servicesettings)
+    for name, project in lab.projects.items():
+        user = project["user"]
+        account = Account(settings.backend_url, user["name"], user["password"], project_id=project["id"])
+        with Connections(account) as connections:
+            nova = Cloud(account, connections)
+            for machine in lab.of(name, openstack.instance):
+                told = nova.get("compute", f"/servers/{machine.backend_id}/os-security-groups")["security_groups"]
+                assert told
+                found = {groups[link.securitygroup_id] for link in links if link.instance_id == machine.id}
+                assert found == {group["id"] for group in told}
 
 
 def test_networks_are_what_the_lab_has(lab: Lab) -> None:

@@ -46,7 +46,7 @@ def test_locations_sizes_zones_and_images(scene: Scene, tls: ssl.SSLContext) -> 
     with serving_azure(cloud, tls):
         run(site, cloud)
         assert dict(run(site, cloud).rows) == {}
-    west, europe = scene.rows(azure.location)
+    europe, west = scene.rows(azure.location)
     assert (west.name, west.enabled, west.latitude) == ("West Europe", True, 52.3667)
     assert (europe.enabled, europe.latitude) == (False, None)
     (size,) = scene.rows(azure.size)

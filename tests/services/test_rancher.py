@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import Image
 from sqlalchemy import event
 
 from tests.openstack.scenes import NOW, CloudSite
@@ -15,7 +18,7 @@ from tests.rancher.rancher_server import KEY, SECRET, LoopbackRancher, serving_r
 from tests.scene import Scene
 from tests.services.accounts import ERRED, OK, account, pull
 from waldur_dagster.clients import patience
-from waldur_dagster.schema import django, rancher, structure
+from waldur_dagster.schema import django, logging, media, quotas, rancher, structure
 from waldur_dagster.services.pull import pull_service_properties
 
 BORN = "2024-01-01T00:00:00Z"
@@ -29,6 +32,12 @@ MIRRORED = (
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
+
+
+def picture() -> bytes:
+    drawn = BytesIO()
+    Image.new("RGB", (1, 1)).save(drawn, "PNG")
+    return drawn.getvalue()
 
 
 class Site:
@@ -77,7 +86,8 @@ class Site:
             self.put("catalogs", "library", url="https://charts.example.com", branch="master")
             self.put("clustercatalogs", "c-1:own", url="https://own.example.com", clusterId="c-1")
             self.put("projectcatalogs", "p-1:own", url="https://own.example.com", projectId=place)
-            links = {"links": {"icon": "https://r/icon"}, "versionLinks": {"1.3": "x"}, "catalogId": "library"}
+            icon = f"{self.server.url}/v3/templates/library-mysql/icon"
+            links = {"links": {"icon": icon}, "versionLinks": {"1.3": "x"}, "catalogId": "library"}
             self.put("templates", "library-mysql", name="mysql", defaultVersion="1.3", **links)
 
     def put(self, path: str, id: str, **values: Any) -> None:
@@ -149,6 +159,75 @@ def test_what_changes_is_renewed_and_what_is_gone_is_deleted(scene: Scene) -> No
     assert (workload.scale, workload.runtime_state, workload.modified) == (5, "paused", NOW)
     kinds = (rancher.namespace, rancher.hpa, rancher.application, rancher.ingress, rancher.service)
     assert [len(scene.rows(table)) for table in kinds] == [1] * 5
+
+
+def test_resources_count_for_quotas_and_are_told_when_they_go(scene: Scene) -> None:
+    """Also those that go with their namespace or project."""
+
+    def counted() -> Counter[tuple[int, int]]:
+        sums: Counter[tuple[int, int]] = Counter()
+        for row in scene.rows(quotas.quotausage, name="nc_resource_count"):
+            sums[row.content_type_id, row.object_id] += row.delta
+        return sums
+
+    with a_site(scene) as site:
+        site.fill(count=2)
+        site.run()
+        assert set(counted().values()) == {6}
+        assert len(counted()) == 2  # project and customer
+        del site.server.collections["project/c-1:p-1/apps"][1:]
+        site.run()
+        assert set(counted().values()) == {5}
+        del site.server.collections["cluster/c-1/namespaces"][1:]
+        for path in ("workloads", "horizontalpodautoscalers", "services", "ingresses"):
+            del site.server.collections[f"project/c-1:p-1/{path}"][1:]
+        site.run()
+        assert set(counted().values()) == {3}
+        site.server.collections["projects"] = []
+        site.run()
+        assert set(counted().values()) == {0}
+        assert dict(site.run().rows) == {}
+    told = Counter(row.message for row in scene.rows(logging.event, event_type="resource_deletion_succeeded"))
+    assert told == Counter(
+        f"Rancher {name} has been deleted."
+        for n in (0, 1)
+        for name in (f"Application p-1:app{n}", f"Ingress ns-{n}:in", f"Service ns-{n}:svc")
+    )
+
+
+def test_icons_of_templates_are_files_of_the_site(scene: Scene) -> None:
+    def answer(_: str, path: str, __: Any) -> Any:
+        return (200, drawn) if path == "templates/library-mysql/icon" else None
+
+    def icons() -> list[str]:
+        return [call for call in site.server.calls if call.endswith("/icon")]
+
+    with a_site(scene) as site:
+        site.fill()
+        drawn = b"<html>no picture</html>"
+        site.server.fault = answer
+        site.run()
+        assert scene.one(rancher.template).icon in (None, "")
+        assert scene.one(structure.servicesettings).state == OK
+        drawn = picture()
+        site.run()
+        row = scene.one(rancher.template)
+        stored = scene.one(media.file)
+        assert (row.icon, stored.name) == (f"rancher_icons/{row.uuid.hex}",) * 2
+        assert (stored.content, stored.mime_type) == (drawn, "image/png")
+        asked = len(icons())
+        assert dict(site.run().rows) == {}
+        assert len(icons()) == asked  # the site has it
+        document = site.server.collections["templates"][0]
+        document["links"] = {"icon": document["links"]["icon"] + "?new"}
+        site.run()
+        assert len(scene.rows(media.file)) == 1
+        assert len(icons()) == asked + 1
+        site.server.collections["templates"] = []
+        site.server.collections["project/c-1:p-1/apps"] = []
+        site.run()  # the application goes, and then its template
+        site.run()
+    assert (scene.rows(rancher.template), scene.rows(media.file)) == ([], [])
 
 
 def test_the_same_names_in_two_clusters_are_two_things(scene: Scene) -> None:

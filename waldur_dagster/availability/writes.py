@@ -230,6 +230,8 @@ WRITES: dict[str, dict[str, Rights]] = {
     },
     "openstack_mark_as_erred_old_tenants_in_deleting_state": {"openstack_tenant": CHANGES},
     "pull-service-properties": {
+        **EVENTS,
+        "media_file": RENEWS,
         "quotas_quotalimit": KEEPS,
         "quotas_quotausage": ADDS,
         "structure_servicesettings": CHANGES,

@@ -1,7 +1,8 @@
 """OpenStack clouds: sessions of one user in one project, and lists that are complete (spec openstack 0.4).
 
-What services answer is taken as plain JSON: the SDK finds and authenticates, but its own lists end early where a
-service does not link to its next page, without a sign.
+What services answer is taken as plain JSON: openstacksdk's own lists end early where a service does not link to its
+next page, without a sign. What is left of it is keystoneauth, which logs in and finds services: the SDK's connection
+objects, one for each tenant, cost more than a tenant's calls.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Self
 
 from waldur_dagster.clients.closing import Closing
@@ -29,12 +31,13 @@ from waldur_dagster.clients.requests_calls import do_not_warn
 # From 2.47 on a server does not tell its flavor's id, from 2.64 on a server group not its policies.
 COMPUTE_VERSION = "2.19"
 PAGE = 500  # asked for where a service cuts its list without a link
+# By our names: what people call a service, its type in catalogs, and the oldest and newest version that is understood.
 SERVICES = {
-    "identity": "keystone",
-    "compute": "nova",
-    "block_storage": "cinder",
-    "network": "neutron",
-    "image": "glance",
+    "identity": ("keystone", "identity", "3", "3.latest"),
+    "compute": ("nova", "compute", "2", "2.latest"),
+    "block_storage": ("cinder", "block-storage", "2", "3.latest"),
+    "network": ("neutron", "network", "2", "2.latest"),
+    "image": ("glance", "image", "2", "2.latest"),
 }
 
 
@@ -60,34 +63,58 @@ class Account:
         return bool(self.project_id)
 
 
-class Cloud(Closing):
-    """One session: logs in at its first call, again when its token expires, and keeps connections alive.
+class Connections(Closing):
+    """What sessions at one cloud share: connections that are kept alive, and what services say of their versions."""
+
+    def __init__(self, account: Account):
+        """``account`` is any of the cloud: it says how servers are verified."""
+        import requests
+
+        self.http = requests.Session()
+        self.http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # none travels to another tenant
+        for scheme in ("http://", "https://"):
+            self.http.mount(scheme, PatientAdapter(pool_maxsize=16))
+        self._certificate = _file_of(account.certificate) if account.verify and account.certificate else None
+        self.verify: bool | str = self._certificate.name if self._certificate else account.verify
+        self.discovered: dict[str, Any] = {}
+        if not account.verify:
+            do_not_warn()
+
+    def close(self) -> None:
+        self.http.close()
+        if self._certificate:
+            self._certificate.close()
+
+
+class Cloud:
+    """One session: logs in at its first call, and again when its token expires.
 
     Raises ItemFailed when a tenant's own login is refused, LoginRefused for an administrator's; NotFound, ItemFailed
     and SystemFailed with the services' own words, and Incomplete for lists.
     """
 
-    def __init__(self, account: Account, discovered: dict[str, Any] | None = None):
-        """``discovered`` keeps what services say of their versions, for several sessions at one cloud."""
-        import requests
-        from keystoneauth1 import session
-        from openstack.connection import Connection
+    def __init__(self, account: Account, connections: Connections):
+        from keystoneauth1.adapter import Adapter
+        from keystoneauth1.session import Session
 
         self._account = account
-        self._http = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._http.mount(scheme, PatientAdapter(pool_maxsize=16))
-        self._certificate = _file_of(account.certificate) if account.verify and account.certificate else None
-        self._session = session.Session(
+        self._session = Session(
             auth=_plugin(account),
-            session=self._http,
-            verify=self._certificate.name if self._certificate else account.verify,
+            session=connections.http,
+            verify=connections.verify,
             redirect=False,
-            discovery_cache=discovered,
+            discovery_cache=connections.discovered,
         )
-        if not account.verify:
-            do_not_warn()
-        self._connection = Connection(session=self._session, compute_default_microversion=COMPUTE_VERSION)
+        self._services = {
+            ours: Adapter(
+                self._session,
+                service_type=kind,
+                min_version=oldest,
+                max_version=newest,
+                default_microversion=COMPUTE_VERSION if kind == "compute" else None,
+            )
+            for ours, (_, kind, oldest, newest) in SERVICES.items()
+        }
 
     def logged_in(self) -> Self:
         """Log in now, so that a login that is refused is refused once, whoever shares the session."""
@@ -100,9 +127,9 @@ class Cloud(Closing):
         try:
             value = answer.json()
         except (ValueError, RecursionError):
-            raise ItemFailed(f"{SERVICES[service]} answered GET {path} with no JSON") from None
+            raise ItemFailed(f"{_name(service)} answered GET {path} with no JSON") from None
         if not isinstance(value, dict):
-            raise ItemFailed(f"{SERVICES[service]} answered GET {path} with no JSON object")
+            raise ItemFailed(f"{_name(service)} answered GET {path} with no JSON object")
         return value
 
     def delete(self, service: str, path: str) -> None:
@@ -135,11 +162,6 @@ class Cloud(Closing):
 
         return self._complete(key, by_offset(read, unless_ignored=True))
 
-    def close(self) -> None:
-        self._http.close()
-        if self._certificate:
-            self._certificate.close()
-
     def _linked(self, service: str, path: str, key: str, parameters: dict[str, Any]) -> Pages:
         """The next page is asked for by the last item: links may name another host, or http where https is spoken."""
 
@@ -162,12 +184,12 @@ class Cloud(Closing):
         what = f"{method} {path}"
 
         def ask() -> Any:  # finding the service may mean to log in
-            return getattr(self._connection, service).request(path, method, params=parameters, raise_exc=False)
+            return self._services[service].request(path, method, params=parameters, raise_exc=False)
 
-        answer = self._understood(SERVICES[service], what, ask)
+        answer = self._understood(_name(service), what, ask)
         if not answer.ok or answer.is_redirect:
             said = words_of(answer.text, [self._account.password])
-            words = f"{SERVICES[service]}: {said or what} (HTTP {answer.status_code})"
+            words = f"{_name(service)}: {said or what} (HTTP {answer.status_code})"
             # The login was accepted: a service that refuses its token cannot ask keystone, or is out of its mind.
             raise SystemFailed(words) if answer.status_code == 401 else failure_of(answer.status_code, words)
         return answer
@@ -175,7 +197,6 @@ class Cloud(Closing):
     def _understood(self, service: str, what: str, call: Any) -> Any:
         """Make a call, and tell what it raises as what it means."""
         from keystoneauth1 import exceptions
-        from openstack.exceptions import SDKException
 
         try:
             return call()
@@ -188,13 +209,17 @@ class Cloud(Closing):
             raise failure_of(error.http_status, f"{service}: {self._covered(error)}") from None
         except (exceptions.EndpointNotFound, exceptions.DiscoveryFailure) as error:
             raise SystemFailed(f"{service} cannot be found: {self._covered(error)}") from None
-        except (exceptions.ClientException, SDKException) as error:
+        except exceptions.ClientException as error:
             raise SystemFailed(f"{service} did not answer {what}: {self._covered(error)}") from None
         except (ValueError, KeyError, TypeError) as error:
             raise ItemFailed(f"{service} answered {what} with nonsense: {type(error).__name__}") from None
 
     def _covered(self, error: Exception) -> str:
         return without_secrets(str(error), [self._account.password])
+
+
+def _name(service: str) -> str:
+    return SERVICES[service][0]
 
 
 def _plugin(account: Account) -> Any:

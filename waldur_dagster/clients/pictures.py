@@ -44,13 +44,13 @@ def fetch_picture(address: str, *, home: str, verify: bool, permitted: Sequence[
         raise ItemFailed(f"a picture could not be fetched: {in_words(problem)}") from None
     if not answer.is_success:
         raise ItemFailed(f"a picture could not be fetched: HTTP {answer.status}")
-    if len(answer.body) > LARGEST:
-        raise ItemFailed(f"a picture is larger than {LARGEST // 2**20} MiB")
     return picture_of(answer.body)
 
 
 def picture_of(content: bytes) -> Picture:
-    """Raises ItemFailed when this is no picture."""
+    """Raises ItemFailed when this is no picture, or too large a one."""
+    if len(content) > LARGEST:
+        raise ItemFailed(f"a picture is larger than {LARGEST // 2**20} MiB")
     if _SVG.match(content[:4096]):
         return Picture(_without_scripts(content), SVG)
     from PIL import Image, UnidentifiedImageError

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import BigInteger, Integer, Text, func, literal, select, union_all
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.database.encryption import SERVICE_OPTIONS, NotOpened
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import OK
-from waldur_dagster.platform.quota_usage import add_deltas
+from waldur_dagster.platform.plugin_rows import count_rows
 from waldur_dagster.schema import firecrest, marketplace, permissions, social, structure
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Partly, Stop, Visit, visit
@@ -87,24 +87,7 @@ def _merge(work: Work, person: Person, jobs: Sequence[Job]) -> None:
     made.update(columns, also={"modified": work.as_of})
     pulled = {name: made.pulled.c[name] for name in ("backend_id", *columns)}
     own = {"service_settings_id": person.settings_id, "project_id": person.project_id, "file": ""}
-    new = made.insert(pulled | own)
-    if new:
-        _count(work, person.project_id, len(new))
-
-
-def _count(work: Work, project_id: int, number: int) -> None:
-    """New jobs count as resources of the project and of its customer."""
-    scopes = (("project", project.c.id), ("customer", project.c.customer_id))
-    deltas = [
-        select(
-            literal(work.content_types("structure", model), Integer).label("content_type_id"),
-            scope.label("object_id"),
-            literal("nc_resource_count", Text).label("name"),
-            literal(number, BigInteger).label("delta"),
-        ).where(project.c.id == project_id)
-        for model, scope in scopes
-    ]
-    add_deltas(work, union_all(*deltas).subquery("deltas").select())
+    count_rows(work, job, [row.id for row in made.insert(pulled | own)], 1)
 
 
 def _people(work: Work) -> Iterator[Person]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, exists, func, literal, null, or_, select
+from sqlalchemy import exists, func, literal, null, or_, select
 
 from waldur_dagster.clients.failures import ItemFailed
 from waldur_dagster.help_desks.desks import ATLASSIAN, HelpDesk, active_desk, jira_at
@@ -63,13 +63,13 @@ def merge(work: Work, desk: HelpDesk, rows: Sequence[dict[str, Any]]) -> None:
             work.outcome.warn("request types", "Jira lists none: the known ones stay as they are")
         return
     columns = ("name", "fields", "issue_type_name")
-    made = Merge(work, requesttype, rows, key=["backend_id"], columns=columns, scope=scope)
-    others = delete(made.pulled).where(
-        made.pulled.c.backend_id == requesttype.c.backend_id, requesttype.c.backend_name != ATLASSIAN
-    )
-    for row in work.connection.execute(others.returning(made.pulled.c.name, requesttype.c.backend_name)):
-        words = f"is not kept: {row.backend_name} has a request type with its id"
-        work.outcome.warn(f"request type {row.name}", words)
+    others = _of_others(work)
+    for row in rows:
+        if row["backend_id"] in others:
+            words = f"is not kept: {others[row['backend_id']]} has a request type with its id"
+            work.outcome.warn(f"request type {row['name']}", words)
+    own = [row for row in rows if row["backend_id"] not in others]
+    made = Merge(work, requesttype, own, key=["backend_id"], columns=columns, scope=scope)
     mapped = MAPPING in desk.switches
     if mapped:
         made.delete(made.stale(requesttype.c.backend_id.is_not(None)))
@@ -77,6 +77,12 @@ def merge(work: Work, desk: HelpDesk, rows: Sequence[dict[str, Any]]) -> None:
     values: dict[str, Any] = {name: made.pulled.c[name] for name in ("backend_id", *columns)}
     values |= {"uuid": func.gen_random_uuid(), "backend_name": null()}
     made.insert(values | _shown(work))
+
+
+def _of_others(work: Work) -> dict[int, str]:
+    """The back ends other than Jira that have a type, by its id."""
+    known = select(requesttype.c.backend_id, requesttype.c.backend_name).where(requesttype.c.backend_name != ATLASSIAN)
+    return {row.backend_id: row.backend_name for row in work.connection.execute(known)}
 
 
 def _shown(work: Work) -> dict[str, Any]:

@@ -74,14 +74,15 @@ _JSON_OF = text(
 )
 
 
-def follow_plugins(work: Work, changed: FromClause) -> None:
+def follow_plugins(work: Work, changed: FromClause, table: Table | None = None) -> None:
     """Bring the marketplace in line with plugin resources that have just been written.
 
     ``changed`` has content_type_id, object_id, old_state and new_state (equal when the state stayed); rows of tables
-    without a counterpart in the marketplace are passed over. In this order: the plugin's facts are copied to the
+    without a counterpart in the marketplace are passed over. ``table`` is theirs when all are of one: the others are
+    not looked at then. In this order: the plugin's facts are copied to the
     marketplace resource, then the operation that has ended is settled. Statements: constant.
     """
-    moved = _moved(work, changed)
+    moved = _moved(work, changed, table)
     if moved is None:
         return
     _copy_facts(work, moved)
@@ -113,12 +114,12 @@ def _coupled_tables(work: Work) -> list[tuple[PluginResource, int]]:
     ]
 
 
-def _moved(work: Work, changed: FromClause) -> Table | None:
+def _moved(work: Work, changed: FromClause, table: Table | None = None) -> Table | None:
     """The marketplace resources of the changed rows, with the plugin's facts and the result of the operation.
 
     None when there are none.
     """
-    coupled = _coupled_tables(work)
+    coupled = [(found, type) for found, type in work.once(_coupled_tables) if table is None or found.table is table]
     if not coupled:
         return None
     work.connection.execute(_JSON_OF)

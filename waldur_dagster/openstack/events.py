@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Integer, Table, Text, cast, func, literal, select
 
-from waldur_dagster.openstack.rows import CLASSES, content_type_of
+from waldur_dagster.openstack.rows import content_type_of
 from waldur_dagster.platform.contexts import customer_context, project_context, python_text, settings_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
+from waldur_dagster.platform.plugin_rows import BY_TABLE
 from waldur_dagster.schema import openstack, structure
 from waldur_dagster.work import Work
 
@@ -54,16 +55,16 @@ def log_pull(work: Work, table: Table, ids: Collection[int], what: str) -> None:
         return
     told, settings = TOLD[table.name], structure.servicesettings
     project, customer = structure.project, structure.customer
-    own = _named(table, told.key, CLASSES[table.name])
+    own = _named(table, told.key)
     source: FromClause = table.join(settings, settings.c.id == table.c.service_settings_id)
     above: Table = tenant
     if table is openstack.subnet:
         above = network
-        own = merged(own, _named(network, "network", "Network"))
+        own = merged(own, _named(network, "network"))
         source = source.join(network, network.c.id == table.c.network_id)
     context = merged(
         own,
-        json_object(resource_type=f"OpenStack.{CLASSES[table.name]}", resource_full_name=_full_name(table)),
+        json_object(resource_type=BY_TABLE[table.name].type, resource_full_name=_full_name(table)),
         settings_context(settings),
         project_context(project),
         customer_context(customer),
@@ -99,7 +100,7 @@ def log_rules(work: Work, ids: Collection[int], what: str) -> None:
     }
     context = merged(
         json_object(**fields),
-        _named(group, "security_group", "SecurityGroup"),
+        _named(group, "security_group"),
         json_object(resource_type="OpenStack.SecurityGroup", resource_full_name=_full_name(group)),
         settings_context(settings),
         project_context(project),
@@ -132,18 +133,18 @@ def log_rules(work: Work, ids: Collection[int], what: str) -> None:
     log_events(work, events)
 
 
-def _named(table: Table, key: str, kind: str) -> ColumnElement[Any]:
+def _named(table: Table, key: str) -> ColumnElement[Any]:
     return json_object(
         **{
             f"{key}_uuid": hex_of(table.c.uuid),
             f"{key}_name": table.c.name,
-            f"{key}_full_name": func.concat(f"OpenStack {kind} ", table.c.name),
+            f"{key}_full_name": _full_name(table),
         }
     )
 
 
 def _full_name(table: Table) -> ColumnElement[str]:
-    return func.concat(f"OpenStack {CLASSES[table.name]} ", table.c.name)
+    return func.concat(BY_TABLE[table.name].words, " ", table.c.name)
 
 
 def _feed(work: Work, table: Table, id: ColumnElement[Any] | None = None) -> ColumnElement[Any]:

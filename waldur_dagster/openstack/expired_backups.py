@@ -9,9 +9,10 @@ from sqlalchemy import exists, select, update
 
 from waldur_dagster.openstack import snapshot_deletion
 from waldur_dagster.openstack.begun_deletions import begun_ids, forget, note_begun
-from waldur_dagster.openstack.rows import STABLE, remove_rows
+from waldur_dagster.openstack.rows import STABLE
 from waldur_dagster.openstack.snapshot_deletion import Batch, Fate, Result, tell_scheduled
 from waldur_dagster.platform.plugin_resources import DELETING, DELETION_SCHEDULED, ERRED, OK
+from waldur_dagster.platform.plugin_rows import remove_rows
 from waldur_dagster.schema import openstack
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, visit

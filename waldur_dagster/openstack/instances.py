@@ -9,11 +9,11 @@ from sqlalchemy import DateTime, and_, case, cast, func, null, select
 
 from waldur_dagster.clients.failures import NotFound
 from waldur_dagster.marketplace.instance_facts import import_instances, keep_host
-from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import changes_of, fitting, is_stable, mark_missing, mib, success
+from waldur_dagster.openstack.rows import fitting, follow_rows, is_stable, mark_missing, mib, success
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
+from waldur_dagster.platform.plugin_resources import ERRED
 from waldur_dagster.schema import openstack
 from waldur_dagster.work import Work
 
@@ -44,8 +44,10 @@ def fetch_instances(
     project = sessions.place.backend_id
     servers = sessions.admin.listed("compute", "/servers/detail", "servers", all_tenants=1, project_id=project)
     found = [_server(document) for document in servers]
+    groups = _groups_of_ports(sessions) if found else {}
     for server in found:
-        server["security_groups"] = _groups(sessions, server["backend_id"])
+        id = server["backend_id"]
+        server["security_groups"] = groups[id] if id in groups else _groups(sessions, id)
     unknown = {server["flavor"] for server in found} - known.get(sessions.place.provider.id, frozenset()) - {""}
     flavors = {flavor_id: _flavor(sessions, flavor_id) for flavor_id in sorted(unknown)}
     for server in found:
@@ -82,9 +84,7 @@ def merge_instances(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> No
     )
     _link_groups(work, place, servers)
     moved = [(row.id, row.old_state, row.new_state) for row in changed if _is_told(row)]
-    follow = [*moved, *((row.id, row.old_state, 4) for row in gone)]
-    if follow:
-        follow_plugins(work, changes_of(work, instance, follow))
+    follow_rows(work, instance, [*moved, *((row.id, row.old_state, ERRED) for row in gone)])
     hosts = {
         row.id: row.new_hypervisor_hostname
         for row in changed
@@ -116,8 +116,17 @@ def _server(document: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _groups_of_ports(sessions: Sessions) -> dict[str, list[str]]:
+    """The ids of security groups by what has the tenant's ports: nova looks those of a server up in the same way."""
+    wanted = {"tenant_id": sessions.place.backend_id, "fields": ["id", "device_id", "security_groups"]}
+    found: dict[str, list[str]] = {}
+    for port in sessions.tenant.listed("network", "/ports", "ports", **wanted):
+        found.setdefault(str(port["device_id"]), []).extend(map(str, port["security_groups"] or []))
+    return found
+
+
 def _groups(sessions: Sessions, server: str) -> list[str] | None:
-    """The ids of a server's security groups; None when it was deleted a moment ago."""
+    """Those of a server that has no port of the tenant's own; None when it was deleted a moment ago."""
     try:
         answer = sessions.tenant.get("compute", f"/servers/{server}/os-security-groups")
     except NotFound:

@@ -12,7 +12,7 @@ from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.instance_facts import import_instances
 from waldur_dagster.marketplace.plugin_coupling import copy_facts
 from waldur_dagster.marketplace.states import ResourceState
-from waldur_dagster.openstack.rows import chosen_rows, content_type_of
+from waldur_dagster.openstack.rows import content_type_of
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.expressions import given_rows, text_from
 from waldur_dagster.platform.plugin_resources import (
@@ -24,6 +24,7 @@ from waldur_dagster.platform.plugin_resources import (
     UPDATE_SCHEDULED,
     UPDATING,
 )
+from waldur_dagster.platform.plugin_rows import chosen_rows
 from waldur_dagster.platform.slugs import next_slugs
 from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work

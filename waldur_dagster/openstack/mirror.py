@@ -9,10 +9,11 @@ from sqlalchemy import ColumnElement, Row, Table
 
 from waldur_dagster.openstack.events import log_pull
 from waldur_dagster.openstack.providers import Tenant
-from waldur_dagster.openstack.rows import chosen_rows, count_rows, is_stable, new_row, remove_rows
+from waldur_dagster.openstack.rows import is_stable, new_row
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_events import log_plugin_events
 from waldur_dagster.platform.plugin_resources import CREATING, OK
+from waldur_dagster.platform.plugin_rows import chosen_rows, count_rows, remove_rows
 from waldur_dagster.work import Work
 
 

@@ -11,7 +11,8 @@ from waldur_dagster.marketplace.instance_facts import import_instances
 from waldur_dagster.openstack.events import log_pull
 from waldur_dagster.openstack.mirror import Mirror
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import compact, content_type_of, fitting, remove_rows, success
+from waldur_dagster.openstack.rows import compact, content_type_of, fitting, success
+from waldur_dagster.platform.plugin_rows import remove_rows
 from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work
 

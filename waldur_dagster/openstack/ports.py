@@ -12,9 +12,10 @@ from waldur_dagster.marketplace.instance_facts import import_instances, keep_key
 from waldur_dagster.openstack.mirror import Mirror
 from waldur_dagster.openstack.networks import ids_at_cloud, remove_ports
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import compact, content_type_of, fitting, is_stable, remove_rows, success
+from waldur_dagster.openstack.rows import compact, content_type_of, fitting, is_stable, success
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.plugin_resources import OK
+from waldur_dagster.platform.plugin_rows import remove_rows
 from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work
 

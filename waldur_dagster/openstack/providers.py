@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select
 
-from waldur_dagster.clients.openstack import Account, Cloud
+from waldur_dagster.clients.openstack import Account, Cloud, Connections
 from waldur_dagster.database.encryption import SERVICE_OPTIONS, SERVICE_PASSWORD, NotOpened
 from waldur_dagster.platform.plugin_resources import ERRED, OK
 from waldur_dagster.schema import openstack, structure
@@ -59,28 +59,24 @@ class Sessions:
     def __init__(self, visit: Visit, place: Tenant):
         self.place = place
         self._visit = visit
-        # What services say of their versions is the same for all tenants of a cloud.
-        self._discovered: dict[str, Any] = visit.client("discovered", dict)
-        self.tenant = Cloud(place.account, self._discovered)
+        self.tenant = Cloud(place.account, _connections(visit, place.account))
 
     @property
     def admin(self) -> Cloud:
-        return admin_session(self._visit, self.place.provider)
+        return admin_session(self._visit, self.place.provider.admin)
 
     def shared(self, what: str, ask: Callable[[], T]) -> T:
         """An answer that is the same for all tenants of the cloud; it is asked for once."""
         return self._visit.client(what, ask)
 
-    def __enter__(self) -> Sessions:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.tenant.close()
+def admin_session(visit: Visit, account: Account) -> Cloud:
+    """The administrator's session, logged in once for all items of the cloud."""
+    return visit.client("admin", lambda: Cloud(account, _connections(visit, account)).logged_in())
 
 
-def admin_session(visit: Visit, provider: Provider) -> Cloud:
-    discovered: dict[str, Any] = visit.client("discovered", dict)
-    return visit.client("admin", lambda: Cloud(provider.admin, discovered).logged_in())
+def _connections(visit: Visit, account: Account) -> Connections:
+    return visit.client("connections", lambda: Connections(account))
 
 
 def read_providers(work: Work, chosen: Sequence[int] | None = None) -> dict[int, Provider]:

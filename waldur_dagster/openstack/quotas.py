@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import BigInteger, FromClause, Integer, Text, case, cast, func, literal, select, update
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
-from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant, read_tenants, stops_of
-from waldur_dagster.openstack.rows import changes_of, content_type_of, lock_tenants, mib
+from waldur_dagster.openstack.rows import content_type_of, follow_rows, lock_tenants, mib
 from waldur_dagster.openstack.tenant_usage import keep_resource_usage
 from waldur_dagster.platform.contexts import customer_context, project_context, settings_context
 from waldur_dagster.platform.events import log_events
@@ -56,15 +55,15 @@ def _fetch(visiting: Visit, place: Tenant) -> dict[str, dict[str, int]]:
     if not place.backend_id:
         raise ItemFailed("Tenant has no backend_id")
     pulled: dict[str, dict[str, int]] = {}
-    with Sessions(visiting, place) as sessions:
-        try:
-            pulled["limits"] = _limits(sessions)
-            pulled["usage"] = _usage(sessions)
-        except VisitFailed as problem:
-            raise Partly(pulled, problem) from None
-        except (KeyError, TypeError, ValueError) as error:
-            words = f"an answer about quotas has an unknown form: {type(error).__name__} {error}"
-            raise Partly(pulled, ItemFailed(words)) from None
+    sessions = Sessions(visiting, place)
+    try:
+        pulled["limits"] = _limits(sessions)
+        pulled["usage"] = _usage(sessions)
+    except VisitFailed as problem:
+        raise Partly(pulled, problem) from None
+    except (KeyError, TypeError, ValueError) as error:
+        words = f"an answer about quotas has an unknown form: {type(error).__name__} {error}"
+        raise Partly(pulled, ItemFailed(words)) from None
     return pulled
 
 
@@ -181,5 +180,5 @@ def _keep_failure(work: Work, place: Tenant, problem: VisitFailed) -> bool:
         )
     )
     if work.execute(written).rowcount:
-        follow_plugins(work, changes_of(work, tenant, [(place.id, UPDATING, ERRED)]))
+        follow_rows(work, tenant, [(place.id, UPDATING, ERRED)])
     return True

@@ -3,34 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
-    FromClause,
     Integer,
     Row,
-    Select,
     Table,
     Text,
     case,
-    cast,
     func,
     literal,
     select,
-    union_all,
     update,
 )
 
-from waldur_dagster.platform.cascade import delete_with_dependants
+from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.platform.plugin_events import log_plugin_events
 from waldur_dagster.platform.plugin_resources import CREATING, ERRED, OK, PLUGIN_RESOURCES, UPDATING
 from waldur_dagster.platform.plugin_states import lock_in_marketplace
-from waldur_dagster.platform.quota_usage import add_deltas
-from waldur_dagster.schema import openstack, structure
+from waldur_dagster.schema import openstack
 from waldur_dagster.work import Work
 
 MIB = 1024  # a GiB in MiB
@@ -38,12 +31,6 @@ MISSING = "Does not exist at backend."
 STABLE = (OK, ERRED)
 # Characters that columns of these names have in all tables of a cloud.
 LENGTHS = {"name": 150, "image_name": 150, "flavor_name": 255, "description": 2000, "device": 50}
-# Columns that count for quotas of project and customer, beside the row itself.
-COUNTED = {
-    openstack.instance.name: {"os_cpu_count": "cores", "os_ram_size": "ram"},
-    openstack.volume.name: {"os_storage_size": "size"},
-    openstack.snapshot.name: {"os_storage_size": "size"},
-}
 
 
 def mib(gib: int | None) -> int:
@@ -77,15 +64,16 @@ def content_type_of(work: Work, table: Table) -> int:
     return work.content_types("openstack", table.name.removeprefix("openstack_"))
 
 
-def changes_of(work: Work, table: Table, changed: Iterable[tuple[int, int, int]]) -> FromClause:
-    """Changed rows (id, old state, new state) in the form that the marketplace follows."""
+def follow_rows(work: Work, table: Table, changed: Iterable[tuple[int, int, int]]) -> None:
+    """Let the marketplace follow rows that have just been written: (id, old state, new state)."""
     content_type = content_type_of(work, table)
     rows = [
         {"content_type_id": content_type, "object_id": id, "old_state": old, "new_state": new}
         for id, old, new in changed
     ]
-    given = given_rows(rows, content_type_id=Integer, object_id=Integer, old_state=Integer, new_state=Integer)
-    return select(given).subquery("changed_rows")
+    if rows:
+        given = given_rows(rows, content_type_id=Integer, object_id=Integer, old_state=Integer, new_state=Integer)
+        follow_plugins(work, given, table)
 
 
 def lock_tenants(work: Work, chosen: ColumnElement[bool], *, contents: bool = False) -> None:
@@ -108,16 +96,6 @@ def lock_tenants(work: Work, chosen: ColumnElement[bool], *, contents: bool = Fa
     )
 
 
-def chosen_rows(work: Work, table: Table, ids: Collection[int]) -> FromClause:
-    """(content_type_id, object_id) of some rows."""
-    content_type = content_type_of(work, table)
-    given = given_rows([{"content_type_id": content_type, "object_id": id} for id in ids], **_SCOPE)
-    return select(given).subquery("chosen_rows")
-
-
-_SCOPE = {"content_type_id": Integer, "object_id": Integer}
-
-
 def mark_missing(work: Work, table: Table, ids: Sequence[int]) -> list[Row[Any]]:
     """Rows that the cloud does not have become erred; returns the changed ones: id, old_state."""
     if not ids:
@@ -135,59 +113,6 @@ def mark_missing(work: Work, table: Table, ids: Sequence[int]) -> list[Row[Any]]
         .returning(table.c.id, known.c.state.label("old_state"))
     )
     return list(work.execute(written))
-
-
-def count_rows(work: Work, table: Table, ids: Sequence[int], sign: int) -> None:
-    """New (1) or deleted (-1) rows count for the quotas of their project and customer (spec 0.5)."""
-    if not ids:
-        return
-    project = structure.project
-    amounts: dict[str, ColumnElement[Any]] = {"nc_resource_count": literal(1, Integer)}
-    amounts |= {name: table.c[column] for name, column in COUNTED.get(table.name, {}).items()}
-    parts: list[Select[Any]] = [
-        select(
-            cast(literal(work.content_types("structure", model)), Integer).label("content_type_id"),
-            scope.label("object_id"),
-            literal(name, Text).label("name"),
-            cast(amount * sign, BigInteger).label("delta"),
-        )
-        .join_from(table, project, project.c.id == table.c.project_id)
-        .where(table.c.id.in_(ids))
-        for model, scope in (("project", project.c.id), ("customer", project.c.customer_id))
-        for name, amount in amounts.items()
-    ]
-    add_deltas(work, select(union_all(*parts).subquery("counted")))
-
-
-def remove_rows(work: Work, table: Table, ids: Sequence[int]) -> None:
-    """Delete rows of one table with what hangs on them, tell of it, and take them out of the quotas."""
-    if not ids:
-        return
-    log_plugin_events(
-        work,
-        chosen_rows(work, table, ids),
-        event_type="resource_deletion_succeeded",
-        message=f"OpenStack {_class_of(table)} {{name}} has been deleted.",
-    )
-    count_rows(work, table, ids, -1)
-    delete_with_dependants(work, table, ids)
-
-
-def _class_of(table: Table) -> str:
-    return CLASSES[table.name]
-
-
-CLASSES = {
-    openstack.securitygroup.name: "SecurityGroup",
-    openstack.servergroup.name: "ServerGroup",
-    openstack.floatingip.name: "FloatingIP",
-    openstack.network.name: "Network",
-    openstack.subnet.name: "SubNet",
-    openstack.router.name: "Router",
-    openstack.port.name: "Port",
-    openstack.snapshot.name: "Snapshot",
-    openstack.backup.name: "Backup",
-}
 
 
 def new_row(work: Work, place: Any, **values: Any) -> Mapping[str, Any]:

@@ -15,9 +15,10 @@ from waldur_dagster.clients.failures import ItemFailed, NotFound, SystemFailed, 
 from waldur_dagster.clients.openstack import Cloud
 from waldur_dagster.openstack.begun_deletions import begun_ids, forget, note_begun
 from waldur_dagster.openstack.providers import Sessions, Tenant, read_tenants
-from waldur_dagster.openstack.rows import chosen_rows, content_type_of, remove_rows
+from waldur_dagster.openstack.rows import content_type_of
 from waldur_dagster.platform.plugin_events import log_plugin_events
 from waldur_dagster.platform.plugin_resources import DELETING, DELETION_SCHEDULED, ERRED
+from waldur_dagster.platform.plugin_rows import chosen_rows, remove_rows
 from waldur_dagster.platform.quota_usage import add_deltas
 from waldur_dagster.schema import openstack
 from waldur_dagster.visits import Partly, Visit
@@ -118,16 +119,16 @@ def fetch(visiting: Visit, batch: Batch) -> Result:
     """
     result = Result({}, {})
     asked: list[Doomed] = []
-    with Sessions(visiting, batch.tenant) as sessions:
-        cloud = sessions.tenant
-        try:
-            for doomed in batch.snapshots:
-                words = f"delete snapshot {doomed.backend_id} of {batch.tenant}"
-                if visiting.change(words, partial(_ask, cloud, doomed, result)):
-                    asked.append(doomed)
-            _follow(cloud, asked, result)
-        except SystemFailed as problem:
-            raise Partly(result, problem) from None
+    sessions = Sessions(visiting, batch.tenant)
+    cloud = sessions.tenant
+    try:
+        for doomed in batch.snapshots:
+            words = f"delete snapshot {doomed.backend_id} of {batch.tenant}"
+            if visiting.change(words, partial(_ask, cloud, doomed, result)):
+                asked.append(doomed)
+        _follow(cloud, asked, result)
+    except SystemFailed as problem:
+        raise Partly(result, problem) from None
     return result
 
 

@@ -9,9 +9,8 @@ from typing import Any
 from sqlalchemy import update
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
-from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant, due_tenants
-from waldur_dagster.openstack.rows import changes_of, lock_tenants
+from waldur_dagster.openstack.rows import follow_rows, lock_tenants
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.platform.plugin_resources import ERRED, OK
 from waldur_dagster.schema import openstack
@@ -54,15 +53,15 @@ def pull_tenants(transaction: Transactions, kinds: Sequence[Kind]) -> None:
 
     def fetch(visiting: Visit, place: Tenant) -> Pulled:
         pulled = Pulled()
-        with Sessions(visiting, place) as sessions:
-            for kind in kinds:
-                try:
-                    pulled.kinds[kind.name] = kind.fetch(sessions, pulled.kinds)
-                except VisitFailed as problem:
-                    raise Partly(pulled, problem) from None
-                except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-                    words = f"the answer about {kind.name} has an unknown form: {type(error).__name__} {error}"
-                    raise Partly(pulled, ItemFailed(words)) from None
+        sessions = Sessions(visiting, place)
+        for kind in kinds:
+            try:
+                pulled.kinds[kind.name] = kind.fetch(sessions, pulled.kinds)
+            except VisitFailed as problem:
+                raise Partly(pulled, problem) from None
+            except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+                words = f"the answer about {kind.name} has an unknown form: {type(error).__name__} {error}"
+                raise Partly(pulled, ItemFailed(words)) from None
         pulled.whole = True
         return pulled
 
@@ -93,7 +92,7 @@ def keep_failure(work: Work, place: Tenant, problem: VisitFailed) -> bool:
         .values(state=ERRED, error_message=text, modified=work.as_of)
     )
     if work.execute(written).rowcount and place.state == OK:
-        follow_plugins(work, changes_of(work, tenant, [(place.id, OK, ERRED)]))
+        follow_rows(work, tenant, [(place.id, OK, ERRED)])
     return True
 
 
@@ -103,4 +102,4 @@ def recover(work: Work, place: Tenant) -> None:
         return
     written = update(tenant).where(tenant.c.id == place.id, tenant.c.state == ERRED)
     if work.execute(written.values(state=OK, error_message="", modified=work.as_of)).rowcount:
-        follow_plugins(work, changes_of(work, tenant, [(place.id, ERRED, OK)]))
+        follow_rows(work, tenant, [(place.id, ERRED, OK)])

@@ -8,9 +8,8 @@ from typing import Any
 from sqlalchemy import Table, select
 
 from waldur_dagster.clients.failures import NotFound
-from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import changes_of, compact, fitting, is_stable, mark_missing, mib, success
+from waldur_dagster.openstack.rows import compact, fitting, follow_rows, is_stable, mark_missing, mib, success
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED
 from waldur_dagster.schema import openstack
@@ -69,9 +68,7 @@ def merge_volumes(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None
         for row in changed
         if any(getattr(row, f"old_{name}") != getattr(row, f"new_{name}") for name in TOLD)
     ]
-    told += [(row.id, row.old_state, ERRED) for row in gone]
-    if told:
-        follow_plugins(work, changes_of(work, volume, told))
+    follow_rows(work, volume, [*told, *((row.id, row.old_state, ERRED) for row in gone)])
 
 
 def merge_snapshots(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None:

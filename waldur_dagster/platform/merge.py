@@ -1,7 +1,7 @@
 """Making rows of a table what an outside system says: in sets, whatever the number of rows.
 
-A statement each for: taking the pulled rows to the database, updating what differs, inserting what is new, and finding
-what is there no longer. Rows that agree are not written.
+A statement each for updating what differs, inserting what is new, and finding what is there no longer; the pulled rows
+go with each of them, as one parameter. Rows that agree are not written.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from sqlalchemy import ColumnElement, Row, Table, and_, cast, exists, literal, o
 
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 
 class Merge:
     """The rows of ``table`` in ``scope`` on one side, what was pulled on the other.
 
-    ``key`` are the columns that tell rows apart within the scope. ``pulled`` is a temporary table with one row for
-    each key, the first: the key, ``columns`` of the table, and what else the caller joins with, by its ``types``.
-    ``name`` tells the temporary tables of several merges in one transaction apart.
+    ``key`` are the columns that tell rows apart within the scope. ``pulled`` is a FROM clause with one row for each
+    key, the first: the key, ``columns`` of the table, and what else the caller joins with, by its ``types``.
     """
 
     def __init__(
@@ -35,14 +33,11 @@ class Merge:
         columns: Sequence[str],
         scope: ColumnElement[bool],
         types: Mapping[str, Any] | None = None,
-        name: str = "",
     ):
         self._work, self.table, self._scope = work, table, scope
         self._key = tuple(key)
-        self._name = name or table.name
         known = {name: table.c[name].type for name in (*key, *columns)}
-        given = given_rows(_first_of_each(rows, self._key), **(known | dict(types or {})))
-        self.pulled = temporary_table(work, f"pulled_{self._name}", select(given))
+        self.pulled = given_rows(_first_of_each(rows, self._key), **(known | dict(types or {})))
 
     def matches(self) -> ColumnElement[bool]:
         """Whether a row of the table and one that was pulled are the same thing."""
@@ -86,13 +81,17 @@ class Merge:
         return list(self._work.execute(written))
 
     def insert(self, values: Mapping[str, Any]) -> list[Row[Any]]:
-        """Insert what is not known; ``values`` are columns with expressions or plain values. Returns id and the key."""
+        """Insert what is not known, in the order of the key; returns id and key.
+
+        ``values`` are columns with expressions or plain values.
+        """
         pulled, table = self.pulled, self.table
         columns = [
             (value if isinstance(value, ColumnElement) else literal(value, table.c[name].type)).label(name)
             for name, value in values.items()
         ]
         fresh = select(*columns).select_from(pulled).where(~exists().where(self.matches()).correlate(pulled))
+        fresh = fresh.order_by(*(pulled.c[name] for name in self._key))
         statement = self._work.insert_from(table, fresh).returning(table.c.id, *(table.c[name] for name in self._key))
         return list(self._work.execute(statement))
 

@@ -116,4 +116,4 @@ def _more(found: PluginResource) -> tuple[ColumnElement[Any], FromClause]:
 
 
 def _full_name(found: PluginResource, table: FromClause) -> ColumnElement[str]:
-    return func.concat(found.type.replace(".", " "), " ", table.c.name)
+    return func.concat(found.words, " ", table.c.name)

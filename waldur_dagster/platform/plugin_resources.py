@@ -51,6 +51,11 @@ class PluginResource:
     def model(self) -> str:
         return self.table.name.removeprefix(f"{self.app_label}_")
 
+    @property
+    def words(self) -> str:
+        """What stands before its name in full: ``OpenStack Instance``."""
+        return self.type.replace(".", " ")
+
 
 def _plugin(app_label: str, name: str, tables: dict[str, Table], in_marketplace: Sequence[str] = ()) -> Any:
     return (PluginResource(t, app_label, f"{name}.{model}", model in in_marketplace) for model, t in tables.items())

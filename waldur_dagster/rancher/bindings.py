@@ -58,7 +58,7 @@ def sync_bindings(transaction: Transactions) -> None:
     changes: dict[int, list[Change]] = {}
     visit(transaction, stops, fetch, partial(merge, changes))
     wanted = [Stop(str(one.server), one.words, one) for found in changes.values() for one in found]
-    visit(transaction, wanted, _change, lambda *_: None)
+    visit(transaction, wanted, _change, None)
 
 
 def fetch(visiting: Visit, server: Service) -> dict[str, list[dict[str, Any]]]:

@@ -75,7 +75,7 @@ def delete_leftover_memberships(transaction: Transactions) -> None:
         transaction,
         [Stop(str(one.group.realm), f"{one.username} in {one.group}", one) for one in dict.fromkeys(leaving)],
         _remove,
-        lambda *_: None,
+        None,
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Column, Integer, Text, delete, func, select, update
+from sqlalchemy import Column, Integer, Text, func, select, update
 
 from waldur_dagster.clients.pictures import Picture
 from waldur_dagster.platform.expressions import given_rows
+from waldur_dagster.platform.files import drop_files, store_files
 from waldur_dagster.remote.component_rows import Pulled
 from waldur_dagster.schema import marketplace, media
 from waldur_dagster.work import Work
@@ -45,28 +46,6 @@ def merge_pictures(work: Work, pulled: Sequence[Pulled], column: Column[Any] = o
         differs = offering.c[column.name].is_distinct_from(given.c.name)
         named = update(offering).where(offering.c.id == given.c.id, differs)
         work.execute(named.values({column.name: given.c.name, "modified": work.as_of}))
-
-
-def drop_files(work: Work, names: Collection[str | None]) -> None:
-    if names := [name for name in names if name]:
-        work.execute(delete(file).where(file.c.name.in_(names)))
-
-
-def store_files(work: Work, pictures: Mapping[str, Picture]) -> None:
-    """Keep pictures under their names, of which none may be in use."""
-    work.insert(
-        file,
-        [
-            {
-                "name": name,
-                "content": picture.content,
-                "size": len(picture.content),
-                "mime_type": picture.mime_type,
-                "hash": picture.hash,
-            }
-            for name, picture in pictures.items()
-        ],
-    )
 
 
 def _rows(work: Work, column: Column[Any], ids: Collection[int]) -> Sequence[Any]:

@@ -15,13 +15,14 @@ from waldur_dagster.database.encryption import OFFERING_SECRETS
 from waldur_dagster.marketplace.catalogue_events import log_offering_events
 from waldur_dagster.marketplace.states import OfferingState
 from waldur_dagster.platform.expressions import given_rows
+from waldur_dagster.platform.files import drop_files, store_files
 from waldur_dagster.platform.slugs import next_slugs
 from waldur_dagster.remote.answers import merge_good
 from waldur_dagster.remote.catalogue import Catalogue
 from waldur_dagster.remote.component_rows import Pulled, merge_components, tell_notes
 from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.offering_rows import fitted, merge_fields
-from waldur_dagster.remote.picture_rows import drop_files, merge_pictures, store_files
+from waldur_dagster.remote.picture_rows import merge_pictures
 from waldur_dagster.remote.plan_rows import merge_plans
 from waldur_dagster.remote.remotes import TYPE
 from waldur_dagster.remote.states import OFFERING_STATES

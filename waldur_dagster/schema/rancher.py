@@ -216,6 +216,7 @@ template = Table(
     Column("runtime_state", String),
     Column("description", String),
     Column("icon_url", String),
+    Column("icon", String),
     Column("project_url", String),
     Column("default_version", String),
     Column("versions", ARRAY(String)),

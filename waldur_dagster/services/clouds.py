@@ -10,14 +10,13 @@ from sqlalchemy import Integer, Row, case, func, literal, select, update
 from waldur_dagster.clients.failures import ItemFailed, NotFound, VisitFailed
 from waldur_dagster.clients.openstack import Cloud
 from waldur_dagster.marketplace.order_states import change_orders
-from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.marketplace.states import OrderState
 from waldur_dagster.marketplace.termination import terminate
-from waldur_dagster.openstack.providers import account_of
+from waldur_dagster.openstack.providers import account_of, admin_session
 from waldur_dagster.openstack.rows import (
-    changes_of,
     content_type_of,
     fitting,
+    follow_rows,
     is_stable,
     lock_tenants,
     mark_missing,
@@ -110,7 +109,7 @@ def merge_projects(work: Work, service: Service, projects: Sequence[Mapping[str,
 
 def _session(visiting: Visit, service: Service) -> Cloud:
     account = account_of(service.url, service.username, service.password, service.options, service.domain)
-    return visiting.client("admin", lambda: Cloud(account).logged_in())
+    return admin_session(visiting, account)
 
 
 def _follow(work: Work, changed: Sequence[Row[Any]]) -> None:
@@ -120,8 +119,7 @@ def _follow(work: Work, changed: Sequence[Row[Any]]) -> None:
         for row in changed
         if (row.old_state, row.old_name, row.old_runtime_state) != (row.new_state, row.new_name, row.new_runtime_state)
     ]
-    if told:
-        follow_plugins(work, changes_of(work, tenant, told))
+    follow_rows(work, tenant, told)
     renamed = [row.id for row in changed if row.old_name != row.new_name]
     if renamed:
         prefix = case(NAMES, value=offering.c.type)
@@ -142,8 +140,7 @@ def _end(work: Work, missing: Sequence[int]) -> None:
     if not missing:
         return
     gone = mark_missing(work, tenant, missing)
-    if gone:
-        follow_plugins(work, changes_of(work, tenant, [(row.id, row.old_state, ERRED) for row in gone]))
+    follow_rows(work, tenant, [(row.id, row.old_state, ERRED) for row in gone])
     of_tenants = select(resource.c.id).where(
         resource.c.content_type_id == content_type_of(work, tenant), resource.c.object_id.in_(missing)
     )

@@ -15,7 +15,17 @@ from waldur_dagster.schema import digitalocean as do_tables
 from waldur_dagster.schema import rancher as rancher_tables
 from waldur_dagster.schema import slurm as slurm_tables
 from waldur_dagster.schema import vmware as vmware_tables
-from waldur_dagster.services import amazon, azure, clouds, digitalocean, rancher, rancher_rows, slurm, vmware
+from waldur_dagster.services import (
+    amazon,
+    azure,
+    clouds,
+    digitalocean,
+    rancher,
+    rancher_icons,
+    rancher_rows,
+    slurm,
+    vmware,
+)
 from waldur_dagster.services.providers import Service, due_services, keep_failure, recover
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
@@ -72,6 +82,8 @@ def _pull(transaction: Transactions, ways: Mapping[str, Way], text: Callable[[Se
             "azure_urls": (work.deployment.azure.login_url, work.deployment.azure.api_url),
             "amazon": amazon.known_offers(work, services),
             "clusters": rancher.sound_clusters(work, services),
+            "icons": rancher_icons.known_icons(work, services),
+            "networks": work.deployment.web_hooks.private_networks,
             "settings": dict(work.settings),
             "accounts": slurm.due_accounts(work, services),
             "month": work.today,

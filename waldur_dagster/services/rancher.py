@@ -10,10 +10,12 @@ from typing import Any
 from sqlalchemy import select
 
 from waldur_dagster.clients.failures import NotFound, VisitFailed
+from waldur_dagster.clients.pictures import Picture
 from waldur_dagster.clients.rancher import Rancher
 from waldur_dagster.platform.plugin_resources import OK
 from waldur_dagster.schema import rancher as tables
 from waldur_dagster.services.providers import Service
+from waldur_dagster.services.rancher_icons import fetch_icons
 from waldur_dagster.visits import Partly, Visit
 from waldur_dagster.work import Work
 
@@ -29,7 +31,8 @@ OF_PROJECTS = ("workloads", "horizontalpodautoscalers", "apps", "ingresses", "se
 class Pulled:
     """Documents of one server. A list that the server does not have, or that was not read, is not there.
 
-    ``namespaces`` are those of clusters by their ids at Rancher, ``contents`` those of projects by kind and id.
+    ``namespaces`` are those of clusters by their ids at Rancher, ``contents`` those of projects by kind and id, and
+    ``icons`` those of templates that the site has no icon of.
     """
 
     clusters: list[Document]
@@ -37,6 +40,7 @@ class Pulled:
     of_server: dict[str, list[Document]] = field(default_factory=dict)
     namespaces: dict[str, list[Document]] = field(default_factory=dict)
     contents: dict[str, dict[str, list[Document]]] = field(default_factory=lambda: {kind: {} for kind in OF_PROJECTS})
+    icons: dict[str, Picture] = field(default_factory=dict)
 
 
 def sound_clusters(work: Work, services: Sequence[Service]) -> dict[int, list[str]]:
@@ -85,6 +89,8 @@ def fetch_contents(visiting: Visit, service: Service, facts: Mapping[str, Any]) 
                 problems.append(problem)
             else:
                 _fetch_projects(server, place, pulled, problems)
+    known = {(id, address) for settings, id, address in facts["icons"] if settings == service.id}
+    pulled.icons = fetch_icons(server, service, pulled.of_server.get("templates", []), known, facts["networks"])
     if problems:
         raise Partly(pulled, problems[0])
     return pulled

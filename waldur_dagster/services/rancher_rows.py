@@ -15,15 +15,19 @@ from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED, OK
+from waldur_dagster.platform.plugin_rows import count_rows, remove_rows
 from waldur_dagster.schema import rancher
 from waldur_dagster.services.providers import Service
 from waldur_dagster.services.rancher import Document, Pulled
+from waldur_dagster.services.rancher_icons import drop_icons, icon_address, keep_icons
 from waldur_dagster.work import Work
 
 cluster, project, namespace, catalog = rancher.cluster, rancher.project, rancher.namespace, rancher.catalog
 template, workload, hpa = rancher.template, rancher.workload, rancher.hpa
 application, ingress, service_table = rancher.application, rancher.ingress, rancher.service
 GONE = "Resource is gone."
+# What counts for quotas, and has events of its own.
+RESOURCES = (application, ingress, service_table)
 LENGTHS = {"name": 150, "description": 2000, "branch": 255, "commit": 40, "default_version": 255, "version": 100}
 
 Row = dict[str, Any]
@@ -38,7 +42,6 @@ def merge_contents(work: Work, service: Service, pulled: Pulled) -> None:
 class _Mirror:
     def __init__(self, work: Work, service: Service, pulled: Pulled):
         self._work, self._service, self._pulled = work, service, pulled
-        self._kept = 0
         self.clusters: Ids = {}
         self.places: dict[int, Row] = {}  # project and settings of clusters in Waldur
         self.projects: Ids = {}
@@ -120,7 +123,7 @@ class _Mirror:
             _named(document)
             | _told(document, "description")
             | {
-                "icon_url": (document.get("links") or {}).get("icon") or "",
+                "icon_url": icon_address(document),
                 "project_url": document.get("projectURL") or "",
                 "default_version": document.get("defaultVersion") or "",
                 "versions": list(document.get("versionLinks") or {}),
@@ -133,7 +136,8 @@ class _Mirror:
         texts = ("name", "description", "runtime_state", "icon_url", "project_url", "default_version")
         columns = (*texts, "versions", "catalog_id", "cluster_id", "project_id")
         own = template.c.settings_id == self._service.id
-        self._keep(template, own, rows, columns, needed_by=(application,))
+        ids = self._keep(template, own, rows, columns, needed_by=(application,))
+        keep_icons(self._work, {ids[id]: picture for id, picture in self._pulled.icons.items()})
 
     def _workloads(self) -> None:
         rows = [
@@ -235,11 +239,6 @@ class _Mirror:
         own = {name: value for name, value in row.items() if name != "project_id"}
         return own | self.places[row["cluster_id"]] | {"rancher_project_id": row["project_id"], "state": OK}
 
-    def _new_name(self, table: Table) -> str:
-        """A name for a temporary table, of which one kind may need several."""
-        self._kept += 1
-        return f"{table.name}_{self._kept}"
-
     def _known(self, table: Table, where: ColumnElement[bool], *key: ColumnElement[Any]) -> Ids:
         found = self._work.connection.execute(select(table.c.id, *key, table.c.backend_id).where(where))
         return {(tuple(rest) if key else rest[0]): id for id, *rest in found}
@@ -271,9 +270,9 @@ class _Mirror:
             reference = other.c[f"{table.name.removeprefix('waldur_rancher_')}_id"]
             used = set(self._work.connection.scalars(select(reference).where(reference.in_(stale))))
             stale = [id for id in stale if id not in used]
-        delete_with_dependants(self._work, table, stale)
+        self._remove(table, stale)
         changed = [{"id": known[name], **row} for name, row in given.items() if name in known]
-        made = Merge(self._work, table, changed, key=["id"], columns=columns, scope=scope, name=self._new_name(table))
+        made = Merge(self._work, table, changed, key=["id"], columns=columns, scope=scope)
         made.update(columns, also={"modified": self._work.as_of})
         fresh = [
             {name: value for name, value in row.items() if name in table.c} | {"settings_id": self._service.id}
@@ -281,7 +280,23 @@ class _Mirror:
             if name not in known
         ]
         self._work.insert(table, fresh)
-        return self._known(table, scope, *key.values())
+        ids = self._known(table, scope, *key.values())
+        if table in RESOURCES:
+            count_rows(self._work, table, [id for name, id in ids.items() if name not in known], 1)
+        return ids
+
+    def _remove(self, table: Table, ids: Sequence[int]) -> None:
+        """Delete rows; resources that go with them are told and counted as those that go by themselves."""
+        if table in RESOURCES:
+            remove_rows(self._work, table, ids)
+            return
+        for resource in RESOURCES if ids and table in (project, namespace) else ():
+            place = resource.c.namespace_id if table is namespace else namespace.c.project_id
+            inside = select(resource.c.id).join(namespace, namespace.c.id == resource.c.namespace_id)
+            remove_rows(self._work, resource, self._work.connection.scalars(inside.where(place.in_(ids))).all())
+        if table is template:
+            drop_icons(self._work, ids)
+        delete_with_dependants(self._work, table, ids)
 
 
 def _named(document: Document) -> Row:

@@ -48,9 +48,7 @@ def merge_properties(work: Work, service: Service, pulled: Mapping[str, Sequence
     for kind, (table, only_new) in tables.items():
         rows = pulled[kind]
         columns = [name for name in (rows[0] if rows else {}) if name != "backend_id"]
-        made = Merge(
-            work, table, rows, key=["backend_id"], columns=columns, scope=table.c.settings_id == service.id, name=kind
-        )
+        made = Merge(work, table, rows, key=["backend_id"], columns=columns, scope=table.c.settings_id == service.id)
         made.delete(made.stale())
         if rows:
             made.update([name for name in columns if name not in only_new])

@@ -41,7 +41,7 @@ def visit(
     transaction: Transactions,
     stops: Iterable[Stop[Facts]],
     fetch: Callable[[Visit, Facts], Fetched],
-    merge: Callable[[Work, Facts, Fetched], Any],
+    merge: Callable[[Work, Facts, Fetched], Any] | None,
     *,
     failed: Callable[[Work, Facts, VisitFailed], bool] | None = None,
     parallel: int = PARALLEL,
@@ -52,7 +52,8 @@ def visit(
     ``fetch`` runs in threads, ``parallel`` at once for each system, while no transaction is open; all its calls
     together may take ``allowed`` seconds (ALLOWED by default). It raises what its clients raise (``clients.failures``),
     or Partly. ``merge`` runs in the caller's thread, wholly or not at all; after a passing error of the database it is
-    tried again, so what it keeps in memory must be the same when it is kept twice.
+    tried again, so what it keeps in memory must be the same when it is kept twice. Without one, items are only visited,
+    to change something there.
 
     What fails is an item, which is reported while the others go on; or a system: when its login is refused, or three
     items in a row got no answer, its remaining items are not tried, and one finding says how many. ``failed`` may store
@@ -93,7 +94,7 @@ class _Journey(Generic[Facts, Fetched]):
         self,
         transaction: Transactions,
         fetch: Callable[[Visit, Facts], Fetched],
-        merge: Callable[[Work, Facts, Fetched], Any],
+        merge: Callable[[Work, Facts, Fetched], Any] | None,
         failed: Callable[[Work, Facts, VisitFailed], bool] | None,
         *,
         parallel: int,
@@ -176,7 +177,7 @@ class _Journey(Generic[Facts, Fetched]):
         if changes := result.visit.changes:
             dry = result.visit.dry_run
             work.outcome.figures["outside changes that would be made" if dry else "outside changes"] += len(changes)
-        if result.is_fetched:
+        if result.is_fetched and self._merge is not None:
             with isolated(work, stop.item) as result.attempt:
                 self._merge(work, stop.facts, result.fetched)  # type: ignore[arg-type]
                 _check_references(work)
