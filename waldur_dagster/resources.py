@@ -72,7 +72,7 @@ class RunSite:
             dry_run=self.dry_run,
             run_id=run.run_id,
             present=self.present,
-            at_end=evaluate_policies_of,
+            at_end=_evaluate_policies,
         )
         self._deliver: bool = options["deliver"] and not self.dry_run
 
@@ -219,12 +219,17 @@ def _refusals() -> Iterator[None]:
         raise
 
 
-def evaluate_policies_of(work: Work) -> None:
-    """What stands above the apps that change resources: policies follow what such a change has cost."""
+def _evaluate_policies(work: Work) -> None:
+    """What stands above the apps that change resources: policies follow what such a change has cost.
+
+    When that cannot be told, the change holds, and the next ``check-polices`` looks again.
+    """
     if work.billed:
+        from waldur_dagster.platform.isolation import isolated
         from waldur_dagster.policies import affected_by_resources, evaluate_policies
 
-        evaluate_policies(work, affected_by_resources(work.billed))
+        with isolated(work, "policies on changed resources"):
+            evaluate_policies(work, affected_by_resources(work.billed))
 
 
 class StepFailed(Exception):

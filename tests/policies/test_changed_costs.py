@@ -32,6 +32,17 @@ def test_a_dry_run_releases_nothing(outbox_scene: Scene) -> None:
     assert _stays_fired(outbox_scene, dry_run=True)
 
 
+@pytest.mark.generation("8")
+def test_policies_that_cannot_be_evaluated_do_not_take_the_change_back(outbox_scene: Scene) -> None:
+    place = Place.make(outbox_scene)
+    seat = _billed_booking(outbox_scene, place)
+    with outbox_scene.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE policy_projectestimatedcostpolicy DROP COLUMN limit_cost")
+    result = execute(outbox_scene.deployment(), REJECT, dg.DagsterInstance.ephemeral(), as_of=NOW.isoformat())
+    assert not result.success and "1 item failed" in troubles(result)
+    assert outbox_scene.one(marketplace.resource, id=seat).state == ResourceState.TERMINATED
+
+
 def _stays_fired(scene: Scene, *, dry_run: bool = False) -> bool:
     """Run a job that ends a resource; the policy has fired since 32 are above the limit; 11 remain."""
     place = Place.make(scene, cost=1)
@@ -43,7 +54,7 @@ def _stays_fired(scene: Scene, *, dry_run: bool = False) -> bool:
     return bool(scene.one(policy.projectestimatedcostpolicy, id=id).has_fired)
 
 
-def _billed_booking(scene: Scene, place: Place) -> None:
+def _billed_booking(scene: Scene, place: Place) -> int:
     """A booking that nobody accepted, of 1 a day in all of March."""
     provider = scene.rows(structure.customer)[-1].id
     offering = scene.offering(provider, type="Marketplace.Booking", billable=True)
@@ -57,3 +68,4 @@ def _billed_booking(scene: Scene, place: Place) -> None:
     whole = {"start": datetime(2025, 3, 1, tzinfo=UTC), "end": MONTH_END, "unit": "day", "quantity": 31}
     details = {"plan_component_id": price, "offering_component_type": "cpu"}
     scene.item(place.invoice, 1, resource_id=resource, project_id=place.project, details=details, **whole)
+    return resource
