@@ -73,27 +73,31 @@ def late_ticks_sensor(
 
 def _late(context: dg.SensorEvaluationContext, jobs: Mapping[str, Any]) -> Iterator[Late]:
     """The last tick of each schedule that is on, where nothing was begun for it."""
-    unbegun = _unbegun(context.instance)
+    late = _unbegun(context.instance) | _skipped(context, jobs)
     for name in jobs:
-        found = _skipped(context, entry(name)) or unbegun.get(name)
-        if found is not None:
-            yield from _next_attempt(context.instance, entry(name), found)
+        if name in late:
+            yield from _next_attempt(context.instance, entry(name), late[name])
 
 
-def _skipped(context: dg.SensorEvaluationContext, documented: Entry) -> datetime | None:
-    """The instant of a schedule's last tick, if it was skipped for a reason that may have gone away."""
+def _skipped(context: dg.SensorEvaluationContext, jobs: Mapping[str, Any]) -> dict[str, datetime]:
+    """The instants of the last ticks by entry that were skipped for reasons that may have gone away."""
     origin = context.code_location_origin
     location, repository = origin.location_name if origin else "", context.repository_name or ""
-    selector = InstigatorSelector(
-        location_name=location, repository_name=repository, name=documented.dagster_name
-    ).get_id()
-    (last,) = [*context.instance.get_ticks("", selector, limit=1), None][:1]
-    if last is None or last.status != TickStatus.SKIPPED or not (last.skip_reason or "").endswith(TRIED_AGAIN):
-        return None
+    selectors = {
+        InstigatorSelector(
+            location_name=location, repository_name=repository, name=entry(name).dagster_name
+        ).get_id(): name
+        for name in jobs
+    }
     states = context.instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
-    if any(one.selector_id == selector and one.status == InstigatorStatus.STOPPED for one in states):
-        return None
-    return datetime.fromtimestamp(last.timestamp, UTC)
+    stopped = {one.selector_id for one in states if one.status == InstigatorStatus.STOPPED}
+    last = context.instance.get_batch_ticks([*selectors.keys() - stopped], limit=1)
+    return {
+        selectors[selector]: datetime.fromtimestamp(tick.timestamp, UTC)
+        for selector, ticks in last.items()
+        for tick in ticks
+        if tick.status == TickStatus.SKIPPED and (tick.skip_reason or "").endswith(TRIED_AGAIN)
+    }
 
 
 def _unbegun(instance: dg.DagsterInstance) -> dict[str, datetime]:

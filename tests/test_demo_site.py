@@ -16,6 +16,7 @@ from jobs.people import WORK as CALLS_AND_AGENTS
 from jobs.remote import WORK as REMOTE
 from tests.conftest import PROJECT
 from tests.docker_server import Container, Ended, docker_server
+from waldur_dagster import clock
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment
 from waldur_dagster.notifications.broadcasts import put_broadcasts
@@ -30,6 +31,8 @@ PEOPLE = CORE | {
     "send-scheduled-broadcast-notifications": put_broadcasts,
     "process-pending-project-invitations": release_project_invitations,
 }
+# The last minutes of a year in UTC; on the site the next one has begun.
+NOW = datetime(2026, 12, 31, 23, 52, tzinfo=UTC)
 # Rounds of newer Waldur, which the demo is, keep no strategy of reviews.
 WITHOUT_ROWS = {"create-reviews-if-strategy-is-after-proposal", "create-reviews-if-strategy-is-after-round"}
 WORK = {name: do for name, do in (PEOPLE | MARKETPLACE | CALLS_AND_AGENTS | REMOTE).items() if name not in WITHOUT_ROWS}
@@ -41,6 +44,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
     home = DemoHome(tmp_path_factory.mktemp("demo") / ".demo")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(PROJECT)
+        patch.setattr(clock, "now", lambda: NOW)
         for name in (CONFIG_VARIABLE, "DAGSTER_HOME"):
             patch.setenv(name, "set by the demo")
         deployment, new = home.prepare()
@@ -51,7 +55,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
 
 def _run(deployment: Deployment, name: str, *, dry_run: bool) -> Outcome:
     with Site(deployment, dry_run=dry_run, run_id=name) as site:
-        with site.work(name, datetime.now(UTC) + timedelta(minutes=1)) as work:
+        with site.work(name, NOW + timedelta(minutes=1)) as work:
             WORK[name](work)
         return site.outcome
 
@@ -98,7 +102,7 @@ def test_the_demo_s_script_offering_has_scripts_that_report(demo: Deployment) ->
         settings = {"WALDUR_MARKETPLACE_SCRIPT.DOCKER_CLIENT": {"base_url": server.url}}
         deployment = demo.model_copy(update={"waldur": demo.waldur | settings})
         with Site(deployment, run_id=entry) as site:
-            pull_script_resources(site.transactions(entry, datetime.now(UTC)))
+            pull_script_resources(site.transactions(entry, NOW))
             assert (site.outcome.figures["resources pulled"], site.outcome.failures) == (3, [])
             resource = marketplace.resource
             named = select(resource.c.state, resource.c.report).where(resource.c.name == "broken notebook")

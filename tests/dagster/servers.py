@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -133,19 +134,22 @@ class Servers:
         )
         return attempts(look)
 
-    def close_site(self) -> None:
-        """Let nobody connect to Waldur's database any more, while Dagster's storage on the same server goes on."""
+    @contextmanager
+    def site_away(self) -> Iterator[None]:
+        """Nobody can connect to Waldur's database, while Dagster's storage on the same server goes on."""
         self.site.dispose()
+        self._let_connect("false")
         with self.administrator.connect() as connection:
-            connection.execute(text(f'ALTER DATABASE "{self.site.url.database}" ALLOW_CONNECTIONS false'))
-            connection.execute(
-                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"),
-                {"name": self.site.url.database},
-            )
+            others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
+            connection.execute(others, {"name": self.site.url.database})
+        try:
+            yield
+        finally:
+            self._let_connect("true")
 
-    def open_site(self) -> None:
+    def _let_connect(self, whether: str) -> None:
         with self.administrator.connect() as connection:
-            connection.execute(text(f'ALTER DATABASE "{self.site.url.database}" ALLOW_CONNECTIONS true'))
+            connection.execute(text(f'ALTER DATABASE "{self.site.url.database}" ALLOW_CONNECTIONS {whether}'))
 
     def logs(self) -> str:
         return "\n".join(file.read_text()[-2000:] for file in self.folder.glob("*.log"))

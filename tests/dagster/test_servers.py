@@ -89,7 +89,6 @@ ALL_TICKS = """{ repositoriesOrError { ... on RepositoryConnection { nodes { nam
 SETTINGS = """{ instance { info runLauncher { name } daemonHealth { allDaemonStatuses { lastHeartbeatErrors { message
     stack } } } } }"""
 LOGS = """query ($key: [String!]!) { capturedLogs(logKey: $key) { stderr } }"""
-
 TICKS = """query ($name: String!) { scheduleOrError(scheduleSelector: {
     repositoryLocationName: "waldur", repositoryName: "__repository__", scheduleName: $name }) {
     ... on Schedule { scheduleState { ticks { status skipReason timestamp } } } } }"""
@@ -121,8 +120,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 
 
 def test_a_tick_while_the_database_is_away_is_told_and_runs_when_it_is_back(servers: Servers) -> None:
-    servers.close_site()
-    with mail_server(port=servers.mail_port) as mails:
+    with servers.site_away(), mail_server(port=servers.mail_port) as mails:
         name, tick = servers.until(lambda: _first_tick(servers, EVEN) or _first_tick(servers, ODD))
         assert (tick["status"], "not currently accepting connections" in tick["skipReason"]) == ("SKIPPED", True)
         assert tick["skipReason"].endswith(TRIED_AGAIN)
@@ -130,7 +128,6 @@ def test_a_tick_while_the_database_is_away_is_told_and_runs_when_it_is_back(serv
             lambda: [mail for _, mail in mails.received if name in mail.get_content()], hurry="late_ticks"
         )
         assert told["To"] == "operators@example.org"
-    servers.open_site()
     job, instant = entry(name).dagster_name, datetime.fromtimestamp(tick["timestamp"], UTC).isoformat()
     (run,) = servers.until(lambda: servers.ended(job, **{TICK: instant}), hurry="late_ticks")
     assert (run["status"], tags_of(run)["dagster/sensor_name"]) == ("SUCCESS", "late_ticks"), servers.logs()

@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ import dagster as dg
 import typer
 from rich.console import Console
 
+from waldur_dagster import clock
 from waldur_dagster.catalog import CATALOG
 from waldur_dagster.cli.demo_summary import summary
 from waldur_dagster.cli.execution import execute
@@ -42,7 +42,7 @@ def run(folder: Folder = HOME) -> None:
     console.print(
         "A demo site is there, with last month's invoices still open." if new else "The demo site is there already."
     )
-    month = Month.of(datetime.now(UTC), deployment.zone)
+    month = Month.of(clock.now(), deployment.zone)
     definitions, instance = build_definitions(deployment), dg.DagsterInstance.get()
     job = definitions.resolve_job_def(CATALOG[BILLING].dagster_name)
     partition = month.first.isoformat()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Annotated
 
 import dagster as dg
@@ -12,6 +12,7 @@ from rich.console import Console
 
 from assets.entry_asset import dry_run_name
 from assets.partitions import partition_key
+from waldur_dagster import clock
 from waldur_dagster.catalog import Entry, entry
 from waldur_dagster.cli.execution import execute, show_figures
 from waldur_dagster.cli.instance import dagster_instance
@@ -93,7 +94,7 @@ def _partition(job: dg.JobDefinition, deployment: Deployment, as_of: str | None,
             raise typer.BadParameter(f"--month {month} is no month; write e.g. 2025-04")
         key = Month(int(month[:4]), int(month[5:]), deployment.zone).first.isoformat()
     else:
-        instant = datetime.now(UTC) if as_of is None else _instant(as_of)
+        instant = clock.now() if as_of is None else _instant(as_of)
         key = partition_key(partitions, instant) or ""
     if partitions is not None and not partitions.has_partition_key(key):
         raise typer.BadParameter(f"{date.fromisoformat(key):%Y-%m} is before the first partition, or in the future")

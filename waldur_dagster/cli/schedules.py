@@ -1,7 +1,7 @@
 """``waldur-dagster schedules``: which entries run on this deployment, when, and switching them."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sensors.reports import NAME as REPORTS
+from waldur_dagster import clock
 from waldur_dagster.catalog import CATALOG, Entry, entries_of
 from waldur_dagster.cli.instance import WORKSPACE, code_location, is_running, skipped_ticks
 from waldur_dagster.definitions import implemented_entries
@@ -59,7 +60,7 @@ def _row(deployment: Deployment, entry: Entry, implemented: bool, running: bool 
         return cron, "", "[dim]still to come[/]", ""
     if not options.registered:
         return cron, "", "[yellow]not registered[/]", ""
-    tick = f"{next_tick(cron, deployment.zone, datetime.now(UTC)):%Y-%m-%d %H:%M}"
+    tick = f"{next_tick(cron, deployment.zone, clock.now()):%Y-%m-%d %H:%M}"
     default = "runs by default" if options.running else "off by default"
     return cron, tick if running else "", default, "[green]running[/]" if running else "stopped"
 
@@ -72,7 +73,7 @@ def _skipped_line(deployment: Deployment, entry: Entry, ticks: Sequence[Instigat
 
 def _on_instance(workspace: Path) -> tuple[dict[str, bool], dict[str, Sequence[InstigatorTick]], bool]:
     """Which schedules run, the ticks of the last week that each has skipped, newest first, and the reports' sensor."""
-    since = (datetime.now(UTC) - SHOWN_FOR).timestamp()
+    since = (clock.now() - SHOWN_FOR).timestamp()
     with code_location(workspace) as (instance, repository):
         schedules = repository.get_schedules()
         running = {schedule.name: is_running(instance, schedule) for schedule in schedules}

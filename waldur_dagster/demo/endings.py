@@ -24,7 +24,10 @@ CONTENT_TYPES = (
 
 
 def add_endings(engine: Engine, now: datetime) -> None:
-    """Give a demo site projects that are over or begin, and resources, bookings and orders of each kind to handle."""
+    """Give a demo site projects that are over or begin, and resources, bookings and orders of each kind to handle.
+
+    Days are those of ``now``.
+    """
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=200))  # noqa: S311  the same every time
         owner = rows.first(permissions.userrole)
@@ -79,11 +82,14 @@ def add_endings(engine: Engine, now: datetime) -> None:
         resource("never was", slurm, running, (CREATE, 4), (TERMINATE, 4), state=3)
         _add_deleted_robot_account(rows, running, script)
         noon = datetime.combine(today, time(12), now.tzinfo)
-        for name, state, day in (("lab that has begun", 1, -1), ("lab of tomorrow", 2, 1)):
-            start = noon + timedelta(days=day)
-            slot = {"id": "1", "start": start.isoformat(), "end": (start + timedelta(hours=2)).isoformat()}
+        for name, state, days in (("lab that has begun", 1, [-1]), ("lab of the week", 2, range(1, 8))):
+            starts = [noon + timedelta(days=day) for day in days]
+            slots = [
+                {"id": str(number), "start": start.isoformat(), "end": (start + timedelta(hours=2)).isoformat()}
+                for number, start in enumerate(starts, 1)
+            ]
             order = (CREATE, 2 if state == 1 else 3)
-            resource(name, room, running, order, state=state, attributes={"schedules": [slot]})
+            resource(name, room, running, order, state=state, attributes={"schedules": slots})
 
 
 def _add_deleted_robot_account(rows: Rows, project: int, offering: int) -> None:

@@ -7,11 +7,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from sqlalchemy import URL, Engine, create_engine, text
 
+from waldur_dagster import clock
 from waldur_dagster.demo import server
 from waldur_dagster.demo.agents import add_agents
 from waldur_dagster.demo.calls import add_call
@@ -127,14 +128,14 @@ class DemoHome:
         migrate(engine)
         if new:
             with private_files():
-                fill(engine, deployment, datetime.now(UTC))
+                fill(engine, deployment, clock.now())
                 self.complete.touch()
         engine.dispose()
         return deployment, new
 
     def _write_files(self, url: URL) -> None:
         home = self.folder.resolve()
-        now = datetime.now(UTC)
+        now = clock.now()
         text = DEPLOYMENT.format(
             home=home.as_posix(),
             url=url.render_as_string(hide_password=False),
@@ -169,6 +170,8 @@ def private_files() -> Iterator[None]:
 
 def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
     """Put the demo site into the empty tables of any generation, with work for every entry."""
+    # With the zone's present offset its date is the site's today, and hours before and after it are hours.
+    now = now.astimezone(timezone(offset=now.astimezone(deployment.zone).utcoffset() or timedelta()))
     build_site(engine, deployment, Month.of(now, deployment.zone))
     add_ended_roles(engine, now)
     add_people(engine, now)
@@ -177,7 +180,7 @@ def fill(engine: Engine, deployment: Deployment, now: datetime) -> None:
     add_cloud_rows(engine, now)
     add_stuck_disks(engine, now, deployment.celery.result_store_url)
     add_endings(engine, now)
-    add_reminders(engine, now, deployment.zone)
+    add_reminders(engine, now)
     add_script_offering(engine, now)
     add_call(engine, now)
     add_agents(engine, now)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from random import Random
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, select, update
 
@@ -20,9 +19,9 @@ NOTIFICATIONS = (
 )
 
 
-def add_reminders(engine: Engine, now: datetime, zone: ZoneInfo) -> None:
-    """Give a demo site that has projects, resources and roles something to be reminded of; days are the site's."""
-    today = now.astimezone(zone).date()
+def add_reminders(engine: Engine, now: datetime) -> None:
+    """Give a demo site that has projects, resources and roles something to be reminded of, by the days of ``now``."""
+    today = now.date()
     project, resource, offering = structure.project, marketplace.resource, marketplace.offering
     with engine.begin() as connection:
         rows = Rows(connection, Random(SEED), now - timedelta(days=3))  # noqa: S311  the same every time
