@@ -83,12 +83,12 @@ class Rows:
         return f"new {self._content[table, id]}" if deep else "new"
 
     def _instant(self, match: re.Match[str]) -> str:
-        """Those of the present differ from run to run."""
+        """Those of the present, and of the instant that runs work for, differ from run to run."""
         try:
             instant = datetime.fromisoformat(match[0])
         except ValueError:
             return match[0]
-        return "now" if instant.tzinfo and instant > self._as_of else match[0]
+        return "now" if instant.tzinfo and instant >= self._as_of else match[0]
 
 
 def _rows(connection: Connection, schema: str, table: str) -> list[dict[str, Any]]:
