@@ -144,11 +144,10 @@ class Site:
         in a dry run, which is one transaction over all its steps, that is the first, unless they are ``alone``.
         """
         most = 1 if self.dry_run and not alone else TRIES
-        left = iter(reversed(range(most)))
 
         def attempt() -> tuple[Result, Outcome]:
             with self.work(entry, as_of, alone=alone) as work:
-                work.is_last_try = next(left) == 0
+                work.is_last_try = tries.statistics["attempt_number"] == most
                 return function(work), work.outcome
 
         def tell(state: RetryCallState) -> None:

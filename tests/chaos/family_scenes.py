@@ -82,7 +82,9 @@ def of_remotes() -> Scene:
 
     names = [system.entry for system in families.REMOTES]
     options = {"first_month": f"{scenes.BORN:%Y-%m}"}
-    return Scene("remotes", NOW, fill, lambda: names, options, serve, outside=outside)
+    # Waldur itself may be at work on what a killed run has left as Processing.
+    later = {"waldur-remote-offerings-sync": timedelta(days=1)}
+    return Scene("remotes", NOW, fill, lambda: names, options, serve, outside=outside, later=later)
 
 
 def _complete(scene: scenes.Scene, remote: RemoteWaldur) -> None:

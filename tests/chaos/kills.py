@@ -26,7 +26,7 @@ def kill(launcher: Launcher, place: Place, name: str, at: int, undisturbed: Usua
         if ended.status != -signal.SIGKILL:
             return [] if ended.status == 0 else [f"was not killed and ended with {ended.status}: {ended.problem}"]
         copy.settle()
-        again = launcher.run(copy.order(name))
+        again = launcher.run(copy.order(name, again=True))
         if again.status != undisturbed.runs[0].status:
             return [f"the next run ended with {again.status}: {again.problem}"]
         return undisturbed.missed(copy)

@@ -47,7 +47,7 @@ def held_back(launcher: Launcher, place: Place, name: str, at: int, undisturbed:
             return undisturbed.missed(copy)
         if "statement timeout" not in ended.log:
             return [f"does not say why it failed: {ended.problem}"]
-        again = launcher.run(copy.order(name))
+        again = launcher.run(copy.order(name, again=True))
         if again.status != undisturbed.runs[0].status:
             return [f"the next run ended with {again.status}: {again.problem}"]
         return undisturbed.missed(copy)
@@ -108,7 +108,7 @@ def full_disk(launcher: Launcher, place: Place, name: str, undisturbed: Usual, d
             return undisturbed.missed(copy)
         if "DiskFull" not in ended.log and "No space left" not in ended.log:
             return [f"does not say why it failed: {ended.problem}"]
-        again = launcher.run(copy.order(name))
+        again = launcher.run(copy.order(name, again=True))
         if again.status != undisturbed.runs[0].status:
             return [f"the next run ended with {again.status}: {again.problem}"]
         return undisturbed.missed(copy)

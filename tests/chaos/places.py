@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ class Scene:
     """A site that entries are tried on: ``fill`` puts rows into an empty, migrated database.
 
     ``options`` are what its deployment file says beside the database; ``serve`` starts what outside systems it has, and
-    gives further options; what these hold is ``outside``. ``as_of`` is the instant that its runs work for.
+    gives further options; what these hold is ``outside``. ``as_of`` is the instant that its runs work for; ``later``:
+    how much later an entry's next run is, where it takes up only then what a killed one has left.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Scene:
     serve: Callable[[ExitStack], Mapping[str, Any]] = lambda _: {}
     generation: Generation = Generation.NEWEST
     outside: Outside = field(default_factory=Outside)
+    later: Mapping[str, timedelta] = field(default_factory=dict)
 
 
 @dataclass
@@ -132,24 +134,29 @@ class Copy:
     def rows(self, known: Mapping[str, set[int]] | None = None) -> Rows:
         return Rows(self.engine, self.place.scene.as_of, known)
 
-    def order(self, name: str, *, at: int = 0, signal: int = 9, number: int = 0, **document: Any) -> Order:
-        """The run of an entry; ``number`` tells runs apart that are made at once, ``document`` changes the file."""
+    def order(
+        self, name: str, *, at: int = 0, signal: int = 9, number: int = 0, again: bool = False, **document: Any
+    ) -> Order:
+        """The run of an entry; ``number`` tells runs apart that are made at once, ``document`` changes the file.
+
+        ``again``: it is the next run, after one that was not well.
+        """
+        scene = self.place.scene
+        as_of = scene.as_of + (scene.later.get(name, timedelta()) if again else timedelta())
         folder = self.place.folder / f"run-{number}"
         home = folder / "dagster"
         home.mkdir(parents=True, exist_ok=True)
         (home / "dagster.yaml").write_text(INSTANCE.replace("HOME", str(home)))
         file, options = folder / "waldur.toml", folder / "options.yaml"
         file.write_text(in_toml(self.place.document(self.engine.url, **document)))
-        options.write_text(
-            json.dumps({"resources": {"site": {"config": {"as_of": self.place.scene.as_of.isoformat()}}}})
-        )
+        options.write_text(json.dumps({"resources": {"site": {"config": {"as_of": as_of.isoformat()}}}}))
         job = self.place.definitions.resolve_job_def(entry(name).dagster_name)
-        partition = partition_key(job.partitions_def, self.place.scene.as_of)
+        partition = partition_key(job.partitions_def, scene.as_of)
         tags = {} if partition is None else {"dagster/partition": partition}
         words = ["job", "execute", "-m", "waldur_dagster.definitions", "-j", job.name, "-c", str(options)]
         return Order(
             words=[*words, "--tags", json.dumps(tags)],
-            environment={CONFIG_VARIABLE: str(file), "DAGSTER_HOME": str(home), **self.place.scene.outside.environment},
+            environment={CONFIG_VARIABLE: str(file), "DAGSTER_HOME": str(home), **scene.outside.environment},
             log=str(folder / "log"),
             trace=str(folder / "trace"),
             at=at,

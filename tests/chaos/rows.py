@@ -32,6 +32,8 @@ KEYS = text(
     """
 )
 UUID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
+# Names that are drawn when a row is made.
+DRAWN = re.compile(r"\beduteams_key_[0-9a-f]+\b")
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?")
 
 
@@ -74,7 +76,7 @@ class Rows:
                 kept[column] = self._named(self._kinds.get(row["content_type_id"], ""), value, deep=deep)
             else:
                 kept[column] = value
-        words = UUID.sub("#", json.dumps(kept, sort_keys=True))
+        words = DRAWN.sub("#", UUID.sub("#", json.dumps(kept, sort_keys=True)))
         return INSTANT.sub(self._instant, words)
 
     def _named(self, table: str, id: Any, *, deep: bool) -> Any:
@@ -83,12 +85,12 @@ class Rows:
         return f"new {self._content[table, id]}" if deep else "new"
 
     def _instant(self, match: re.Match[str]) -> str:
-        """Those of the present differ from run to run."""
+        """Those of the present, and of the instant that runs work for, differ from run to run."""
         try:
             instant = datetime.fromisoformat(match[0])
         except ValueError:
             return match[0]
-        return "now" if instant.tzinfo and instant > self._as_of else match[0]
+        return "now" if instant.tzinfo and instant >= self._as_of else match[0]
 
 
 def _rows(connection: Connection, schema: str, table: str) -> list[dict[str, Any]]:
