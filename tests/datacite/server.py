@@ -40,6 +40,7 @@ class DataCiteServer:
 def datacite_server() -> Iterator[DataCiteServer]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def answer(self) -> None:
             doi = unquote(self.path.removeprefix("/dois/"))
