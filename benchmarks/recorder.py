@@ -78,7 +78,8 @@ class Recorder:
 
     def _after(self, connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if self._open is not None:
-            self._open.statements.append((time.perf_counter() - connection.info["started"], statement))
+            took = time.perf_counter() - connection.info["started"]
+            self._open.statements.append((took, sys.intern(statement)))  # one text, however often it was sent
 
     def _cpu(self) -> float:
         """Seconds that this process, the server and the server's processes, also those that ended, have worked."""
