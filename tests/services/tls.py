@@ -36,8 +36,8 @@ def trusted(folder: Path, set_variable: Callable[[str, str], None]) -> ssl.SSLCo
     private.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
-        set_variable(name, str(public))
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        set_variable(variable, str(public))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)
     return context
