@@ -1,4 +1,4 @@
-"""Remote Waldurs, people's systems, Rancher, Keycloak and help desks: how each is reached on a small site.
+"""People's systems, Rancher, Keycloak and help desks: how each is reached on a small site.
 
 Where a site can have several of a kind, it has one more, which is well: what is there is done whatever the other does.
 """
@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from tests.chaos.systems import ON_WEB, ON_WIRE, Prepare, System, without
+from tests.chaos.remotes import REMOTES
+from tests.chaos.systems import ON_WEB, ON_WIRE, OUTSIDE, Prepare, System, at, without
 from tests.datacite.server import DataCiteServer
 from tests.datacite.test_records import offer
 from tests.datacite.test_referrals import refer
@@ -19,21 +20,13 @@ from tests.firecrest.test_pull import Cluster, accounts, jobs
 from tests.freeipa.scenes import settings as freeipa_settings
 from tests.help_desks.desk_site import jira, zammad
 from tests.rabbitmq import PASSWORD as RABBITMQ_PASSWORD
+from tests.rabbitmq import RabbitMq
 from tests.rancher.keycloak_server import LoopbackKeycloak, serving_keycloak
 from tests.rancher.keycloak_site import Realm
 from tests.rancher.rancher_server import LoopbackRancher, node, serving_rancher
 from tests.rancher.rancher_site import RancherSite
 from tests.rancher.test_bindings import empty
 from tests.rancher.test_nodes import CREATING, nodes_of
-from tests.remote.catalogue_scenes import RemoteSite, component_document, offering_document, plan_document
-from tests.remote.remote_waldur import RemoteWaldur, serving_remote
-from tests.remote.scenes import ResellerSite, remote_item, remote_resource, usage
-from tests.remote.test_offering_users import Accounts
-from tests.remote.test_offerings_sync import Market
-from tests.remote.test_project_data import project_at, put_there
-from tests.remote.test_project_permissions import SWITCH, Teams
-from tests.remote.test_resources import new_order
-from tests.remote.test_robot_accounts import Robots
 from tests.scene import Scene
 from tests.site_agents.test_messages import Agents
 from tests.stomp_server import serving_stomp
@@ -42,155 +35,9 @@ from waldur_dagster.schema import freeipa, rancher, support
 from waldur_dagster.schema.generations import Generation
 
 NEWEST = Generation.NEWEST
-OUTSIDE = "outside changes"
-ERRED = 4
 _numbers = count(1)
 
 
-def at(port: int) -> str:
-    return f"http://127.0.0.1:{port}"
-
-
-# Remote Waldurs. Each function makes what a site has at one remote, and what that remote says.
-def used(scene: Scene, remote: RemoteWaldur) -> None:
-    site = ResellerSite(scene)
-    offering = site.offering(remote)
-    for one in site.resources(offering, 2, attributes={}, options={}):
-        remote.say("marketplace-component-usages", usage(one, one, offering))
-        remote.say("invoice-items", remote_item(one, one, offering))
-        remote.say("marketplace-resources", remote_resource(one, offering, attributes={"name": "new"}))
-
-
-def ordered(scene: Scene, remote: RemoteWaldur, state: int = 2) -> None:
-    site = ResellerSite(scene)
-    offering = site.offering(remote)
-    for one in site.resources(offering, 1, state=5, attributes={}, options={}):
-        remote.say("marketplace-orders", new_order(site.order(one, 3, state), "done", one, offering))
-
-
-def ordered_in_vain(scene: Scene, remote: RemoteWaldur) -> None:
-    ordered(scene, remote, ERRED)
-
-
-def described(scene: Scene, remote: RemoteWaldur) -> None:
-    site = RemoteSite(scene)
-    offering = site.offering(remote)
-    scene.component(offering, "cpu", "usage")
-    components = [component_document(type) for type in ("cpu", "ram")]
-    remote.say("marketplace-public-offerings", offering_document(components=components, plans=[plan_document()]))
-
-
-def on_market(scene: Scene, remote: RemoteWaldur) -> None:
-    market = Market(scene, remote)
-    market.known(1)
-    market.offer(1)
-    market.offer(2)
-
-
-def with_accounts(scene: Scene, remote: RemoteWaldur) -> None:
-    made, number = Accounts(scene, remote), next(_numbers)
-    made.here(f"old{number}")
-    made.user(f"new{number}")
-    for name in ("old", "new"):
-        made.there(f"{name}{number}", "old" if name == "old" else "account")
-
-
-def with_robots(scene: Scene, remote: RemoteWaldur) -> None:
-    robots = Robots(scene, remote)
-    robots.here(robots.resource(), 1)
-    robots.there(1)
-    robots.there(2, "other", "new")
-
-
-def with_projects(scene: Scene, remote: RemoteWaldur) -> None:
-    """Of two projects one is not there, and the other has another name and another member there."""
-    teams = Teams(RemoteSite(scene), remote)
-    number = next(_numbers)
-    for name in ("New", "Known"):
-        project = project_at(teams.site, teams.offering, f"{name} {number}")
-        teams.member(project, f"{name}-{number}")
-        if name == "Known":
-            put_there(teams.site, remote, project, name="Old")
-            teams.at_remote(project, 1, (f"other-{number}", "PROJECT.MEMBER"))
-            remote.objects["projects"].pop()
-
-
-def _remotes(make: Callable[[Scene, RemoteWaldur], None], **document: Any) -> Prepare:
-    @contextmanager
-    def prepare(scene: Scene, port: int) -> Iterator[Mapping[str, Any]]:
-        with serving_remote(RemoteWaldur({"projects": [], "marketplace-orders": []})) as well:
-            for remote in (RemoteWaldur({"projects": []}, url=at(port)), well):
-                make(scene, remote)
-            yield document
-
-    return prepare
-
-
-def _remote(entry: str, place: str, make: Callable[[Scene, RemoteWaldur], None], does: str, **how: Any) -> System:
-    document = how.pop("document", {})
-    do = Function(f"waldur_dagster.remote.{place}")
-    return System(f"remote Waldur, {entry}", _remotes(make, **document), ON_WEB, entry, do, does=does, **how)
-
-
-ORDERED = {"marketplace_order": 1, "marketplace_resource": 1, "marketplace_resourceplanperiod": 1}
-SYNCED = {"marketplace_offering": 1, "marketplace_remote_remotelocalcategory": 1}
-REMOTES = (
-    _remote("waldur-remote-pull-usage", "usage:pull_usage", used, "marketplace_componentusage", by_month=True),
-    _remote("waldur-remote-pull-invoices", "invoices:pull_invoices", used, "invoices_invoiceitem", by_month=True),
-    _remote(
-        "waldur-remote-pull-resources",
-        "resources:pull_remote_resources",
-        used,
-        "marketplace_resource",
-        changes={"marketplace_resource": 2},
-    ),
-    _remote("waldur-remote-pull-orders", "orders:pull_orders", ordered, "marketplace_order", changes=ORDERED),
-    _remote(
-        "waldur-remote-pull-erred-orders",
-        "orders:pull_erred_orders",
-        ordered_in_vain,
-        "marketplace_order",
-        changes=ORDERED,
-    ),
-    _remote(
-        "waldur-remote-pull-offerings",
-        "offerings:pull_offerings",
-        described,
-        "marketplace_offeringcomponent",
-        changes={"marketplace_offering": 1},
-    ),
-    _remote(
-        "waldur-remote-offerings-sync",
-        "offerings_sync:sync_offerings",
-        on_market,
-        "marketplace_offering",
-        generation=NEWEST,
-        changes={"marketplace_remote_remotesynchronisation": 2, **SYNCED},
-    ),
-    _remote(
-        "waldur-remote-pull-offering-users",
-        "offering_users:pull_offering_users",
-        with_accounts,
-        "marketplace_offeringuser",
-    ),
-    _remote(
-        "waldur-remote-pull-robot-accounts",
-        "robot_accounts:pull_robot_accounts",
-        with_robots,
-        "marketplace_robotaccount",
-    ),
-    _remote("waldur-remote-push-project-data", "project_data:push_project_data", with_projects, OUTSIDE),
-    _remote(
-        "waldur-remote-sync-remote-project-permissions",
-        "project_permissions:sync_project_permissions",
-        with_projects,
-        OUTSIDE,
-        document={"waldur": {SWITCH: True}},
-    ),
-)
-
-
-# People's systems, of which a site has one.
 @contextmanager
 def _freeipa(scene: Scene, port: int) -> Iterator[Mapping[str, Any]]:
     scene.project(scene.customer())
@@ -232,24 +79,25 @@ def _firecrest(scene: Scene, port: int) -> Iterator[Mapping[str, Any]]:
 
 @contextmanager
 def _agents(scene: Scene, port: int) -> Iterator[Mapping[str, Any]]:
-    _tell_agents(scene)
+    tell_agents(scene)
     yield rabbitmq_at(port, 0)
 
 
 @contextmanager
 def _queues(scene: Scene, port: int) -> Iterator[Mapping[str, Any]]:
-    _tell_agents(scene)
+    tell_agents(scene)
     with serving_stomp() as stomp:
         yield rabbitmq_at(stomp.port, port)
 
 
-def _tell_agents(scene: Scene) -> None:
-    """Two agents with something to hear of a resource and of an order, and queues for both."""
-    agents = Agents(scene, None)
+def tell_agents(scene: Scene, server: RabbitMq | None = None) -> None:
+    """Two agents with something to hear of resources and orders, in queues that a server has."""
+    agents = Agents(scene, server)
     for number in range(2):
         agents.subscribe(agents.agent(number), "resource", "order")
-    agents.resource(12)
-    agents.order(12)
+    for _number in range(3):
+        agents.resource(12)
+        agents.order(12)
 
 
 def rabbitmq_at(stomp_port: int, amqp_port: int) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from tests import scene as scenes
-from tests.chaos import families
+from tests.chaos import families, remotes
 from tests.chaos.outside_state import Outside
 from tests.chaos.places import Scene
 from tests.datacite.server import DataCiteServer, datacite_server
@@ -40,7 +40,6 @@ from tests.remote.catalogue_scenes import component_document, offering_document
 from tests.remote.remote_waldur import RemoteWaldur, serving_remote
 from tests.remote.test_project_permissions import SWITCH
 from tests.site_agents.conftest import AGENTS, until_stomp_answers
-from tests.site_agents.test_messages import Agents
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.rancher.keycloak_groups import delete_leftover_groups
 from waldur_dagster.schema import marketplace, rancher, structure, support
@@ -53,34 +52,34 @@ LISTS = (
     *("marketplace-robot-accounts", "marketplace-categories", "projects"),
 )
 AT_REMOTES = (
-    families.used,
-    families.ordered,
-    families.ordered_in_vain,
-    families.described,
-    families.on_market,
-    families.with_accounts,
-    families.with_robots,
-    families.with_projects,
+    remotes.used,
+    remotes.ordered,
+    remotes.ordered_in_vain,
+    remotes.described,
+    remotes.on_market,
+    remotes.with_accounts,
+    remotes.with_robots,
+    remotes.with_projects,
 )
 
 
 def of_remotes() -> Scene:
     """Eight remotes, each with what one entry or two have work for."""
-    remotes, outside = [RemoteWaldur({"projects": []}) for _ in AT_REMOTES], Outside()
+    served, outside = [RemoteWaldur({"projects": []}) for _ in AT_REMOTES], Outside()
 
     def serve(parts: ExitStack) -> Mapping[str, Any]:
-        for remote in remotes:
+        for remote in served:
             parts.enter_context(serving_remote(remote))
             outside.keep(remote, "objects", lambda held: [one for path in held for one in held[path]])
         return {"waldur": {SWITCH: True}, "entries": {"waldur-remote-pull-invoices": {"superseded": "run"}}}
 
     def fill(engine: Engine, _: Deployment) -> None:
         scene = scenes.Scene(engine)
-        for make, remote in zip(AT_REMOTES, remotes, strict=True):
+        for make, remote in zip(AT_REMOTES, served, strict=True):
             make(scene, remote)
             _complete(scene, remote)
 
-    names = [system.entry for system in families.REMOTES]
+    names = [system.entry for system in remotes.REMOTES]
     options = {"first_month": f"{scenes.BORN:%Y-%m}"}
     # Waldur itself may be at work on what a killed run has left as Processing.
     later = {"waldur-remote-offerings-sync": timedelta(days=1)}
@@ -151,12 +150,7 @@ def of_agents() -> Scene:
         return families.rabbitmq_at(servers[-1].stomp_port, servers[-1].port)
 
     def fill(engine: Engine, _: Deployment) -> None:
-        agents = Agents(scenes.Scene(engine), servers[-1])
-        for number in range(2):
-            agents.subscribe(agents.agent(number), "resource", "order")
-        for _number in range(3):
-            agents.resource(12)
-            agents.order(12)
+        families.tell_agents(scenes.Scene(engine), servers[-1])
 
     names = [] if MISSING else [families.SILENT, families.WAITING]
     return Scene("agents", NOW, fill, lambda: names, {}, serve)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.faults import OF_MAIL, OF_WEB
-from tests.chaos.systems import ON_WEB, ON_WIRE, SECRET, Prepare, System
+from tests.chaos.systems import ON_WEB, ON_WIRE, SECRET, Prepare, System, at
 from tests.openstack.cloud import LoopbackCloud
 from tests.openstack.scenes import CloudSite, project_id
 from tests.outbox.messages import LETTER, wait
@@ -48,7 +48,7 @@ def _message(payload: dict[str, Any], **document: Any) -> Prepare:
 @contextmanager
 def _cloud(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
     site = CloudSite(scene)
-    settings = site.cloud(LoopbackCloud(url=f"http://127.0.0.1:{port}"))
+    settings = site.cloud(LoopbackCloud(url=at(port)))
     tenant = site.tenant(settings, project_id(1))
     for table in (openstack.instance, openstack.volume, openstack.snapshot):
         site.add(table, tenant, settings, f"known-{table.name}")
@@ -66,13 +66,13 @@ def _digitalocean(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
     scene.add(
         digitalocean.droplet, name="known", backend_id="1", state=3, service_settings_id=settings, project_id=project
     )
-    yield {"digitalocean_url": f"http://127.0.0.1:{port}/v2/"}
+    yield {"digitalocean_url": f"{at(port)}/v2/"}
 
 
 @contextmanager
 def _vmware(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
     values = {"type": "VMware", "state": 3, "is_active": True, "username": "u", "password": SECRET, "options": "{}"}
-    url = f"http://127.0.0.1:{port}"
+    url = at(port)
     settings = scene.add(structure.servicesettings, name="vcenter", backend_url=url, **values)
     scene.add(vmware.folder, name="Folder", backend_id="f", settings_id=settings)
     yield {}
@@ -82,7 +82,7 @@ def _vmware(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
 def _amazon(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
     site_with_images(scene, "ami-1", "ami-2")
     with ENVIRONMENT, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL_EC2", f"http://127.0.0.1:{port}")
+        patch.setenv("AWS_ENDPOINT_URL_EC2", at(port))
         yield {}
 
 
@@ -95,7 +95,7 @@ def _azure(*broken: str) -> Prepare:
         settings = scene.one(structure.servicesettings).id
         scene.add(azure.location, name="Place", backend_id="place", settings_id=settings)
         with ENVIRONMENT, pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
-            tls = trusted(Path(folder), patch)
+            tls = trusted(Path(folder), patch.setenv)
             with serving_azure(LoopbackAzure(), tls) as well, raw_server(relay(port), tls) as ill:
                 urls = dict.fromkeys(("login_url", "api_url"), well.url)
                 yield {"azure": urls | dict.fromkeys(broken, f"https://127.0.0.1:{ill.port}")}
@@ -105,7 +105,7 @@ def _azure(*broken: str) -> Prepare:
 
 @contextmanager
 def _rancher(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
-    site = RancherMirror(scene, LoopbackRancher(url=f"http://127.0.0.1:{port}"))
+    site = RancherMirror(scene, LoopbackRancher(url=at(port)))
     scene.add(rancher.project, name="known", backend_id="c-1:p-1", settings_id=site.settings, cluster_id=site.cluster)
     yield {}
 
@@ -113,7 +113,7 @@ def _rancher(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
 @contextmanager
 def _telemetry(scene: Scene, port: int) -> Iterator[dict[str, Any]]:
     scene.add(core.feature, key="telemetry.send_metrics", value=True)
-    yield {"waldur": {"WALDUR_MARKETPLACE.TELEMETRY_URL": f"http://127.0.0.1:{port}/"}}
+    yield {"waldur": {"WALDUR_MARKETPLACE.TELEMETRY_URL": f"{at(port)}/"}}
 
 
 # Where a failure is kept.

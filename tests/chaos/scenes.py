@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
+from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
@@ -16,13 +17,19 @@ from sqlalchemy import Engine
 
 from tests import scene as scenes
 from tests.chaos.family_scenes import family_scenes
+from tests.chaos.outside_state import Outside
 from tests.chaos.places import Scene
 from tests.docker_server import Container, Ended, docker_server
+from tests.loopback import serving
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
 from tests.openstack.scenes import ENTRIES as PULLS
 from tests.openstack.scenes import NOW as CLOUD_NOW
-from tests.openstack.scenes import CloudSite, port, project_id, server, snapshot, volume
+from tests.openstack.scenes import port, project_id, server, snapshot, volume
 from tests.result_store import folder_store
+from tests.services.accounts import account
+from tests.services.azure_server import OPTIONS, LoopbackAzure, serving_azure
+from tests.services.test_amazon import described, site_with_images
+from tests.services.tls import trusted
 from waldur_dagster import clock
 from waldur_dagster.availability.superseded import SUPERSEDED
 from waldur_dagster.definitions import implemented_entries
@@ -32,6 +39,7 @@ from waldur_dagster.schema import openstack
 from waldur_dagster.schema.generations import Generation
 
 NOW = clock.now()
+CLOUDS = Outside()
 OF_CLOUDS = [*PULLS.values(), "pull-service-properties", "pull-service-resources"]
 
 
@@ -61,7 +69,14 @@ def _demo_systems(parts: ExitStack) -> Mapping[str, Any]:
 def _cloud_systems(parts: ExitStack) -> Mapping[str, Any]:
     _cloud().page = 3
     parts.enter_context(serving_cloud(_cloud()))
-    return {}
+    images = described({"ami-1": "Debian 12"})
+    # Amazon's address, and certificates that are trusted, are said in the environment.
+    CLOUDS.environment["AWS_ENDPOINT_URL_EC2"] = parts.enter_context(
+        serving({("POST", "/"): lambda **_: (200, images)})
+    )
+    tls = trusted(Path(mkdtemp(prefix="waldur-chaos-tls-")), CLOUDS.environment.__setitem__)
+    azure = parts.enter_context(serving_azure(LoopbackAzure(), tls))
+    return {"azure": {"login_url": azure.url, "api_url": azure.url}}
 
 
 @cache
@@ -70,8 +85,9 @@ def _cloud() -> LoopbackCloud:
 
 
 def _fill_clouds(engine: Engine, _: Deployment) -> None:
-    """Two tenants of one cloud, of whose rows some have changed, some are new and some are gone."""
-    site, cloud = CloudSite(scenes.Scene(engine)), _cloud()
+    """Two tenants of one cloud, of whose rows some have changed, some are new and some are gone; Amazon and Azure."""
+    site, cloud = site_with_images(scenes.Scene(engine), "ami-1", "ami-gone"), _cloud()
+    account(site, "Azure", options=OPTIONS)
     settings = site.cloud(cloud)
     for number in (1, 2):
         id = project_id(number)
@@ -98,6 +114,8 @@ def all_scenes() -> list[Scene]:
             {"entries": {name: {"superseded": "run"} for name in SUPERSEDED}},
             _demo_systems,
         ),
-        Scene("clouds", CLOUD_NOW, _fill_clouds, lambda: OF_CLOUDS, {}, _cloud_systems, Generation.OCTOBER_2024),
+        Scene(
+            "clouds", CLOUD_NOW, _fill_clouds, lambda: OF_CLOUDS, {}, _cloud_systems, Generation.OCTOBER_2024, CLOUDS
+        ),
         *family_scenes(),
     ]

@@ -14,6 +14,7 @@ from waldur_dagster.schema.generations import Generation
 
 ON_WEB = (REFUSED, *OF_ALL, *OF_WEB)
 ON_WIRE = (REFUSED, *OF_ALL)
+OUTSIDE = "outside changes"  # the figure of what was changed at systems
 SECRET = "hidden-word"  # of systems whose tests have none of their own
 
 # Makes rows of a site whose system is at a port, and gives what its deployment file says while they are needed.
@@ -42,6 +43,10 @@ class System:
     changes: Mapping[str, int] = field(default_factory=dict)
     by_month: bool = False
     generation: Generation = Generation.OCTOBER_2024
+
+
+def at(port: int) -> str:
+    return f"http://127.0.0.1:{port}"
 
 
 def without(*faults: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ TABLES = (azure.location, azure.size, azure.sizeavailabilityzone, azure.image)
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    return trusted(tmp_path, monkeypatch)
+    return trusted(tmp_path, monkeypatch.setenv)
 
 
 def run(site: CloudSite, cloud: LoopbackAzure) -> Outcome:

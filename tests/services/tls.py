@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """What a server on 127.0.0.1 speaks TLS with; the test's own clients, of httpx and requests, trust it."""
+def trusted(folder: Path, set_variable: Callable[[str, str], None]) -> ssl.SSLContext:
+    """What a server on 127.0.0.1 speaks TLS with; clients with these variables, of httpx and requests, trust it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
     now = datetime.now(UTC)
@@ -36,8 +36,8 @@ def trusted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
     private.write_bytes(
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
-    monkeypatch.setenv("SSL_CERT_FILE", str(public))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(public))
+    for variable in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        set_variable(variable, str(public))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(public, private)
     return context
