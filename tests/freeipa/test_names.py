@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from tests.freeipa.scenes import PASSWORD, profile, run
 from tests.freeipa_server import Answer, freeipa_server
+from tests.raw_server import raw_server
 from tests.scene import Scene
+from waldur_dagster.clients import freeipa as client
 from waldur_dagster.clients import http, patience
+from waldur_dagster.clients.failures import SystemFailed
 from waldur_dagster.freeipa.name_sync import sync_names
 
 BROKEN = {
@@ -74,3 +79,16 @@ def test_a_dry_run_lists_whom_it_would_name(scene: Scene) -> None:
         outcome = run(scene, sync_names, ipa, dry_run=True)
         assert ipa.changes == []
     assert outcome.figures["outside changes that would be made"] == 1
+
+
+def test_an_answer_without_end_is_cut_off_and_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "LONGEST_ANSWER", 2**20)
+
+    def endless(connection: socket.socket) -> None:
+        connection.recv(2**16)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            connection.sendall(b"[1, 2]," * 2**12)
+
+    with raw_server(endless) as server, pytest.raises(SystemFailed, match="its answer is larger than 1 MiB"):
+        client.FreeIpa(f"http://127.0.0.1:{server.port}", "svc", "secret").log_in()

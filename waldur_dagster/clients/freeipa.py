@@ -270,6 +270,8 @@ class _Session:
             sent = dict(headers) | (cookies if self._cookies else {})
             most = LONGEST_ANSWER if self.seconds is None else LONGEST_LIST
             answer = http.post(address, seconds=self.seconds, read=most, verify=verify, headers=sent, **body)
+            if len(answer.body) >= most:  # what was cut off is not even looked at
+                raise http.NoAnswer(f"its answer is larger than {most / 2**20:g} MiB")
             return _Response(answer)
 
         response = patience.patient(once, "POST", http.NotReached)
