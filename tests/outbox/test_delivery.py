@@ -129,7 +129,7 @@ def test_a_slow_system_keeps_no_other_waiting(outbox_scene: Scene) -> None:
 def test_no_more_is_begun_when_the_time_of_a_round_is_over(outbox_scene: Scene) -> None:
     mails(outbox_scene, "a@x.org", "b@x.org", "c@x.org")
     with mail_server() as server:
-        server.pause = 0.3
-        done = deliver(outbox_scene.engine, outbox_scene.deployment(mail=server.options), longest=0.1)
+        server.pause = 1.5
+        done = deliver(outbox_scene.engine, outbox_scene.deployment(mail=server.options), longest=1)
         assert server.addresses == ["a@x.org"]
     assert list(done.findings()) == ["2 wait, tried again later: the time of this round is over"]
