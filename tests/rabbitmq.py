@@ -12,12 +12,14 @@ import signal
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 from kombu import Connection, Exchange, Queue
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
@@ -119,8 +121,11 @@ class RabbitMq:
         self._processes.clear()
 
     def freeze(self, *, frozen: bool) -> None:
-        """Whether the server is there and does nothing."""
-        os.killpg(self._processes[-1].pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+        """Whether the server is there and does nothing; it is not before all its processes stand."""
+        server = psutil.Process(self._processes[-1].pid)
+        os.killpg(server.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
+        while frozen and any(one.status() != psutil.STATUS_STOPPED for one in _of_group(server)):
+            time.sleep(0.01)
 
     def declare(self, name: str, *, quorum: bool = False, arguments: dict[str, object] | None = None) -> None:
         """A queue as Waldur's workers make it: of 2024, or a quorum queue with a topic exchange."""
@@ -175,6 +180,11 @@ class RabbitMq:
                         continue
                     found.append(name)
         return found
+
+
+def _of_group(leader: psutil.Process) -> list[psutil.Process]:
+    """A process and those that it has started, as far as a signal to its group reaches them."""
+    return [one for one in (leader, *leader.children(recursive=True)) if os.getpgid(one.pid) == leader.pid]
 
 
 def _definitions(virtual_hosts: Sequence[str]) -> dict[str, object]:
