@@ -59,6 +59,7 @@ def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
         description="Delivers mails, web hooks and hand-overs that are due.",
     )
     def sensor(context: dg.SensorEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        from waldur_dagster.availability.rights import lacking_rights
         from waldur_dagster.outbox.delivery import backlog
         from waldur_dagster.outbox.migrate import NO_OUTBOX, is_current
         from waldur_dagster.outbox.operating import is_anything_to_forget
@@ -67,6 +68,8 @@ def outbox_sensor(deployment: Deployment) -> dg.SensorDefinition:
         try:
             with Site(deployment) as site:
                 site.check()
+                if lacking := lacking_rights(site, (), {}):
+                    return dg.SkipReason(f"The site lacks {'; '.join(lacking)}.")
                 if not is_current(site.engine):
                     return dg.SkipReason(NO_OUTBOX)
                 site.hold(LOCK)

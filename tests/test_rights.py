@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
 from sqlalchemy import Engine, text
 
+from sensors.outbox import outbox_sensor
 from tests.cli.conftest import ONLY_INVOICES, Terminal, terminal  # noqa: F401  a fixture
 from tests.scene import Scene
 from waldur_dagster.availability import missing_parts
@@ -67,6 +69,18 @@ def test_a_table_that_may_not_be_read_and_an_outbox_that_may_not_be_used_are_nam
     lacking = _lacking(outbox_scene, role)
     assert f"the right to SELECT structure_customer (grant it to {role})" in lacking
     assert any("waldur_dagster.outbox_message" in part for part in lacking)
+
+
+def test_the_outbox_waits_for_a_role_that_may_use_it(outbox_scene: Scene, role: str) -> None:
+    sensor = outbox_sensor(_as(outbox_scene, role))
+    with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance) as context:
+        waits = sensor.evaluate_tick(context)
+        _do(outbox_scene.engine, *(statement.format(role=role) for statement in OUTBOX))
+        looks = sensor.evaluate_tick(context)
+    assert (
+        waits.skip_message is not None and f"waldur_dagster.outbox_message (grant it to {role})" in waits.skip_message
+    )
+    assert looks.skip_message is not None and looks.skip_message.startswith("Nothing waits")
 
 
 def test_the_doctor_and_a_run_by_hand_tell_it_in_their_ways(

@@ -41,7 +41,7 @@ class NoRights(Exception):
 
 
 def lacking_rights(site: Site, read: Iterable[str], written: Mapping[str, Iterable[str]]) -> list[str]:
-    """What the role lacks to read and write these tables; empty when it lacks nothing.
+    """What the role lacks to read and write these tables, and the outbox; empty when it lacks nothing.
 
     ``written`` says by table which of INSERT, UPDATE and DELETE is done. Tables that are not there are not looked at.
     Raises SiteUnreachable.
