@@ -9,7 +9,7 @@ import pytest
 
 from tests.mail_server import free_port
 from tests.rabbitmq import PASSWORD, USER, RabbitMq
-from tests.raw_server import raw_server, silent
+from tests.raw_server import hang_up, raw_server, silent
 from tests.site_agents.conftest import AGENTS, until_stomp_answers
 from waldur_dagster.clients import agent_queues
 from waldur_dagster.clients.agent_queues import Queues, Reach, Server, VirtualHost
@@ -107,12 +107,23 @@ def test_a_server_that_falls_silent_or_dies_is_not_waited_for_long(
             stomp.freeze(frozen=False)
         host.send("/amq/queue/kept", "3", {})
         stomp.kill()
-        with pytest.raises(VisitFailed):
-            host.send("/amq/queue/kept", "4", {})
-        with pytest.raises(SystemFailed, match=r"cannot be reached|hung up"):
-            host.connect()
-    stomp.start()
-    until_stomp_answers(stomp)
+        try:
+            with pytest.raises(VisitFailed):
+                host.send("/amq/queue/kept", "4", {})
+            with pytest.raises(SystemFailed, match=r"cannot be reached|hung up"):
+                host.connect()
+        finally:
+            stomp.start()
+            until_stomp_answers(stomp)
+
+
+def test_a_server_that_hangs_up_at_once_is_told_whenever_it_does(server: Server) -> None:
+    """Before the library's first word, or after it."""
+    with raw_server(hang_up) as rude:
+        host = VirtualHost(replace(server, stomp_port=rude.port), VHOST)
+        for _ in range(50):
+            with pytest.raises(SystemFailed, match=r"cannot be reached|hung up"):
+                host.connect()
 
 
 def test_what_is_no_rabbitmq_is_given_up_in_time(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,7 @@ class VirtualHost(Closing):
     def connect(self) -> None:
         """Raises LoginRefused, ItemFailed when there is no such virtual host for this program, or SystemFailed."""
         from stomp import Connection12
-        from stomp.exception import ConnectFailedException
+        from stomp.exception import StompException
 
         self._answers = _Answers()
         server = self.server
@@ -85,11 +85,12 @@ class VirtualHost(Closing):
         connection.set_listener("answers", self._answers)
         # The library keeps whatever comes until a frame ends.
         connection.transport.receive = self._answers.bounded(connection.transport.receive)
+        self._connection = connection
         try:
             connection.connect(server.user, server.password)
-        except (ConnectFailedException, OSError) as error:
+        except (StompException, OSError) as error:  # it may also hang up before the library has said a word
+            self._drop()
             raise SystemFailed(f"{server} cannot be reached {server.shown(error)}".rstrip()) from None
-        self._connection = connection
         self._wait(_Answers.CONNECTED)
 
     def _wait(self, name: str) -> None:
