@@ -10,6 +10,7 @@ from tests.cli.conftest import Terminal
 from tests.conftest import PROJECT
 from tests.mail_server import free_port
 
+pytestmark = pytest.mark.waits
 DOWN = "postgresql://waldur@127.0.0.1:1/waldur"
 SCHEDULES = ("schedules",)
 RUN = ("run", "update-invoices-total-cost", "--dry-run")

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import TickData, TickStatus
 
@@ -13,6 +14,7 @@ from tests.cli.conftest import ONLY_INVOICES, Terminal
 from waldur_dagster.catalog import CATALOG, entries_of
 from waldur_dagster.cli.instance import code_location
 
+pytestmark = pytest.mark.waits
 DOWN = "postgresql://waldur@127.0.0.1:1/waldur"  # schedules are switched without the site
 NOT_HERE = ONLY_INVOICES + "\n[entries.update-invoices-total-cost]\nregistered = false"
 BILLING, REMINDERS = "waldur-create-invoices", "send-notifications-about-upcoming-ends"

@@ -27,6 +27,7 @@ from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema.generations import Generation, create_tables
 
+pytestmark = pytest.mark.waits
 ENTRY, KILLED = "cancel_expired_group_invitations", "expired-reviews-should-be-cancelled"
 # Whichever minute comes first, it is that of a tick which is tried again for two minutes.
 EVEN, ODD = "check-expired-permissions", "valimo-auth-cleanup-auth-results"

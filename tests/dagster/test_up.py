@@ -30,6 +30,7 @@ from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices
 from waldur_dagster.site import make_engine
 
+pytestmark = pytest.mark.waits
 PATIENCE = 300  # seconds; a quiet machine needs a tenth of it
 SCHEDULES = """{ schedulesOrError(repositorySelector:
     {repositoryLocationName: "waldur", repositoryName: "__repository__"})
