@@ -21,7 +21,7 @@ from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.expressions import given_ids, given_rows
 from waldur_dagster.platform.month import Month
-from waldur_dagster.policies import Affected, evaluate_policies
+from waldur_dagster.policies import affected_by_resources, evaluate_policies
 from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.remotes import Resource
 from waldur_dagster.schema import invoices, marketplace, structure
@@ -92,7 +92,7 @@ def keep_bills(work: Work, pulled: Sequence[tuple[Resource, Bills]]) -> None:
             changed_invoices.add(bill.invoice.id)
             changed_items.add(bill.place.id)
     if changed_items:
-        _follow(work, changed_invoices, [owners[id] for id in changed_items])
+        _follow(work, changed_invoices, changed_items, {owners[id].customer_id for id in changed_items})
 
 
 def _owners(work: Work, ids: Collection[int]) -> dict[int, Any]:
@@ -100,7 +100,6 @@ def _owners(work: Work, ids: Collection[int]) -> dict[int, Any]:
     found = work.connection.execute(
         select(
             resource.c.id,
-            resource.c.offering_id,
             resource.c.project_id,
             project.c.name.label("project_name"),
             project.c.uuid.label("project_uuid"),
@@ -212,13 +211,7 @@ def _update(work: Work, differing: Sequence[Mapping[str, Any]]) -> None:
     work.execute(update(item).values(values).where(item.c.id == rows.c.id))
 
 
-def _follow(work: Work, changed: Collection[int], owners: Sequence[Any]) -> None:
-    customers = {owner.customer_id for owner in owners}
+def _follow(work: Work, changed: Collection[int], resources: Collection[int], customers: Collection[int]) -> None:
     refresh_totals(work, given_ids(changed))
     refresh_price_estimates(work, Month.of(work.as_of, work.zone), given_ids(customers))
-    affected = Affected(
-        projects=given_ids({owner.project_id for owner in owners}),
-        customers=given_ids(customers),
-        offerings=given_ids({owner.offering_id for owner in owners}),
-    )
-    evaluate_policies(work, affected)
+    evaluate_policies(work, affected_by_resources(resources))
