@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from waldur_dagster.outbox.tables import SCHEMA
 from waldur_dagster.site import Site
@@ -49,9 +49,11 @@ def lacking_rights(site: Site, read: Iterable[str], written: Mapping[str, Iterab
     wanted = {(f"public.{name}", "SELECT") for name in read}
     wanted |= {(f"public.{name}", privilege) for name, kinds in written.items() for privilege in kinds}
     wanted |= {(name, privilege) for name, kinds in _OUTBOX.items() for privilege in kinds}
-    role, temporary = _facts(site)
+    with site.engine.connect() as connection:
+        role, temporary = connection.execute(_WHOLE).one()
+        withheld = _lacking(connection, wanted)
     lacking = defaultdict[str, list[str]](list)
-    for name, privilege in _lacking(site, wanted):
+    for name, privilege in withheld:
         lacking[name.removeprefix("public.")].append(privilege)
     found = [f"the right to {', '.join(kinds)} {name} (grant it to {role})" for name, kinds in lacking.items()]
     return found if temporary else [*found, f"the right TEMPORARY on the database (grant it to {role})"]
@@ -60,22 +62,17 @@ def lacking_rights(site: Site, read: Iterable[str], written: Mapping[str, Iterab
 def require_some_rights(site: Site, read: Iterable[str]) -> None:
     """Raises NoRights when the role may read none of these tables that are there."""
     wanted = {(f"public.{name}", "SELECT") for name in read if site.schema.has(name)}
-    if wanted and len(_lacking(site, wanted)) == len(wanted):
-        role = _facts(site)[0]
+    with site.engine.connect() as connection:
+        role, _ = connection.execute(_WHOLE).one()
+        lacking = _lacking(connection, wanted)
+    if wanted and len(lacking) == len(wanted):
         raise NoRights(
             f"{role} may read none of Waldur's tables in {site.engine.url.database}; "
             f'as their owner: GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO "{role}"'
         )
 
 
-def _lacking(site: Site, wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
+def _lacking(connection: Connection, wanted: set[tuple[str, str]]) -> list[tuple[str, str]]:
     names, privileges = zip(*sorted(wanted), strict=True) if wanted else ((), ())
-    with site.engine.connect() as connection:
-        rows = connection.execute(_LACKING, {"names": list(names), "privileges": list(privileges)})
-        return [(name, privilege) for name, privilege in rows]
-
-
-def _facts(site: Site) -> tuple[str, bool]:
-    with site.engine.connect() as connection:
-        role, temporary = connection.execute(_WHOLE).one()
-        return role, temporary
+    rows = connection.execute(_LACKING, {"names": list(names), "privileges": list(privileges)})
+    return [(name, privilege) for name, privilege in rows]
