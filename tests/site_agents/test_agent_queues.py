@@ -122,7 +122,7 @@ def test_a_server_that_hangs_up_at_once_is_told_whenever_it_does(server: Server)
     with raw_server(hang_up) as rude:
         host = VirtualHost(replace(server, stomp_port=rude.port), VHOST)
         for _ in range(50):
-            with pytest.raises(SystemFailed, match=r"cannot be reached|hung up"):
+            with pytest.raises(SystemFailed, match="hung up"):
                 host.connect()
 
 

@@ -71,7 +71,7 @@ class VirtualHost(Closing):
     def connect(self) -> None:
         """Raises LoginRefused, ItemFailed when there is no such virtual host for this program, or SystemFailed."""
         from stomp import Connection12
-        from stomp.exception import StompException
+        from stomp.exception import ConnectFailedException, StompException
 
         self._answers = _Answers()
         server = self.server
@@ -88,9 +88,12 @@ class VirtualHost(Closing):
         self._connection = connection
         try:
             connection.connect(server.user, server.password)
-        except (StompException, OSError) as error:  # it may also hang up before the library has said a word
+        except ConnectFailedException as error:
             self._drop()
             raise SystemFailed(f"{server} cannot be reached {server.shown(error)}".rstrip()) from None
+        except (StompException, OSError):  # it took the connection, and was gone before the library's first word
+            self._drop()
+            raise SystemFailed(f"{server} hung up") from None
         self._wait(_Answers.CONNECTED)
 
     def _wait(self, name: str) -> None:
