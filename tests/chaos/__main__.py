@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -121,15 +122,21 @@ def main(
     size: Annotated[str, typer.Argument(help=" or ".join(SIZES))] = "small",
     parts: Annotated[list[str] | None, typer.Argument(help=f"All by default, or some of {', '.join(PARTS)}.")] = None,
     scene: Annotated[list[str] | None, typer.Option(help="Of parts with real runs, on these sites only.")] = None,
+    entry: Annotated[list[str] | None, typer.Option(help="Of parts with real runs, these entries only.")] = None,
 ) -> None:
     """Try every entry with bad luck of every kind; fails when anything fell."""
     if size not in SIZES:
         raise typer.BadParameter(f"write {' or '.join(SIZES)}, not {size!r}")
     if unknown := [name for name in parts or () if name not in PARTS]:
         raise typer.BadParameter(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}")
-    scenes = [one for one in all_scenes() if not scene or one.name in scene]
+    scenes = [_only(one, entry) for one in all_scenes() if not scene or one.name in scene]
     if _fallen(SIZES[size], [PARTS[name] for name in parts or PARTS], scenes):
         raise typer.Exit(1)
+
+
+def _only(scene: Scene, wanted: list[str] | None) -> Scene:
+    """The site with those of its entries that are wanted."""
+    return replace(scene, entries=lambda: [name for name in scene.entries() if not wanted or name in wanted])
 
 
 def _fallen(size: Size, wanted: list[str], scenes: list[Scene]) -> bool:
