@@ -142,27 +142,21 @@ def migrated_databases(templates: Templates, generation: Generation) -> Database
 
 @pytest.fixture
 def database(databases: Databases) -> Iterator[Engine]:
-    """An engine on a database of this test alone."""
+    """An engine on a database of this test alone, with Waldur's tables and without the program's own schema."""
     with databases.lent() as engine:
         yield engine
 
 
 @pytest.fixture
-def scene(database: Engine) -> Scene:
-    """Rows of a small site, made by name."""
-    return Scene(database)
-
-
-@pytest.fixture
-def outbox_scene(migrated_databases: Databases) -> Iterator[Scene]:
-    """A scene whose database has the program's own schema."""
+def scene(migrated_databases: Databases) -> Iterator[Scene]:
+    """Rows of a small site, made by name; its database has the program's own schema."""
     with migrated_databases.lent() as engine:
         yield Scene(engine)
 
 
 @pytest.fixture
 def twin_scene(migrated_databases: Databases) -> Iterator[Scene]:
-    """A scene on a second database, with the program's own schema, to compare with."""
+    """A scene on a second database, to compare with."""
     with migrated_databases.lent() as engine:
         yield Scene(engine)
 

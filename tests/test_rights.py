@@ -24,14 +24,14 @@ OUTBOX = (
 
 
 @pytest.fixture
-def role(outbox_scene: Scene) -> Iterator[str]:
+def role(scene: Scene) -> Iterator[str]:
     """A role of the test alone, without rights of its own."""
-    name = f"role_{outbox_scene.engine.url.database}"
-    _do(outbox_scene.engine, f"CREATE ROLE {name} LOGIN")
+    name = f"role_{scene.engine.url.database}"
+    _do(scene.engine, f"CREATE ROLE {name} LOGIN")
     try:
         yield name
     finally:
-        _do(outbox_scene.engine, f"DROP OWNED BY {name} CASCADE", f"DROP ROLE {name}")
+        _do(scene.engine, f"DROP OWNED BY {name} CASCADE", f"DROP ROLE {name}")
 
 
 def _do(engine: Engine, *statements: str) -> None:
@@ -50,32 +50,30 @@ def _lacking(scene: Scene, role: str, entry: str = TOTALS) -> list[str]:
         return missing_parts(site, entry)
 
 
-def test_a_role_that_may_only_read_is_told_what_it_may_not_write(outbox_scene: Scene, role: str) -> None:
+def test_a_role_that_may_only_read_is_told_what_it_may_not_write(scene: Scene, role: str) -> None:
     outbox = [statement.format(role=role) for statement in OUTBOX]
-    _do(outbox_scene.engine, f"{READ} TO {role}", *outbox)
-    assert _lacking(outbox_scene, role) == [f"the right to UPDATE invoices_invoice (grant it to {role})"]
-    _do(outbox_scene.engine, f"GRANT UPDATE (total_cost, total_price) ON invoices_invoice TO {role}")
-    assert _lacking(outbox_scene, role) == []
-    billing = "\n".join(_lacking(outbox_scene, role, BILLING))
+    _do(scene.engine, f"{READ} TO {role}", *outbox)
+    assert _lacking(scene, role) == [f"the right to UPDATE invoices_invoice (grant it to {role})"]
+    _do(scene.engine, f"GRANT UPDATE (total_cost, total_price) ON invoices_invoice TO {role}")
+    assert _lacking(scene, role) == []
+    billing = "\n".join(_lacking(scene, role, BILLING))
     assert "the right to INSERT invoices_invoice " in billing and "DELETE, INSERT invoices_invoiceitem" in billing
     assert "structure_customer" not in billing
 
 
-def test_a_table_that_may_not_be_read_and_an_outbox_that_may_not_be_used_are_named(
-    outbox_scene: Scene, role: str
-) -> None:
-    _do(outbox_scene.engine, f"{READ} TO {role}", f"GRANT UPDATE ON invoices_invoice TO {role}")
-    _do(outbox_scene.engine, f"REVOKE SELECT ON structure_customer FROM {role}")
-    lacking = _lacking(outbox_scene, role)
+def test_a_table_that_may_not_be_read_and_an_outbox_that_may_not_be_used_are_named(scene: Scene, role: str) -> None:
+    _do(scene.engine, f"{READ} TO {role}", f"GRANT UPDATE ON invoices_invoice TO {role}")
+    _do(scene.engine, f"REVOKE SELECT ON structure_customer FROM {role}")
+    lacking = _lacking(scene, role)
     assert f"the right to SELECT structure_customer (grant it to {role})" in lacking
     assert any("waldur_dagster.outbox_message" in part for part in lacking)
 
 
-def test_the_outbox_waits_for_a_role_that_may_use_it(outbox_scene: Scene, role: str) -> None:
-    sensor = outbox_sensor(_as(outbox_scene, role))
+def test_the_outbox_waits_for_a_role_that_may_use_it(scene: Scene, role: str) -> None:
+    sensor = outbox_sensor(_as(scene, role))
     with dg.DagsterInstance.ephemeral() as instance, dg.build_sensor_context(instance) as context:
         waits = sensor.evaluate_tick(context)
-        _do(outbox_scene.engine, *(statement.format(role=role) for statement in OUTBOX))
+        _do(scene.engine, *(statement.format(role=role) for statement in OUTBOX))
         looks = sensor.evaluate_tick(context)
     assert (
         waits.skip_message is not None and f"waldur_dagster.outbox_message (grant it to {role})" in waits.skip_message
@@ -84,17 +82,17 @@ def test_the_outbox_waits_for_a_role_that_may_use_it(outbox_scene: Scene, role: 
 
 
 def test_the_doctor_and_a_run_by_hand_tell_it_in_their_ways(
-    outbox_scene: Scene,
+    scene: Scene,
     role: str,
     terminal: Terminal,  # noqa: F811
 ) -> None:
-    url = _as(outbox_scene, role).database.url.get_secret_value()
+    url = _as(scene, role).database.url.get_secret_value()
     terminal.configure(url, ONLY_INVOICES)
     nothing = terminal("doctor")
     assert (nothing.status, nothing.out, nothing.err.count("\n")) == (2, "", 1)
     assert "may read none of Waldur's tables" in nothing.err and "GRANT SELECT" in nothing.err
     outbox = terminal("outbox", "list")
     assert (outbox.status, outbox.err.count("\n")) == (2, 1) and "permission denied" in outbox.err
-    _do(outbox_scene.engine, f"{READ} TO {role}", *(one.format(role=role) for one in OUTBOX))
+    _do(scene.engine, f"{READ} TO {role}", *(one.format(role=role) for one in OUTBOX))
     some = terminal("doctor")
     assert some.status == 1 and "UPDATE invoices_invoice" in " ".join(some.out.split())

@@ -71,12 +71,12 @@ def test_a_run_is_seen_at_work_by_its_lock_and_no_longer_when_its_process_is_gon
     ids=["refuses settings", "drops settings", "has the settings"],
 )
 def test_a_pooler_that_keeps_no_sessions_is_refused_by_the_doctor_and_by_the_first_step(
-    outbox_scene: Scene,
+    scene: Scene,
     terminal: Terminal,  # noqa: F811
     options: dict[str, str],
     complaint: str,
 ) -> None:
-    with pgbouncer(outbox_scene.engine.url, **options) as url:
+    with pgbouncer(scene.engine.url, **options) as url:
         address = url.render_as_string()
         deployment = parse_deployment({"database": {"url": address, "connect_timeout": 3}})
         with Site(deployment) as site, pytest.raises(SessionNotKept) as problem, site.work("entry", NOW):
@@ -89,9 +89,9 @@ def test_a_pooler_that_keeps_no_sessions_is_refused_by_the_doctor_and_by_the_fir
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
 def test_a_pooler_that_keeps_sessions_with_their_settings_is_taken(
-    outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pgbouncer(outbox_scene.engine.url, "session", ignored="options") as url:
+    with pgbouncer(scene.engine.url, "session", ignored="options") as url:
         monkeypatch.setenv("PGTZ", "UTC")  # the pooler keeps it for its clients
         limits = {"statement_timeout": 0, "lock_timeout": 0}  # those of the server
         deployment = parse_deployment({"database": {"url": url.render_as_string(), **limits}})

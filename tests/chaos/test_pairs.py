@@ -43,14 +43,14 @@ def problems(deployment: Deployment, first: Job, second: Job, every: int) -> lis
     ]
 
 
-def test_jobs_that_give_up_the_same_resource_do_not_block_each_other(outbox_scene: Scene) -> None:
-    cloud = Cloud(outbox_scene)
+def test_jobs_that_give_up_the_same_resource_do_not_block_each_other(scene: Scene) -> None:
+    cloud = Cloud(scene)
     for _ in range(3):
         bought = cloud.bought(cloud.volume(CREATING), ResourceState.CREATING)
         cloud.order(bought, OrderType.CREATE, state=OrderState.EXECUTING, modified=NOW - timedelta(hours=5))
-    with outbox_scene.engine.begin() as connection:
-        connection.exec_driver_sql(f"ALTER DATABASE \"{outbox_scene.engine.url.database}\" SET deadlock_timeout='50ms'")
-    deployment = outbox_scene.deployment()
+    with scene.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE \"{scene.engine.url.database}\" SET deadlock_timeout='50ms'")
+    deployment = scene.deployment()
     stuck = Job("structure-set-erred-stuck-resources", set_stuck_resources_erred, NOW)
     stale = Job("mark_resources_as_erred_after_timeout", give_up_stale_orders, NOW)
     assert problems(deployment, stuck, stale, every=1) == []

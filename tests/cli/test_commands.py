@@ -24,8 +24,8 @@ def _lines(table: str, word: str) -> list[str]:
 # doctor
 
 
-def test_the_doctor_is_content_with_a_whole_site(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+def test_the_doctor_is_content_with_a_whole_site(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine, ONLY_INVOICES)
     answer = terminal("doctor")
     assert answer.status == 0
     assert "reachable" in answer.out
@@ -35,10 +35,10 @@ def test_the_doctor_is_content_with_a_whole_site(terminal: Terminal, outbox_scen
 
 
 def test_the_doctor_names_what_is_missing_for_each_entry_and_says_so_to_scripts(
-    terminal: Terminal, outbox_scene: Scene
+    terminal: Terminal, scene: Scene
 ) -> None:
-    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
-    with outbox_scene.engine.begin() as connection:
+    terminal.configure(scene.engine, ONLY_INVOICES)
+    with scene.engine.begin() as connection:
         connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
     answer = terminal("doctor")
     assert answer.status == 1
@@ -52,18 +52,18 @@ def test_the_doctor_names_what_is_missing_for_each_entry_and_says_so_to_scripts(
 
 
 def test_the_doctor_misses_nothing_for_entries_that_an_older_waldur_does_not_have(
-    terminal: Terminal, outbox_scene: Scene, tmp_path: Path
+    terminal: Terminal, scene: Scene, tmp_path: Path
 ) -> None:
-    terminal.configure(outbox_scene.engine, f'[celery]\nresult_store_url = "file://{tmp_path}"')
+    terminal.configure(scene.engine, f'[celery]\nresult_store_url = "file://{tmp_path}"')
     answer = terminal("doctor")
     (line,) = _lines(answer.out, "sync-resources")
     assert (answer.status, "not here" in line, "logging_eventsubscription" in line) == (0, True, True)
 
 
-def test_the_doctor_names_what_is_left_alone(terminal: Terminal, outbox_scene: Scene) -> None:
-    with outbox_scene.engine.begin() as connection:
+def test_the_doctor_names_what_is_left_alone(terminal: Terminal, scene: Scene) -> None:
+    with scene.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE openstack_loadbalancer (id integer)")
-    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+    terminal.configure(scene.engine, ONLY_INVOICES)
     answer = terminal("doctor")
     assert "does not pull them from clouds: openstack_loadbalancer." in answer.out
     assert answer.status == 0
@@ -78,43 +78,41 @@ def test_the_doctor_misses_the_outbox_until_it_is_migrated(terminal: Terminal, d
     assert terminal("doctor").status == 0
 
 
-def test_the_doctor_examines_registered_entries_only(terminal: Terminal, outbox_scene: Scene) -> None:
+def test_the_doctor_examines_registered_entries_only(terminal: Terminal, scene: Scene) -> None:
     out = ONLY_INVOICES + "\n[entries.waldur-create-invoices]\nregistered = false"
-    terminal.configure(outbox_scene.engine, out)
-    with outbox_scene.engine.begin() as connection:
+    terminal.configure(scene.engine, out)
+    with scene.engine.begin() as connection:
         connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
     answer = terminal("doctor")
     assert answer.status == 0 and "waldur-create-invoices" not in answer.out
 
 
-def test_the_doctor_shows_settings_of_a_newer_waldur_and_where_scripts_run(
-    terminal: Terminal, outbox_scene: Scene
-) -> None:
-    terminal.configure(outbox_scene.engine)
+def test_the_doctor_shows_settings_of_a_newer_waldur_and_where_scripts_run(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
     for key, value in (("HOMEPORT_URL", "https://new.example.org/"), ("SCRIPT_RUN_MODE", "k8s")):
         stored = json.dumps({"__type__": "default", "__value__": value})
-        outbox_scene.add(constance.config, key=key, value=stored)
+        scene.add(constance.config, key=key, value=stored)
     answer = terminal("doctor")
     assert "https://new.example.org/" in answer.out
     assert "the cluster of ~/.kube/config" in answer.out
 
 
-def test_the_doctor_shows_where_agents_and_citations_are_told_of(terminal: Terminal, outbox_scene: Scene) -> None:
+def test_the_doctor_shows_where_agents_and_citations_are_told_of(terminal: Terminal, scene: Scene) -> None:
     rabbit = f'RABBITMQ = {{ HOST = "rabbit.example.org", STOMP_PORT = 61613, PASSWORD = "{SECRET}" }}'
     pids = f'DATACITE = {{ API_URL = "https://dois.example.org", REPOSITORY_ID = "A.B", PASSWORD = "{SECRET}" }}'
-    terminal.configure(outbox_scene.engine, f"{ONLY_INVOICES}\n[waldur]\n{rabbit}\n[waldur.WALDUR_PID]\n{pids}")
+    terminal.configure(scene.engine, f"{ONLY_INVOICES}\n[waldur]\n{rabbit}\n[waldur.WALDUR_PID]\n{pids}")
     answer = terminal("doctor")
     assert "rabbit.example.org" in answer.out and "https://dois.example.org" in answer.out
     assert SECRET not in answer.out + answer.err
 
 
-def test_the_doctor_tells_encrypted_values_that_no_key_opens(terminal: Terminal, outbox_scene: Scene) -> None:
+def test_the_doctor_tells_encrypted_values_that_no_key_opens(terminal: Terminal, scene: Scene) -> None:
     key, token = Fernet.generate_key().decode(), Fernet(Fernet.generate_key()).encrypt(b"hidden-word").decode()
-    outbox_scene.offering(outbox_scene.customer(), secret_options={"token": token})
+    scene.offering(scene.customer(), secret_options={"token": token})
     for name, value in (("FREEIPA_PASSWORD", token), ("FREEIPA_ENABLED", True)):
-        outbox_scene.add(constance.config, key=name, value=json.dumps({"__type__": "default", "__value__": value}))
+        scene.add(constance.config, key=name, value=json.dumps({"__type__": "default", "__value__": value}))
     waldur = '[waldur]\n"WALDUR_CORE.INVITATION_CREATE_MISSING_USER" = true'
-    terminal.configure(outbox_scene.engine, f'[encryption]\nkeys = ["{key}"]\n{waldur}')
+    terminal.configure(scene.engine, f'[encryption]\nkeys = ["{key}"]\n{waldur}')
     answer = terminal("doctor")
     assert answer.status == 1
     (told,) = _lines(answer.out, "Encrypted, and no key")
@@ -124,29 +122,27 @@ def test_the_doctor_tells_encrypted_values_that_no_key_opens(terminal: Terminal,
     assert not any(secret in answer.out + answer.err for secret in (SECRET, token, key))
 
 
-def test_the_doctor_says_why_broker_and_results_cannot_be_used(terminal: Terminal, outbox_scene: Scene) -> None:
+def test_the_doctor_says_why_broker_and_results_cannot_be_used(terminal: Terminal, scene: Scene) -> None:
     results = f"db+postgresql+psycopg://u:{SECRET}@127.0.0.1:1/celery_results"
     celery = f'[celery]\nbroker_url = "amqp://u:{SECRET}@127.0.0.1:1//"\nresult_store_url = "{results}"'
-    terminal.configure(outbox_scene.engine, f"{ONLY_INVOICES}\n{celery}")
+    terminal.configure(scene.engine, f"{ONLY_INVOICES}\n{celery}")
     answer = terminal("doctor")
     (broker,), (store,) = (_lines(answer.out, name) for name in ("Celery broker", "Celery results"))
     assert "127.0.0.1:1 cannot be reached" in broker and "does not answer" in store
     assert answer.status == 0 and SECRET not in answer.out + answer.err
 
 
-def test_the_doctor_shows_no_secret(terminal: Terminal, outbox_scene: Scene) -> None:
-    url = outbox_scene.engine.url.set(password=SECRET).render_as_string(hide_password=False)
+def test_the_doctor_shows_no_secret(terminal: Terminal, scene: Scene) -> None:
+    url = scene.engine.url.set(password=SECRET).render_as_string(hide_password=False)
     terminal.configure(url, f'password = "{SECRET}"\n{ONLY_INVOICES}\n[celery]\nbroker_url = "redis://:{SECRET}@x/0"')
     answer = terminal("doctor")
     assert answer.status == 0 and "configured" in answer.out
     assert SECRET not in answer.out + answer.err
 
 
-def test_the_doctor_names_columns_of_a_newer_waldur_that_cannot_be_filled(
-    terminal: Terminal, outbox_scene: Scene
-) -> None:
-    terminal.configure(outbox_scene.engine, ONLY_INVOICES)
-    with outbox_scene.engine.begin() as connection:
+def test_the_doctor_names_columns_of_a_newer_waldur_that_cannot_be_filled(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine, ONLY_INVOICES)
+    with scene.engine.begin() as connection:
         connection.execute(text("ALTER TABLE invoices_invoice ADD COLUMN novelty text NOT NULL"))
         connection.execute(text("ALTER TABLE invoices_invoiceitem ADD COLUMN lifetime tstzrange NOT NULL"))
     answer = terminal("doctor")
@@ -154,10 +150,10 @@ def test_the_doctor_names_columns_of_a_newer_waldur_that_cannot_be_filled(
     assert "invoices_invoiceitem.lifetime (tstzrange)" in answer.out and "novelty" not in answer.out
 
 
-def test_the_doctor_tells_which_outside_systems_are_configured(terminal: Terminal, outbox_scene: Scene) -> None:
+def test_the_doctor_tells_which_outside_systems_are_configured(terminal: Terminal, scene: Scene) -> None:
     api = '[waldur_api]\nurl = "https://waldur.example"\ntoken = "hidden-word"'
     waldur = '[waldur]\nWALDUR_FREEIPA = { ENABLED = true, HOSTNAME = "ipa.x.org" }'
-    terminal.configure(outbox_scene.engine, f"{ONLY_INVOICES}\n{api}\n{waldur}")
+    terminal.configure(scene.engine, f"{ONLY_INVOICES}\n{api}\n{waldur}")
     answer = terminal("doctor")
     shown = {name: _lines(answer.out, name)[0] for name in ("Waldur's API", "FreeIPA", "PayPal", "Celery results")}
     assert "https://waldur.example" in shown["Waldur's API"] and "ipa.x.org" in shown["FreeIPA"]
@@ -201,13 +197,13 @@ def _states(scene: Scene) -> dict[str, str]:
     return {row.key: row.state for row in scene.rows(message)}
 
 
-def test_the_outbox_lists_what_waits_and_why(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
+def test_the_outbox_lists_what_waits_and_why(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
     assert terminal("outbox", "list").out == "Nothing waits.\n"
-    _waiting(outbox_scene, "one", last_error="[mail] the server says no")
-    _waiting(outbox_scene, "two", state="given up")
-    _waiting(outbox_scene, "done", state="delivered")
-    _waiting(outbox_scene, "odd", payload={"to": 7})
+    _waiting(scene, "one", last_error="[mail] the server says no")
+    _waiting(scene, "two", state="given up")
+    _waiting(scene, "done", state="delivered")
+    _waiting(scene, "odd", payload={"to": 7})
     listed = terminal("outbox", "list").out
     (one,) = _lines(listed, " one ")
     assert "to you@x.org: Hello" in one and "[mail] the server says no" in one
@@ -217,61 +213,59 @@ def test_the_outbox_lists_what_waits_and_why(terminal: Terminal, outbox_scene: S
     assert _lines(terminal("outbox", "list", "--all").out, " done ")
 
 
-def test_retry_delivers_what_is_named_or_all(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
+def test_retry_delivers_what_is_named_or_all(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
     later = text("now() + interval '1 hour'")
     for key in ("one", "two"):
-        _waiting(outbox_scene, key, next_attempt=later)
+        _waiting(scene, key, next_attempt=later)
     answer = terminal("outbox", "retry", "one")
     assert (answer.status, answer.out) == (0, "1 made due, 1 delivered, 0 failed\n")
-    assert _states(outbox_scene) == {"one": "delivered", "two": "waiting"}
+    assert _states(scene) == {"one": "delivered", "two": "waiting"}
     assert terminal("outbox", "retry", "--all").out == "1 made due, 1 delivered, 0 failed\n"
     assert len(terminal.mails) == 2
     assert terminal("outbox", "retry").status == 2
 
 
-def test_retry_tells_what_failed_again(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "odd", payload={"to": 7}, state="given up")
+def test_retry_tells_what_failed_again(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
+    _waiting(scene, "odd", payload={"to": 7}, state="given up")
     answer = terminal("outbox", "retry", "--all")
     assert answer.status == 1 and answer.err.startswith("odd: malformed payload")
-    assert _states(outbox_scene) == {"odd": "given up"}
+    assert _states(scene) == {"odd": "given up"}
 
 
-def test_a_key_that_no_message_has_is_an_error(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "one")
+def test_a_key_that_no_message_has_is_an_error(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
+    _waiting(scene, "one")
     for word in ("retry", "drop"):
         answer = terminal("outbox", word, "one", "onne")
         assert (answer.status, answer.out) == (1, "")
         assert answer.err == "No message has the key 'onne'; see `waldur-dagster outbox list`.\n"
-    assert _states(outbox_scene) == {"one": "waiting"}
+    assert _states(scene) == {"one": "waiting"}
 
 
-def test_retry_of_what_is_delivered_says_so(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "one", state="delivered")
+def test_retry_of_what_is_delivered_says_so(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
+    _waiting(scene, "one", state="delivered")
     answer = terminal("outbox", "retry", "one")
     assert answer.status == 1 and "delivered, dropped, being sent" in answer.err
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "250"])
 def test_keys_can_be_copied_whole_from_a_terminal_of_any_width(
-    terminal: Terminal, outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch, columns: str
+    terminal: Terminal, scene: Scene, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
-    terminal.configure(outbox_scene.engine)
+    terminal.configure(scene.engine)
     keys = ["short", f"usage report {'0123456789abcdef' * 6} somebody.with.a.name@institute.example.org [2025-03]"]
-    _waiting(outbox_scene, *keys)
+    _waiting(scene, *keys)
     listed = terminal("outbox", "list").out
     assert all(_lines(listed, key) for key in keys)
 
 
-def test_messages_of_another_deployment_are_shown_and_taken_over_on_purpose(
-    terminal: Terminal, outbox_scene: Scene
-) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "theirs", origin="production on 1/waldur")
+def test_messages_of_another_deployment_are_shown_and_taken_over_on_purpose(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
+    _waiting(scene, "theirs", origin="production on 1/waldur")
     listed = terminal("outbox", "list").out
     assert "not from here: production on 1/waldur" in listed and "1 belongs to another deployment" in listed
     assert terminal("outbox", "retry", "--all").out == "0 made due, 0 delivered, 0 failed\n"
@@ -280,11 +274,11 @@ def test_messages_of_another_deployment_are_shown_and_taken_over_on_purpose(
 
 
 def test_outside_systems_that_are_down_are_shown_with_the_time_of_the_next_try(
-    terminal: Terminal, outbox_scene: Scene
+    terminal: Terminal, scene: Scene
 ) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "hook", kind="webhook", payload={"kind": "webhook", "url": "http://127.0.0.1/hidden-path"})
-    with outbox_scene.engine.begin() as connection:
+    terminal.configure(scene.engine)
+    _waiting(scene, "hook", kind="webhook", payload={"kind": "webhook", "url": "http://127.0.0.1/hidden-path"})
+    with scene.engine.begin() as connection:
         later = {"name": "webhook 127.0.0.1", "reason": "web hook 127.0.0.1: it is down", "next_try": text("now()")}
         connection.execute(insert(system).values(later))
     listed = terminal("outbox", "list").out
@@ -292,19 +286,19 @@ def test_outside_systems_that_are_down_are_shown_with_the_time_of_the_next_try(
     assert "hidden-path" not in listed
 
 
-def test_migrating_gives_messages_from_before_an_owner(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "old")
+def test_migrating_gives_messages_from_before_an_owner(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
+    _waiting(scene, "old")
     assert terminal("migrate").status == 0
-    assert outbox_scene.one(message).origin.startswith("waldur on ")
+    assert scene.one(message).origin.startswith("waldur on ")
 
 
-def test_what_is_dropped_is_never_sent(terminal: Terminal, outbox_scene: Scene) -> None:
-    terminal.configure(outbox_scene.engine)
-    _waiting(outbox_scene, "one", "two")
+def test_what_is_dropped_is_never_sent(terminal: Terminal, scene: Scene) -> None:
+    terminal.configure(scene.engine)
+    _waiting(scene, "one", "two")
     assert terminal("outbox", "drop", "one").out == "1 dropped\n"
     terminal("outbox", "retry", "--all")
-    assert _states(outbox_scene) == {"one": "dropped", "two": "delivered"}
+    assert _states(scene) == {"one": "dropped", "two": "delivered"}
     nothing = terminal("outbox", "drop", "two")
     assert nothing.status == 1 and "neither wait nor were given up" in nothing.err
 

@@ -34,41 +34,39 @@ def test_months_begin_where_the_deployment_file_says_else_with_the_year(monkeypa
             parse_deployment(ELSEWHERE | {"first_month": wrong})
 
 
-def test_the_doctor_suggests_the_first_month_of_the_data(terminal: Terminal, outbox_scene: Scene) -> None:
+def test_the_doctor_suggests_the_first_month_of_the_data(terminal: Terminal, scene: Scene) -> None:
     def told(first_month: str) -> str:
-        file = terminal.configure(outbox_scene.engine, ONLY_INVOICES)
+        file = terminal.configure(scene.engine, ONLY_INVOICES)
         file.write_text(f"{first_month}\n{file.read_text()}")
         (line,) = [line for line in terminal("doctor").out.splitlines() if "first month" in line]
         return line
 
     assert "suggest" not in told("")
-    customer = outbox_scene.customer(accounting_start_date=datetime(2023, 5, 31, 23, tzinfo=UTC))
+    customer = scene.customer(accounting_start_date=datetime(2023, 5, 31, 23, tzinfo=UTC))
     assert 'first_month = "2023-05" (the oldest accounting start)' in told("")
-    outbox_scene.invoice(customer, 2024, 2)
+    scene.invoice(customer, 2024, 2)
     assert 'first_month = "2024-02" (the first invoice)' in told('first_month = "2023-05"')
     assert "suggest" not in told('first_month = "2024-02"')
 
 
 def test_what_waldur_has_made_before_is_reported_once_as_there(
-    terminal: Terminal, outbox_scene: Scene, tmp_path: Path
+    terminal: Terminal, scene: Scene, tmp_path: Path
 ) -> None:
-    file = terminal.configure(outbox_scene.engine)
+    file = terminal.configure(scene.engine)
     file.write_text(f'first_month = "2024-01"\n{file.read_text()}')
-    customer = outbox_scene.customer()
+    customer = scene.customer()
     for year, month in ((2023, 12), (2024, 2), (2024, 3)):
-        outbox_scene.invoice(customer, year, month, total_price=1)
-    category = outbox_scene.add(marketplace.category, title="Compute")
-    component = outbox_scene.add(marketplace.categorycomponent, category_id=category, type="cpu")
-    outbox_scene.add(
+        scene.invoice(customer, year, month, total_price=1)
+    category = scene.add(marketplace.category, title="Compute")
+    component = scene.add(marketplace.categorycomponent, category_id=category, type="cpu")
+    scene.add(
         marketplace.categorycomponentusage,
         content_type_id=1,
         object_id=1,
         component_id=component,
         date=date(2024, 2, 1),
     )
-    outbox_scene.add(
-        analytics.dailyquotahistory, content_type_id=1, object_id=1, name="cores", usage=1, date=date(2024, 2, 9)
-    )
+    scene.add(analytics.dailyquotahistory, content_type_id=1, object_id=1, name="cores", usage=1, date=date(2024, 2, 9))
     first, second = terminal("partitions", "sync"), terminal("partitions", "sync")
     assert first.out.splitlines() == [
         "invoices: 2 of 3 reported",

@@ -61,8 +61,8 @@ def look(deployment: Deployment, instance: dg.DagsterInstance, run_id: str) -> N
 
 
 @pytest.fixture
-def operator(outbox_scene: Scene, instance: dg.DagsterInstance) -> Operator:
-    return Operator(outbox_scene, instance)
+def operator(scene: Scene, instance: dg.DagsterInstance) -> Operator:
+    return Operator(scene, instance)
 
 
 def test_the_first_failure_and_the_recovery_are_told_and_nothing_between(operator: Operator) -> None:

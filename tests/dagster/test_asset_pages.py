@@ -73,23 +73,23 @@ def test_assets_lead_to_the_source_of_their_steps(url: str | None) -> None:
 
 
 def test_a_check_counts_all_violations_names_its_month_and_shows_the_first(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    billable(outbox_scene)
-    assert execute(outbox_scene.deployment(), "waldur-create-invoices", instance, partition=APRIL).success
-    customer = outbox_scene.customer("Late", archived=True)
+    billable(scene)
+    assert execute(scene.deployment(), "waldur-create-invoices", instance, partition=APRIL).success
+    customer = scene.customer("Late", archived=True)
     for month in range(1, 13):
         for year in (2022, 2023):
-            outbox_scene.invoice(customer, year, month)
-    result = execute(outbox_scene.deployment(), "update-invoices-total-cost", instance, partition=APRIL)
+            scene.invoice(customer, year, month)
+    result = execute(scene.deployment(), "update-invoices-total-cost", instance, partition=APRIL)
     assert result.success
-    checked = check_only(outbox_scene.deployment(), "invoices", "past_invoices_are_closed", instance)
+    checked = check_only(scene.deployment(), "invoices", "past_invoices_are_closed", instance)
     (check,) = checked.get_asset_check_evaluations()
     assert check.metadata["violations"].value == 25 and check.description is not None
     assert check.description.startswith("25 violations in 20")
     assert check.metadata["month"].value == check.description.rpartition(" ")[2]
     assert sum(name.isdecimal() for name in check.metadata) == 20
-    assert len(outbox_scene.rows(invoices.invoice)) == 25
+    assert len(scene.rows(invoices.invoice)) == 25
 
 
 @pytest.mark.parametrize(("written", "status"), [({}, "STOPPED"), ({"refresh_reports": True}, "RUNNING")])

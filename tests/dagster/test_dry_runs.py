@@ -33,11 +33,11 @@ PLANNED = {
 
 
 @pytest.fixture
-def site(outbox_scene: Scene) -> Iterator[Scene]:
+def site(scene: Scene) -> Iterator[Scene]:
     """A site with something to bill in April."""
-    billable(outbox_scene)
-    yield outbox_scene
-    assert outbox_scene.rows(invoices.invoice) == outbox_scene.rows(invoices.invoiceitem) == []
+    billable(scene)
+    yield scene
+    assert scene.rows(invoices.invoice) == scene.rows(invoices.invoiceitem) == []
 
 
 def _dry_run(name: str) -> str:
@@ -105,13 +105,13 @@ def test_a_dry_run_starts_no_report(site: Scene, instance: dg.DagsterInstance) -
 
 
 def test_a_real_run_does_all_that_and_its_asset_has_the_runs_whole_figures(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    customer = billable(outbox_scene)
-    outbox_scene.invoice(customer, 2025, 3)
-    result = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
+    customer = billable(scene)
+    scene.invoice(customer, 2025, 3)
+    result = execute(scene.deployment(), BILLING, instance, partition=APRIL)
     assert _told(instance, result.run_id) >= ASSET_EVENTS - {dg.DagsterEventType.ASSET_OBSERVATION} | PLANNED
-    assert _green(outbox_scene, instance) == ({APRIL}, set())
+    assert _green(scene, instance) == ({APRIL}, set())
     (materialized,) = result.get_asset_materialization_events()
     metadata = materialized.step_materialization_data.materialization.metadata
     told = {name: value.value for name, value in metadata.items()}
@@ -130,12 +130,11 @@ def test_a_real_run_does_all_that_and_its_asset_has_the_runs_whole_figures(
     assert {name: told[name] for name in wanted} == wanted
 
 
-def test_every_asset_of_an_entry_has_the_job_of_its_dry_run_and_only_registered_ones(outbox_scene: Scene) -> None:
+def test_every_asset_of_an_entry_has_the_job_of_its_dry_run_and_only_registered_ones(scene: Scene) -> None:
     off = {"entries": {BILLING: {"registered": False}}}
     for document, expected in (({}, True), (off, False)):
         jobs = {
-            job.name: job
-            for job in build_definitions(outbox_scene.deployment(**document)).get_repository_def().get_all_jobs()
+            job.name: job for job in build_definitions(scene.deployment(**document)).get_repository_def().get_all_jobs()
         }
         assert (_dry_run(BILLING) in jobs) is expected
         assert (entry(BILLING).dagster_name in jobs) is expected
@@ -144,8 +143,8 @@ def test_every_asset_of_an_entry_has_the_job_of_its_dry_run_and_only_registered_
                 assert f"{name}_dry_run" in jobs and f"{name}_dry_run" in str(job.description)
 
 
-def test_the_launchpad_shows_the_options_of_every_job(outbox_scene: Scene) -> None:
-    repository = build_definitions(outbox_scene.deployment()).get_repository_def()
+def test_the_launchpad_shows_the_options_of_every_job(scene: Scene) -> None:
+    repository = build_definitions(scene.deployment()).get_repository_def()
     jobs = [job for job in repository.get_all_jobs() if "waldur/entry" in job.tags]
     assert any(job.asset_layer.executable_asset_keys for job in jobs)
     for job in (*jobs, repository.get_implicit_global_asset_job_def()):
@@ -163,5 +162,5 @@ def _root_default_yaml(job: dg.JobDefinition) -> str:
     return str(default_values_yaml_from_type_snap(schema, schema.get_config_snap(root)))
 
 
-def test_an_empty_as_of_is_the_present(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    assert execute(outbox_scene.deployment(), QUOTAS, instance, as_of="").success
+def test_an_empty_as_of_is_the_present(scene: Scene, instance: dg.DagsterInstance) -> None:
+    assert execute(scene.deployment(), QUOTAS, instance, as_of="").success

@@ -27,11 +27,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_the_next_run_delivers_and_the_invitation_is_final(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    outbox_scene.add(core.notification, key="users.invitation_created", enabled=True)
-    role = outbox_scene.add(permissions.role, name="PROJECT.MEMBER", is_system_role=True, content_type_id=2)
-    project = outbox_scene.project(outbox_scene.customer(), start_date=BORN.date())
-    outbox_scene.add(
+def test_the_next_run_delivers_and_the_invitation_is_final(scene: Scene, instance: dg.DagsterInstance) -> None:
+    scene.add(core.notification, key="users.invitation_created", enabled=True)
+    role = scene.add(permissions.role, name="PROJECT.MEMBER", is_system_role=True, content_type_id=2)
+    project = scene.project(scene.customer(), start_date=BORN.date())
+    scene.add(
         users.invitation,
         email="guest@x.org",
         state="project",
@@ -42,11 +42,11 @@ def test_the_next_run_delivers_and_the_invitation_is_final(outbox_scene: Scene, 
         object_id=project,
         affiliations=[],
     )
-    assert started(CHILD, outbox_scene.engine.url.render_as_string(hide_password=False)).wait() == -signal.SIGKILL
-    assert outbox_scene.one(users.invitation).execution_state == "Processing"
+    assert started(CHILD, scene.engine.url.render_as_string(hide_password=False)).wait() == -signal.SIGKILL
+    assert scene.one(users.invitation).execution_state == "Processing"
     with mail_server() as server:
-        assert execute(outbox_scene.deployment(mail=server.options), ENTRY, instance).success
+        assert execute(scene.deployment(mail=server.options), ENTRY, instance).success
         assert server.addresses == ["guest@x.org"]
-    invitation = outbox_scene.one(users.invitation)
+    invitation = scene.one(users.invitation)
     assert (invitation.state, invitation.execution_state, invitation.error_message) == ("pending", "OK", "")
-    assert outbox_scene.one(message).state == "delivered"
+    assert scene.one(message).state == "delivered"

@@ -74,12 +74,12 @@ class Watch:
 
 @pytest.fixture
 def watch(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Watch]:
     monkeypatch.setattr(clock, "now", lambda: NOON)
     assert instance.schedule_storage is not None
     instance.schedule_storage.wipe()  # the ticks too
-    yield Watch(instance, outbox_scene.deployment(alerts={"to": ["ops@x.org"]}, mail={"directory": str(tmp_path)}))
+    yield Watch(instance, scene.deployment(alerts={"to": ["ops@x.org"]}, mail={"directory": str(tmp_path)}))
 
 
 def _away(watch: Watch) -> Deployment:
@@ -145,10 +145,10 @@ def test_a_run_that_could_not_begin_is_tried_again_after_a_pause_until_one_has_b
     assert not watch.look("late_ticks").run_requests
 
 
-def test_a_failure_of_the_work_itself_is_not_tried_again(watch: Watch, outbox_scene: Scene) -> None:
-    with outbox_scene.engine.begin() as connection:
+def test_a_failure_of_the_work_itself_is_not_tried_again(watch: Watch, scene: Scene) -> None:
+    with scene.engine.begin() as connection:
         connection.execute(text("ALTER TABLE invoices_invoice ADD CHECK (customer_id < 0)"))
-    outbox_scene.customer()
+    scene.customer()
     run = execute(
         watch.deployment,
         BILLING,
@@ -185,7 +185,7 @@ def test_a_run_that_died_with_its_host_is_marked_as_failed_and_one_at_work_is_no
 
 
 def test_nothing_is_marked_while_the_database_is_away(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch, outbox_scene: Scene
+    watch: Watch, monkeypatch: pytest.MonkeyPatch, scene: Scene
 ) -> None:
     monkeypatch.setattr(predecessors, "BEGINNING", 0)
     run = dg.DagsterRun(entry(BILLING).dagster_name, str(uuid.uuid4()), status=AT_WORK_STILL, tags=entry(BILLING).tags)
@@ -194,4 +194,4 @@ def test_nothing_is_marked_while_the_database_is_away(
     for _ in range(3):
         watch.look("lost_runs")
     assert watch.instance.get_runs()[0].status == AT_WORK_STILL
-    assert outbox_scene.rows(message) == []
+    assert scene.rows(message) == []

@@ -29,27 +29,27 @@ def _deployment(scene: Scene, port: int) -> Deployment:
 
 
 def test_while_the_server_is_down_the_month_is_billed_and_the_mails_wait(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    result = execute(_deployment(outbox_scene, free_port()), BILLING, instance, partition=APRIL)
+    result = execute(_deployment(scene, free_port()), BILLING, instance, partition=APRIL)
     assert result.success and figures(result)["not delivered"] == 3
-    assert len(outbox_scene.rows(invoices.invoiceitem)) == 1
-    assert [row.state for row in outbox_scene.rows(message)] == ["waiting"] * 3
+    assert len(scene.rows(invoices.invoiceitem)) == 1
+    assert [row.state for row in scene.rows(message)] == ["waiting"] * 3
 
 
-def test_mails_of_an_outage_go_out_once_the_server_is_back(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    execute(_deployment(outbox_scene, free_port()), BILLING, instance, partition=APRIL)
-    retry(outbox_scene.engine)  # as when their pauses are over
+def test_mails_of_an_outage_go_out_once_the_server_is_back(scene: Scene, instance: dg.DagsterInstance) -> None:
+    execute(_deployment(scene, free_port()), BILLING, instance, partition=APRIL)
+    retry(scene.engine)  # as when their pauses are over
     with mail_server() as server:
-        assert execute(_deployment(outbox_scene, server.port), "deliver_waiting_messages", instance).success
+        assert execute(_deployment(scene, server.port), "deliver_waiting_messages", instance).success
         assert server.addresses == OWNERS
 
 
 def test_an_address_that_is_refused_is_given_up_and_the_others_get_theirs(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
     with mail_server(refused={"b@x.org"}) as server:
-        result = execute(_deployment(outbox_scene, server.port), BILLING, instance, partition=APRIL)
+        result = execute(_deployment(scene, server.port), BILLING, instance, partition=APRIL)
         assert server.addresses == ["a@x.org", "c@x.org"]
     assert result.success and figures(result)["not delivered"] == 1
-    assert [row.state for row in outbox_scene.rows(message)] == ["delivered", "given up", "delivered"]
+    assert [row.state for row in scene.rows(message)] == ["delivered", "given up", "delivered"]

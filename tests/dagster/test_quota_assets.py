@@ -53,55 +53,51 @@ def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: datetime.fromisoformat(NOON))
 
 
-def test_a_day_is_taken_and_a_past_one_is_refused_with_the_reason(
-    outbox_scene: Scene, instance: dg.DagsterInstance
-) -> None:
-    project, deployment = _project(outbox_scene), outbox_scene.deployment()
+def test_a_day_is_taken_and_a_past_one_is_refused_with_the_reason(scene: Scene, instance: dg.DagsterInstance) -> None:
+    project, deployment = _project(scene), scene.deployment()
     assert execute(deployment, DAILY, instance, partition="2025-03-10", as_of=NOON).success
-    (row,) = outbox_scene.rows(analytics.dailyquotahistory)
+    (row,) = scene.rows(analytics.dailyquotahistory)
     assert (row.object_id, row.usage, row.date) == (project, 9, date(2025, 3, 10))
     # Whatever instant a run is told to work for: a late tick, somebody's option.
     for options in list[dict[str, Any]]([{}, {"as_of": "2025-03-09T12:00:00+00:00"}]):
         past = execute(deployment, DAILY, instance, partition="2025-03-09", **options)
         assert not past.success
         assert "The quotas of 2025-03-09 cannot be taken on 2025-03-10" in troubles(past)
-    assert outbox_scene.rows(analytics.dailyquotahistory) == [row]
+    assert scene.rows(analytics.dailyquotahistory) == [row]
 
 
-def test_counters_have_no_partitions_and_their_check_recounts_them(
-    outbox_scene: Scene, instance: dg.DagsterInstance
-) -> None:
-    _project(outbox_scene)
-    result = execute(outbox_scene.deployment(), STANDARD, instance, as_of=NOON)
+def test_counters_have_no_partitions_and_their_check_recounts_them(scene: Scene, instance: dg.DagsterInstance) -> None:
+    _project(scene)
+    result = execute(scene.deployment(), STANDARD, instance, as_of=NOON)
     assert result.success, troubles(result)
     (check,) = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == ("counters_equal_a_recount", True)
 
 
-def test_a_counter_that_is_wrong_is_found(outbox_scene: Scene) -> None:
-    project = _project(outbox_scene)
-    outbox_scene.add(quotas.quotausage, name="os_cpu_count", delta=2, object_id=project, content_type_id=PROJECT)
-    with outbox_scene.site() as site, site.work("check", datetime.fromisoformat(NOON)) as work:
+def test_a_counter_that_is_wrong_is_found(scene: Scene) -> None:
+    project = _project(scene)
+    scene.add(quotas.quotausage, name="os_cpu_count", delta=2, object_id=project, content_type_id=PROJECT)
+    with scene.site() as site, site.work("check", datetime.fromisoformat(NOON)) as work:
         found = {(row.name, row.delta) for row in work.connection.execute(wrong_counters(work, STANDARD_FIELDS))}
     assert found == {("os_cpu_count", -2), ("nc_project_count", 1)}
 
 
 @pytest.mark.parametrize(("asset", "quota"), [("standard_quotas", "os_cpu_count"), ("custom_quotas", "nc_user_count")])
 def test_the_check_of_counters_is_red_for_a_wrong_one_and_shows_it(
-    outbox_scene: Scene, instance: dg.DagsterInstance, asset: str, quota: str
+    scene: Scene, instance: dg.DagsterInstance, asset: str, quota: str
 ) -> None:
-    customer = outbox_scene.customer()
-    outbox_scene.add(quotas.quotausage, name=quota, delta=2, object_id=customer, content_type_id=CUSTOMER)
-    result = check_only(outbox_scene.deployment(), asset, "counters_equal_a_recount", instance)
+    customer = scene.customer()
+    scene.add(quotas.quotausage, name=quota, delta=2, object_id=customer, content_type_id=CUSTOMER)
+    result = check_only(scene.deployment(), asset, "counters_equal_a_recount", instance)
     (check,) = result.get_asset_check_evaluations()
     assert (check.check_name, check.passed) == ("counters_equal_a_recount", False)
     assert f"name {quota}, delta -2" in str(check.metadata["1"].value)
 
 
-def test_a_hole_in_the_history_is_found(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    project = _project(outbox_scene)
+def test_a_hole_in_the_history_is_found(scene: Scene, instance: dg.DagsterInstance) -> None:
+    project = _project(scene)
     for day, name in ((6, "cores"), (7, "nc_user_count"), (8, "cores")):
-        outbox_scene.add(
+        scene.add(
             analytics.dailyquotahistory,
             name=name,
             usage=1,
@@ -109,17 +105,17 @@ def test_a_hole_in_the_history_is_found(outbox_scene: Scene, instance: dg.Dagste
             content_type_id=PROJECT,
             date=date(2025, 3, day),
         )
-    result = execute(outbox_scene.deployment(), DAILY, instance, partition="2025-03-10", as_of=NOON)
+    result = execute(scene.deployment(), DAILY, instance, partition="2025-03-10", as_of=NOON)
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
     found = {str(value.value) for name, value in check.metadata.items() if name.isdecimal()}
     assert found == {"day 2025-03-07", "day 2025-03-09"}
 
 
-def test_negative_usage_is_found(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    category = outbox_scene.add(marketplace.category, title="Compute")
-    component = outbox_scene.add(marketplace.categorycomponent, category_id=category, type="cpu", name="CPU")
-    outbox_scene.add(
+def test_negative_usage_is_found(scene: Scene, instance: dg.DagsterInstance) -> None:
+    category = scene.add(marketplace.category, title="Compute")
+    component = scene.add(marketplace.categorycomponent, category_id=category, type="cpu", name="CPU")
+    scene.add(
         marketplace.categorycomponentusage,
         content_type_id=CUSTOMER,
         object_id=1,
@@ -127,15 +123,15 @@ def test_negative_usage_is_found(outbox_scene: Scene, instance: dg.DagsterInstan
         date=date(2025, 3, 1),
         reported_usage=-1,
     )
-    result = execute(outbox_scene.deployment(), USAGE, instance, partition="2025-03-01", as_of=NOON)
+    result = execute(scene.deployment(), USAGE, instance, partition="2025-03-01", as_of=NOON)
     assert [c.passed for c in result.get_asset_check_evaluations()] == [False]
 
 
-def test_reports_are_kept_with_their_plots(outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    _project(outbox_scene)
-    category = outbox_scene.add(marketplace.category, title="Compute")
-    component = outbox_scene.add(marketplace.categorycomponent, category_id=category, type="cpu", name="CPU")
-    outbox_scene.add(
+def test_reports_are_kept_with_their_plots(scene: Scene, instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    _project(scene)
+    category = scene.add(marketplace.category, title="Compute")
+    component = scene.add(marketplace.categorycomponent, category_id=category, type="cpu", name="CPU")
+    scene.add(
         marketplace.categorycomponentusage,
         content_type_id=CUSTOMER,
         object_id=1,
@@ -143,8 +139,8 @@ def test_reports_are_kept_with_their_plots(outbox_scene: Scene, instance: dg.Dag
         date=date(2025, 2, 1),
         reported_usage=40,
     )
-    outbox_scene.add(quotas.quotausage, name="cores", delta=3, object_id=1, content_type_id=CUSTOMER)
-    deployment = outbox_scene.deployment(reports=str(tmp_path))
+    scene.add(quotas.quotausage, name="cores", delta=3, object_id=1, content_type_id=CUSTOMER)
+    deployment = scene.deployment(reports=str(tmp_path))
     daily = ["daily_quotas", "quota_utilisation", "quota_trend"]
     for partition, names in (("2025-03-10", daily), ("2025-03-01", ["usage_report"])):
         result = execute(deployment, "", instance, partition=partition, assets=names, as_of=NOON)
@@ -165,8 +161,8 @@ def test_reports_are_kept_with_their_plots(outbox_scene: Scene, instance: dg.Dag
     }
 
 
-def test_reports_of_an_empty_site_are_empty(outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path) -> None:
-    deployment = outbox_scene.deployment(reports=str(tmp_path))
+def test_reports_of_an_empty_site_are_empty(scene: Scene, instance: dg.DagsterInstance, tmp_path: Path) -> None:
+    deployment = scene.deployment(reports=str(tmp_path))
     for partition, names in (
         ("2025-03-10", ["quota_utilisation", "quota_trend"]),
         ("2025-03-01", ["usage_report", "cost_report"]),
@@ -176,14 +172,12 @@ def test_reports_of_an_empty_site_are_empty(outbox_scene: Scene, instance: dg.Da
 
 
 def test_policies_follow_from_invoices_and_usage_and_are_new_when_one_of_them_has_changed(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    deployment, policies = outbox_scene.deployment(), dg.AssetKey("policies")
+    deployment, policies = scene.deployment(), dg.AssetKey("policies")
     graph = build_definitions(deployment).resolve_asset_graph()
     assert {key.path[-1] for key in graph.get(policies).parent_keys} == {"invoices", "marketplace_componentusage"}
-    outbox_scene.add(
-        policy.customerestimatedcostpolicy, scope_id=outbox_scene.customer(), actions="", limit_cost=-1, period=2
-    )
+    scene.add(policy.customerestimatedcostpolicy, scope_id=scene.customer(), actions="", limit_cost=-1, period=2)
 
     def run(**options: Any) -> list[dg.AssetKey | None]:
         result = execute(deployment, "check-polices", instance, as_of=NOON, **options)

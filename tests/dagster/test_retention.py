@@ -38,10 +38,10 @@ def in_postgresql(postgresql: URL, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_old_runs_go_with_their_events_and_what_they_made_stays(
-    outbox_scene: Scene, in_postgresql: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, in_postgresql: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    billable(outbox_scene)
-    runs = [execute(outbox_scene.deployment(), BILLING, in_postgresql, partition=APRIL) for _ in range(3)]
+    billable(scene)
+    runs = [execute(scene.deployment(), BILLING, in_postgresql, partition=APRIL) for _ in range(3)]
     assert all(run.success for run in runs)
     waiting = dg.DagsterRun("job", status=dg.DagsterRunStatus.STARTED)
     in_postgresql.add_run(waiting)
@@ -78,33 +78,31 @@ def test_nothing_is_removed_that_is_to_be_kept_for_ever(in_postgresql: dg.Dagste
 
 
 def test_the_job_removes_old_files_of_reports_and_nothing_else(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
     (tmp_path / "plots").mkdir()
     for name, age in (("plots/old.png", 800), ("old.parquet", 800), ("new.parquet", 1), ("notes.txt", 800)):
         (tmp_path / name).write_text("x")
         os.utime(tmp_path / name, (time.time() - age * 86400,) * 2)
-    job = build_definitions(outbox_scene.deployment(reports=str(tmp_path))).resolve_job_def(NAME)
+    job = build_definitions(scene.deployment(reports=str(tmp_path))).resolve_job_def(NAME)
     result = job.execute_in_process(instance=instance)
     assert result.success and figures(result)["report files removed"] == 2
     assert {file.name for file in tmp_path.rglob("*") if file.is_file()} == {"new.parquet", "notes.txt"}
     assert forget_reports(tmp_path / "nowhere", 1) == 0
 
 
-def test_where_each_run_has_its_own_file_runs_that_made_assets_stay(
-    outbox_scene: Scene, instance: dg.DagsterInstance
-) -> None:
-    billable(outbox_scene)
-    made = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
-    execute(outbox_scene.deployment(), "cancel_expired_group_invitations", instance)
+def test_where_each_run_has_its_own_file_runs_that_made_assets_stay(scene: Scene, instance: dg.DagsterInstance) -> None:
+    billable(scene)
+    made = execute(scene.deployment(), BILLING, instance, partition=APRIL)
+    execute(scene.deployment(), "cancel_expired_group_invitations", instance)
     removed = forget_history(instance, Retention(), datetime.now(UTC) + LATER, lambda _: None)
     assert removed["runs"] == 1
     assert [run.run_id for run in instance.get_runs()] == [made.run_id]
     assert instance.get_materialized_partitions(dg.AssetKey("invoices")) == {APRIL}
 
 
-def test_it_runs_every_night_where_the_deployment_file_has_the_section(outbox_scene: Scene) -> None:
+def test_it_runs_every_night_where_the_deployment_file_has_the_section(scene: Scene) -> None:
     on, off = dg.DefaultScheduleStatus.RUNNING, dg.DefaultScheduleStatus.STOPPED
     for document, status in (({}, off), ({"retention": {"runs_days": 30}}, on)):
-        repository = build_definitions(outbox_scene.deployment(**document)).get_repository_def()
+        repository = build_definitions(scene.deployment(**document)).get_repository_def()
         assert repository.get_schedule_def(NAME).default_status == status

@@ -98,66 +98,64 @@ def _repeated(result: dg.ExecuteInProcessResult) -> int:
 
 
 def test_a_step_that_was_tried_in_vain_is_repeated_a_minute_later_and_counted_once(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    outbox_scene.customer("before")
-    result = _run(outbox_scene.deployment(), fails_as_often_as_a_step_is_tried, instance)
+    scene.customer("before")
+    result = _run(scene.deployment(), fails_as_often_as_a_step_is_tried, instance)
     assert result.success and (_repeated(result), len(begun)) == (1, TRIES + 1)
-    row = outbox_scene.one(customer)
+    row = scene.one(customer)
     assert (row.name, row.abbreviation) == ("after", "x")
     (made,) = [event for event in result.all_events if event.event_type == dg.DagsterEventType.STEP_OUTPUT]
     assert made.step_output_data.metadata["structure_customer updated"].value == 1
 
 
 def test_after_the_last_repetition_the_run_fails_with_the_reason_and_nothing_is_done(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    outbox_scene.customer("before")
-    result = _run(outbox_scene.deployment(), fails_always, instance)
+    scene.customer("before")
+    result = _run(scene.deployment(), fails_always, instance)
     assert not result.success and (_repeated(result), len(begun)) == (LATER_TRIES, TRIES * (LATER_TRIES + 1))
     assert f"tried {TRIES} times; nothing of this step is done" in troubles(result)
-    assert outbox_scene.one(customer).name == "before"
+    assert scene.one(customer).name == "before"
 
 
 @pytest.mark.parametrize("do", [meets_what_does_not_pass, refuses])
 def test_what_would_fail_again_is_not_repeated(
-    outbox_scene: Scene, instance: dg.DagsterInstance, do: Callable[..., None]
+    scene: Scene, instance: dg.DagsterInstance, do: Callable[..., None]
 ) -> None:
-    outbox_scene.customer("before")
-    result = _run(outbox_scene.deployment(), do, instance)
+    scene.customer("before")
+    result = _run(scene.deployment(), do, instance)
     assert not result.success and (_repeated(result), len(begun)) == (0, 1)
-    assert outbox_scene.one(customer).name == "before"
+    assert scene.one(customer).name == "before"
 
 
 def test_a_dry_run_is_repeated_from_its_beginning_and_leaves_nothing(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    outbox_scene.customer("before")
-    result = _run(outbox_scene.deployment(), fails_always, instance, dry_run=True)
+    scene.customer("before")
+    result = _run(scene.deployment(), fails_always, instance, dry_run=True)
     assert not result.success and len(begun) == LATER_TRIES + 1
-    assert outbox_scene.one(customer).name == "before"
+    assert scene.one(customer).name == "before"
 
 
-def test_what_is_done_item_by_item_goes_on_where_it_was_interrupted(
-    outbox_scene: Scene, instance: dg.DagsterInstance
-) -> None:
+def test_what_is_done_item_by_item_goes_on_where_it_was_interrupted(scene: Scene, instance: dg.DagsterInstance) -> None:
     for name in ("one", "two", "three"):
-        outbox_scene.customer(name)
-    result = _run(outbox_scene.deployment(), fails_at_the_second_item, instance, item_by_item_job)
+        scene.customer(name)
+    result = _run(scene.deployment(), fails_at_the_second_item, instance, item_by_item_job)
     assert result.success and _repeated(result) == 1
-    rows = {row.name: row.abbreviation for row in outbox_scene.rows(customer)}
+    rows = {row.name: row.abbreviation for row in scene.rows(customer)}
     assert rows == {"one is done": "x", "two is done": "x", "three is done": "x"}
 
 
 @pytest.mark.parametrize("file", ["dagster.yaml", "deploy/dagster.yaml"])
 @pytest.mark.parametrize("is_step", [True, False], ids=["step failed", "process died"])
 def test_a_run_whose_process_died_is_started_again_and_one_whose_step_failed_is_not(
-    outbox_scene: Scene, tmp_path: Path, file: str, is_step: bool
+    scene: Scene, tmp_path: Path, file: str, is_step: bool
 ) -> None:
     retries = yaml.safe_load((PROJECT / file).read_text())["run_retries"]
     with dg.DagsterInstance.local_temp(str(tmp_path), overrides={"run_retries": retries}) as instance:
         if is_step:
-            run_id = _run(outbox_scene.deployment(), meets_what_does_not_pass, instance).run_id
+            run_id = _run(scene.deployment(), meets_what_does_not_pass, instance).run_id
         else:
             job = entry_job(ENTRY, Function("tests.dagster.test_retries:refuses"))
             run = instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)

@@ -55,17 +55,17 @@ def _letters(folder: Path) -> list[Path]:
     [("2025-04-01T00:00:00", "has no offset"), ("2025-04-01", "has no offset"), ("yesterday", "is no instant")],
 )
 def test_an_as_of_that_is_no_instant_is_refused_with_what_to_write(
-    outbox_scene: Scene, instance: dg.DagsterInstance, as_of: str, complaint: str
+    scene: Scene, instance: dg.DagsterInstance, as_of: str, complaint: str
 ) -> None:
-    result = execute(outbox_scene.deployment(), REMINDERS, instance, as_of=as_of)
+    result = execute(scene.deployment(), REMINDERS, instance, as_of=as_of)
     assert not result.success
     assert f"as_of {as_of} {complaint}; write e.g. 2025-04-01T00:00:00+03:00" in troubles(result)
 
 
 def test_an_instant_to_come_is_for_dry_runs_only_and_one_that_no_site_has_for_nobody(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    deployment, tomorrow = outbox_scene.deployment(), (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    deployment, tomorrow = scene.deployment(), (datetime.now(UTC) + timedelta(days=1)).isoformat()
     refused = execute(deployment, REMINDERS, instance, as_of=tomorrow)
     assert not refused.success and "is later than now" in troubles(refused)
     assert execute(deployment, REMINDERS, instance, as_of=tomorrow, dry_run=True).success
@@ -75,21 +75,19 @@ def test_an_instant_to_come_is_for_dry_runs_only_and_one_that_no_site_has_for_no
             assert not refused.success and "a year that no site has" in troubles(refused)
 
 
-def test_a_run_by_hand_makes_the_check_of_ticks_with_the_same_words(
-    outbox_scene: Scene, instance: dg.DagsterInstance
-) -> None:
-    with outbox_scene.engine.begin() as connection:
+def test_a_run_by_hand_makes_the_check_of_ticks_with_the_same_words(scene: Scene, instance: dg.DagsterInstance) -> None:
+    with scene.engine.begin() as connection:
         connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
-    result = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
+    result = execute(scene.deployment(), BILLING, instance, partition=APRIL)
     assert not result.success and "The site lacks promotions_campaign." in troubles(result)
-    assert outbox_scene.rows(invoices.invoice) == []
+    assert scene.rows(invoices.invoice) == []
 
 
 def test_a_job_works_for_the_instant_that_it_is_given(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    _contract(outbox_scene, date(2025, 5, 1))
-    deployment = _with_mail_folder(outbox_scene, tmp_path)
+    _contract(scene, date(2025, 5, 1))
+    deployment = _with_mail_folder(scene, tmp_path)
     assert execute(deployment, REMINDERS, instance, as_of="2025-04-02T09:00:00+00:00").success
     assert _letters(tmp_path) == []
     result = execute(deployment, REMINDERS, instance, as_of="2025-04-01T09:00:00+00:00")
@@ -98,27 +96,27 @@ def test_a_job_works_for_the_instant_that_it_is_given(
 
 
 def test_a_dry_run_tells_everything_and_changes_nothing(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    customer = billable(outbox_scene)
-    march = outbox_scene.invoice(customer, 2025, 3)
-    _contract(outbox_scene, date(2025, 5, 1))
-    deployment = _with_mail_folder(outbox_scene, tmp_path)
+    customer = billable(scene)
+    march = scene.invoice(customer, 2025, 3)
+    _contract(scene, date(2025, 5, 1))
+    deployment = _with_mail_folder(scene, tmp_path)
     billing = execute(deployment, BILLING, instance, partition=APRIL, dry_run=True)
     reminders = execute(deployment, REMINDERS, instance, as_of=APRIL_START, dry_run=True)
     assert billing.success and reminders.success
     assert figures(billing)["dry run"] is True
     assert figures(billing)["invoices_invoice inserted"] == 2
     assert figures(reminders)["mails"] == 1
-    assert [(row.id, row.state) for row in outbox_scene.rows(invoices.invoice)] == [(march, "pending")]
-    assert outbox_scene.rows(invoices.invoiceitem) == outbox_scene.rows(message) == _letters(tmp_path) == []
+    assert [(row.id, row.state) for row in scene.rows(invoices.invoice)] == [(march, "pending")]
+    assert scene.rows(invoices.invoiceitem) == scene.rows(message) == _letters(tmp_path) == []
 
 
 def test_without_delivery_mails_wait_for_the_outbox_sensor_whose_job_sends_them(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    _contract(outbox_scene, date(2025, 5, 1))
-    deployment = _with_mail_folder(outbox_scene, tmp_path)
+    _contract(scene, date(2025, 5, 1))
+    deployment = _with_mail_folder(scene, tmp_path)
     repository = build_definitions(deployment).get_repository_def()
     sensor = repository.get_sensor_def("outbox")
 
@@ -129,7 +127,7 @@ def test_without_delivery_mails_wait_for_the_outbox_sensor_whose_job_sends_them(
     assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
     assert tick() == []
     assert execute(deployment, REMINDERS, instance, as_of=APRIL_START, deliver=False).success
-    assert [row.state for row in outbox_scene.rows(message)] == ["waiting"] and _letters(tmp_path) == []
+    assert [row.state for row in scene.rows(message)] == ["waiting"] and _letters(tmp_path) == []
     assert len(tick()) == 1
     result = execute(deployment, "deliver_waiting_messages", instance)
     assert result.success and figures(result) == {"mail sent": 1, "not delivered": 0}
@@ -146,8 +144,8 @@ def test_the_outbox_sensor_says_why_it_does_nothing(scene: Scene, instance: dg.D
 # The asset graph
 
 
-def test_the_lineage_begins_at_the_sites_own_tables(outbox_scene: Scene) -> None:
-    graph = build_definitions(outbox_scene.deployment()).resolve_asset_graph()
+def test_the_lineage_begins_at_the_sites_own_tables(scene: Scene) -> None:
+    graph = build_definitions(scene.deployment()).resolve_asset_graph()
     upstream = graph.get(dg.AssetKey("invoices")).parent_keys
     assert dg.AssetKey(["waldur", "marketplace_componentusage"]) in upstream
     assert upstream and all(graph.get(key).is_external and not graph.get(key).is_materializable for key in upstream)
@@ -155,8 +153,8 @@ def test_the_lineage_begins_at_the_sites_own_tables(outbox_scene: Scene) -> None
         assert dg.AssetKey("invoices") in graph.get(dg.AssetKey(asset)).parent_keys
 
 
-def test_partitions_are_months_of_the_site_up_to_the_present_one(outbox_scene: Scene) -> None:
-    graph = build_definitions(outbox_scene.deployment(time_zone="Europe/Tallinn")).resolve_asset_graph()
+def test_partitions_are_months_of_the_site_up_to_the_present_one(scene: Scene) -> None:
+    graph = build_definitions(scene.deployment(time_zone="Europe/Tallinn")).resolve_asset_graph()
     months = graph.get(dg.AssetKey("invoices")).partitions_def
     assert months is not None
     just_after_midnight_there = datetime.fromisoformat("2025-03-31T21:00:01+00:00")
@@ -165,10 +163,10 @@ def test_partitions_are_months_of_the_site_up_to_the_present_one(outbox_scene: S
 
 
 def test_the_steps_of_billing_are_seen_one_by_one_with_their_figures(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    billable(outbox_scene)
-    result = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
+    billable(scene)
+    result = execute(scene.deployment(), BILLING, instance, partition=APRIL)
     steps = [str(event.step_key).removeprefix("invoices.") for event in result.get_step_success_events()]
     assert steps[:5] == [
         "switch_announced_prices",
@@ -197,11 +195,11 @@ def _failed_checks(scene: Scene, instance: dg.DagsterInstance) -> dict[str, dg.A
     return {one.check_name: one for one in evaluations if not one.passed}
 
 
-def test_every_check_passes_on_billed_invoices(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    billable(outbox_scene)
-    result = execute(outbox_scene.deployment(), BILLING, instance, partition=APRIL)
+def test_every_check_passes_on_billed_invoices(scene: Scene, instance: dg.DagsterInstance) -> None:
+    billable(scene)
+    result = execute(scene.deployment(), BILLING, instance, partition=APRIL)
     assert [check.passed for check in result.get_asset_check_evaluations()] == [True] * CHECKS
-    assert _failed_checks(outbox_scene, instance) == {}
+    assert _failed_checks(scene, instance) == {}
 
 
 def _billed(scene: Scene) -> int:
@@ -213,52 +211,52 @@ def _billed(scene: Scene) -> int:
 
 
 def test_a_stored_total_that_is_not_the_sum_of_its_items_is_an_error(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
-    invoice = _billed(outbox_scene)
-    with outbox_scene.engine.begin() as connection:
+    invoice = _billed(scene)
+    with scene.engine.begin() as connection:
         connection.execute(update(invoices.invoice).where(invoices.invoice.c.id == invoice).values(total_cost=11))
-    (failed,) = _failed_checks(outbox_scene, instance).values()
+    (failed,) = _failed_checks(scene, instance).values()
     assert (failed.check_name, failed.severity) == ("totals_are_the_sum_of_items", dg.AssetCheckSeverity.ERROR)
     assert failed.metadata["violations"].value == 1
     assert f"id {invoice}, " in str(failed.metadata["1"].value)
     assert failed.metadata["month"].value == "2025-04" and failed.description == "1 violation in 2025-04"
 
 
-def test_a_billable_customer_without_an_invoice_is_told(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    _billed(outbox_scene)
-    billable(outbox_scene, name="Forgotten")
-    (failed,) = _failed_checks(outbox_scene, instance).values()
+def test_a_billable_customer_without_an_invoice_is_told(scene: Scene, instance: dg.DagsterInstance) -> None:
+    _billed(scene)
+    billable(scene, name="Forgotten")
+    (failed,) = _failed_checks(scene, instance).values()
     assert failed.check_name == "one_invoice_for_each_customer"
     assert "Forgotten" in str(failed.metadata["1"].value)
 
 
-def test_an_open_invoice_of_the_past_is_told(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
-    _billed(outbox_scene)
-    outbox_scene.invoice(outbox_scene.customer("Late", archived=True), 2024, 12)
-    assert set(_failed_checks(outbox_scene, instance)) == {"past_invoices_are_closed"}
+def test_an_open_invoice_of_the_past_is_told(scene: Scene, instance: dg.DagsterInstance) -> None:
+    _billed(scene)
+    scene.invoice(scene.customer("Late", archived=True), 2024, 12)
+    assert set(_failed_checks(scene, instance)) == {"past_invoices_are_closed"}
 
 
 @pytest.mark.parametrize("values", [{"start": "2025-03-31T23:59:59+00:00"}, {"end": "2025-05-01T00:00:00+00:00"}])
 def test_an_item_that_reaches_out_of_the_month_is_told(
-    outbox_scene: Scene, instance: dg.DagsterInstance, values: dict[str, str]
+    scene: Scene, instance: dg.DagsterInstance, values: dict[str, str]
 ) -> None:
-    _billed(outbox_scene)
-    with outbox_scene.engine.begin() as connection:
+    _billed(scene)
+    with scene.engine.begin() as connection:
         moments = {name: datetime.fromisoformat(value) for name, value in values.items()}
         connection.execute(update(invoices.invoiceitem).values(moments))
-    assert set(_failed_checks(outbox_scene, instance)) == {"items_lie_in_their_time"}
+    assert set(_failed_checks(scene, instance)) == {"items_lie_in_their_time"}
 
 
 # The report
 
 
 def test_the_cost_report_is_kept_as_parquet_with_a_plot(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    invoice = _billed(outbox_scene)
-    outbox_scene.item(invoice, "2.5", quantity=2, project_name="Project")
-    result = execute(_with_mail_folder(outbox_scene, tmp_path), "", instance, assets=["cost_report"], partition=APRIL)
+    invoice = _billed(scene)
+    scene.item(invoice, "2.5", quantity=2, project_name="Project")
+    result = execute(_with_mail_folder(scene, tmp_path), "", instance, assets=["cost_report"], partition=APRIL)
     assert result.success
     reports = tmp_path / "reports"
     frame = pd.read_parquet(reports / "cost_report" / f"{APRIL}.parquet")
@@ -273,8 +271,8 @@ def test_the_cost_report_is_kept_as_parquet_with_a_plot(
 
 
 def test_the_report_of_a_month_without_invoices_is_empty(
-    outbox_scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
+    scene: Scene, instance: dg.DagsterInstance, tmp_path: Path
 ) -> None:
-    deployment = _with_mail_folder(outbox_scene, tmp_path)
+    deployment = _with_mail_folder(scene, tmp_path)
     assert execute(deployment, "", instance, assets=["cost_report"], partition=APRIL).success
     assert pd.read_parquet(tmp_path / "reports" / "cost_report" / f"{APRIL}.parquet").empty

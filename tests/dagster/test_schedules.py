@@ -49,9 +49,9 @@ def _schedules(**document: Any) -> dict[str, dg.ScheduleDefinition]:
 
 @pytest.mark.parametrize("name", [BILLING, REMINDERS])
 def test_a_tick_asks_for_a_run_of_its_instant_under_a_key_of_its_own(
-    outbox_scene: Scene, instance: dg.DagsterInstance, name: str
+    scene: Scene, instance: dg.DagsterInstance, name: str
 ) -> None:
-    (request,) = _tick(outbox_scene.deployment(time_zone="Europe/Tallinn"), name, instance).run_requests
+    (request,) = _tick(scene.deployment(time_zone="Europe/Tallinn"), name, instance).run_requests
     tick = datetime.fromisoformat(request.run_config["resources"]["site"]["config"]["as_of"])
     assert (tick, tick.tzinfo is not None) == (TICK, True)
     assert request.run_key == f"{name} {tick.isoformat()}"
@@ -60,27 +60,27 @@ def test_a_tick_asks_for_a_run_of_its_instant_under_a_key_of_its_own(
 
 
 def test_billing_is_asked_for_the_month_that_the_tick_falls_into_at_the_site(
-    outbox_scene: Scene, instance: dg.DagsterInstance
+    scene: Scene, instance: dg.DagsterInstance
 ) -> None:
     for zone, partition in (("Europe/Tallinn", "2025-04-01"), ("UTC", "2025-03-01")):
-        (request,) = _tick(outbox_scene.deployment(time_zone=zone), BILLING, instance).run_requests
+        (request,) = _tick(scene.deployment(time_zone=zone), BILLING, instance).run_requests
         assert request.partition_key == partition
         assert request.tags["dagster/partition"] == partition
 
 
-def test_a_tick_skips_while_a_run_of_the_same_work_waits(outbox_scene: Scene, instance: dg.DagsterInstance) -> None:
+def test_a_tick_skips_while_a_run_of_the_same_work_waits(scene: Scene, instance: dg.DagsterInstance) -> None:
     run = _run_of_billing(dg.DagsterRunStatus.QUEUED)
     instance.add_run(run)
-    skipped = _tick(outbox_scene.deployment(), BILLING, instance)
+    skipped = _tick(scene.deployment(), BILLING, instance)
     assert not skipped.run_requests
     assert skipped.skip_message == f"Run {run.run_id} of {BILLING} is queued still."
-    assert _tick(outbox_scene.deployment(), REMINDERS, instance).run_requests, "other entries are not held up"
+    assert _tick(scene.deployment(), REMINDERS, instance).run_requests, "other entries are not held up"
 
 
 def test_a_started_run_holds_up_ticks_only_while_it_holds_its_lock(
-    outbox_scene: Scene, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    deployment, run = outbox_scene.deployment(), _run_of_billing(dg.DagsterRunStatus.STARTED)
+    deployment, run = scene.deployment(), _run_of_billing(dg.DagsterRunStatus.STARTED)
     instance.add_run(run)
     assert _tick(deployment, BILLING, instance).skip_message == f"Run {run.run_id} of {BILLING} is started still.", (
         "it has begun a moment ago"
@@ -95,9 +95,9 @@ def test_a_started_run_holds_up_ticks_only_while_it_holds_its_lock(
 @pytest.mark.parametrize("changed", ["another month", "a dry run"])
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
 def test_a_tick_is_not_skipped_for_other_work_of_its_entry(
-    outbox_scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus, changed: str
+    scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus, changed: str
 ) -> None:
-    deployment, run = outbox_scene.deployment(), _run_of_billing(status)
+    deployment, run = scene.deployment(), _run_of_billing(status)
     if changed == "another month":
         run = run.with_tags({**run.tags, "dagster/partition": "2025-01-01"})
     else:
@@ -116,33 +116,31 @@ def test_a_tick_is_not_skipped_for_other_work_of_its_entry(
 
 
 def test_a_tick_for_a_day_that_is_over_is_skipped_with_the_reason(
-    outbox_scene: Scene, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     daily = "waldur-sync-daily-quotas"
     monkeypatch.setattr(clock, "now", lambda: TICK + timedelta(hours=2))
-    assert _tick(outbox_scene.deployment(), daily, instance).run_requests
+    assert _tick(scene.deployment(), daily, instance).run_requests
     monkeypatch.setattr(clock, "now", lambda: TICK + timedelta(days=1))
-    skipped = _tick(outbox_scene.deployment(), daily, instance)
+    skipped = _tick(scene.deployment(), daily, instance)
     assert not skipped.run_requests and skipped.skip_message.startswith("2025-03-31 is over")
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE])
 def test_a_finished_predecessor_holds_up_nothing(
-    outbox_scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+    scene: Scene, instance: dg.DagsterInstance, status: dg.DagsterRunStatus
 ) -> None:
     instance.add_run(_run_of_billing(status))
-    assert _tick(outbox_scene.deployment(), BILLING, instance).run_requests
+    assert _tick(scene.deployment(), BILLING, instance).run_requests
 
 
-def test_a_tick_skips_with_the_reason_when_the_site_lacks_a_table(
-    outbox_scene: Scene, instance: dg.DagsterInstance
-) -> None:
-    with outbox_scene.engine.begin() as connection:
+def test_a_tick_skips_with_the_reason_when_the_site_lacks_a_table(scene: Scene, instance: dg.DagsterInstance) -> None:
+    with scene.engine.begin() as connection:
         connection.execute(text("DROP TABLE promotions_campaign CASCADE"))
-    skipped = _tick(outbox_scene.deployment(), BILLING, instance)
+    skipped = _tick(scene.deployment(), BILLING, instance)
     assert not skipped.run_requests
     assert skipped.skip_message == "The site lacks promotions_campaign. It is tried again until the next tick."
-    assert _tick(outbox_scene.deployment(), REMINDERS, instance).run_requests
+    assert _tick(scene.deployment(), REMINDERS, instance).run_requests
 
 
 def test_a_tick_skips_with_the_reason_when_the_outbox_is_not_there(scene: Scene, instance: dg.DagsterInstance) -> None:

@@ -90,25 +90,25 @@ def _found(shown: str) -> list[str]:
 
 @pytest.mark.parametrize("status", [200, 400, 401, 500])
 def test_a_system_that_repeats_what_it_was_sent_teaches_nobody(
-    outbox_scene: Scene, instance: dg.DagsterInstance, status: int, capfd: pytest.CaptureFixture[str]
+    scene: Scene, instance: dg.DagsterInstance, status: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with _echo(status) as url:
-        _messages(outbox_scene, url)
-        deployment = outbox_scene.deployment(**_document(url, outbox_scene))
+        _messages(scene, url)
+        deployment = scene.deployment(**_document(url, scene))
         for _ in range(2):
             execute(deployment, "deliver_waiting_messages", instance)
-            make_due(outbox_scene)
-    assert _found(_shown(instance, outbox_scene, *capfd.readouterr())) == []
+            make_due(scene)
+    assert _found(_shown(instance, scene, *capfd.readouterr())) == []
 
 
 def test_a_system_that_hangs_up_is_told_of_without_its_secrets(
-    outbox_scene: Scene, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+    scene: Scene, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     with raw_server(hang_up) as server:
         url = f"http://127.0.0.1:{server.port}"
-        _messages(outbox_scene, url)
-        execute(outbox_scene.deployment(**_document(url, outbox_scene)), "deliver_waiting_messages", instance)
-    assert _found(_shown(instance, outbox_scene, *capfd.readouterr())) == []
+        _messages(scene, url)
+        execute(scene.deployment(**_document(url, scene)), "deliver_waiting_messages", instance)
+    assert _found(_shown(instance, scene, *capfd.readouterr())) == []
 
 
 # What a step may raise; each is given the open work.
@@ -147,12 +147,12 @@ RAISED = ("of_the_file", "of_a_cause", "of_the_site", "of_a_parameter", "of_a_ro
 
 @pytest.mark.parametrize("what", RAISED)
 def test_an_error_of_a_step_is_told_without_secrets(
-    outbox_scene: Scene, instance: dg.DagsterInstance, what: str, capfd: pytest.CaptureFixture[str]
+    scene: Scene, instance: dg.DagsterInstance, what: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    deployment = outbox_scene.deployment(**_document("http://127.0.0.1:9", outbox_scene))
+    deployment = scene.deployment(**_document("http://127.0.0.1:9", scene))
     result = _run(deployment, Function(f"tests.dagster.test_secrets:{what}"), instance)
     assert not result.success
-    assert _found(_shown(instance, outbox_scene, *capfd.readouterr())) == []
+    assert _found(_shown(instance, scene, *capfd.readouterr())) == []
     told = str([event.event_specific_data for event in result.all_events])
     assert what in told or what == "of_a_finding"  # the traceback still says where
 
@@ -165,12 +165,12 @@ def _run(deployment: Deployment, do: Function, instance: dg.DagsterInstance) -> 
 
 
 def test_a_database_that_is_away_is_told_of_without_its_passwords(
-    outbox_scene: Scene, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
+    scene: Scene, instance: dg.DagsterInstance, capfd: pytest.CaptureFixture[str]
 ) -> None:
     url = f"postgresql://u:{MARK}-inside@127.0.0.1:9/x?sslpassword={MARK}-query"
-    deployment = outbox_scene.deployment(database={"url": url, "connect_timeout": 1})
+    deployment = scene.deployment(database={"url": url, "connect_timeout": 1})
     assert not execute(deployment, "check-expired-permissions", instance).success
-    assert _found(_shown(instance, outbox_scene, *capfd.readouterr())) == []
+    assert _found(_shown(instance, scene, *capfd.readouterr())) == []
 
 
 @pytest.mark.parametrize("secret", IN_FILE.values(), ids=IN_FILE)

@@ -58,7 +58,7 @@ def _site(scene: Scene, url: str) -> dict[str, Any]:
 @pytest.mark.parametrize("logged_in", [False, True])
 @pytest.mark.parametrize("status", [200, 400, 403, 500])
 def test_nothing_that_was_sent_is_shown(
-    outbox_scene: Scene,
+    scene: Scene,
     instance: dg.DagsterInstance,
     status: int,
     logged_in: bool,
@@ -75,11 +75,11 @@ def test_nothing_that_was_sent_is_shown(
         }
         routes = own | routes
     with serving(routes) as url:
-        deployment = outbox_scene.deployment(waldur=_site(outbox_scene, url))
+        deployment = scene.deployment(waldur=_site(scene, url))
         failed = [not execute(deployment, name, instance).success for name in ENTRIES]
     assert sum(failed) >= 4  # a refused token of FirecREST is no failure
     files = b"".join(file.read_bytes() for file in Path(instance.root_directory).rglob("*") if file.is_file())
     shown = files.decode(errors="replace") + "".join(capfd.readouterr())
     sent = {base64.b64encode(f"{user}:{SECRETS[name]}".encode()).decode() for user, name in BASIC}
     assert [secret for secret in (MARK, *sent) if secret in shown] == []
-    assert outbox_scene.one(core.user).is_active
+    assert scene.one(core.user).is_active

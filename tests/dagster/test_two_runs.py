@@ -22,15 +22,15 @@ print("billed" if result.success else "being done" if "is being done by another 
 
 
 def test_of_two_processes_that_bill_at_once_one_bills_and_the_other_says_that_it_is_being_done(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    customer = billable(outbox_scene)
-    url = outbox_scene.engine.url.render_as_string(hide_password=False)
-    with outbox_scene.engine.begin() as connection:
+    customer = billable(scene)
+    url = scene.engine.url.render_as_string(hide_password=False)
+    with scene.engine.begin() as connection:
         # Whoever comes first stands still inside its first step until the other one has spoken.
         connection.execute(text("LOCK TABLE marketplace_plancomponent IN ACCESS EXCLUSIVE MODE"))
         runs = [started(RUN, url) for _ in range(2)]
         wait_until(lambda: any(run.poll() is not None for run in runs))
     assert sorted(run.communicate()[0].strip() for run in runs) == ["being done", "billed"]
-    assert len(outbox_scene.rows(invoices.invoice, customer_id=customer)) == 1
-    assert len(outbox_scene.rows(invoices.invoiceitem)) == 1
+    assert len(scene.rows(invoices.invoice, customer_id=customer)) == 1
+    assert len(scene.rows(invoices.invoiceitem)) == 1

@@ -29,9 +29,9 @@ except AlreadyRunning:
 
 
 def test_a_killed_run_is_continued_by_the_next_and_a_second_one_waits_its_turn(
-    outbox_scene: Scene, server: DataCiteServer
+    scene: Scene, server: DataCiteServer
 ) -> None:
-    scene, held, free = outbox_scene, threading.Event(), threading.Event()
+    held, free = threading.Event(), threading.Event()
     own = [offer(scene, f"10.5072/{number}") for number in range(3)]
     for number in range(3):
         cited(server, "10.1/a", f"10.1/{number}", doi=f"10.5072/{number}")

@@ -69,10 +69,10 @@ def test_all_commands_are_run_by_one_of_these_tests() -> None:
 
 @pytest.mark.parametrize("command", OURS)
 def test_a_command_of_the_program_does_what_it_is_shown_for(
-    terminal: Terminal, outbox_scene: Scene, command: str, tmp_path: Path
+    terminal: Terminal, scene: Scene, command: str, tmp_path: Path
 ) -> None:
-    billable(outbox_scene)
-    terminal.configure(outbox_scene.engine, f'[celery]\nresult_store_url = "file://{tmp_path}"')
+    billable(scene)
+    terminal.configure(scene.engine, f'[celery]\nresult_store_url = "file://{tmp_path}"')
     words = shlex.split(command)[1:]
     if words[0] == "readme":  # writes into the project; here into a copy
         words += ["--file", str(tmp_path / "README.md")]
@@ -80,15 +80,15 @@ def test_a_command_of_the_program_does_what_it_is_shown_for(
     if words[:2] in (["outbox", "retry"], ["outbox", "drop"]):
         words += [] if WORDS["KEY"] in words else [WORDS["KEY"]]
         mail = Mail(key=WORDS["KEY"], to=("you@x.org",), subject="S", body="B", from_address="site@x.org")
-        with outbox_scene.site() as site, site.work("docs", datetime.now(UTC)) as work:
+        with scene.site() as site, site.work("docs", datetime.now(UTC)) as work:
             put(work, [mail])
     answer = terminal(*words)
     assert answer.status == 0, answer.out + answer.err
 
 
 @pytest.mark.parametrize("command", DAGSTERS)
-def test_a_command_of_dagster_works_with_this_project(terminal: Terminal, outbox_scene: Scene, command: str) -> None:
-    terminal.configure(outbox_scene.engine, head='first_month = "2024-01"')
+def test_a_command_of_dagster_works_with_this_project(terminal: Terminal, scene: Scene, command: str) -> None:
+    terminal.configure(scene.engine, head='first_month = "2024-01"')
     words = shlex.split(command)
     if not (BIN / words[0]).exists():
         pytest.skip(f"{words[0]} is not installed: pip install dagster-dg-cli")

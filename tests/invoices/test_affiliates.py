@@ -32,26 +32,26 @@ def _brought(scene: Scene, affiliate: int, percent: str, *prices: float, **link:
     return invoice
 
 
-def test_an_affiliate_earns_a_share_of_what_is_left_to_pay_once(outbox_scene: Scene) -> None:
-    _enable(outbox_scene)
-    partner = outbox_scene.customer("Partner")
-    invoice = _brought(outbox_scene, partner, "10", 100, -60)
-    _brought(outbox_scene, partner, "12.345", 33.33)
+def test_an_affiliate_earns_a_share_of_what_is_left_to_pay_once(scene: Scene) -> None:
+    _enable(scene)
+    partner = scene.customer("Partner")
+    invoice = _brought(scene, partner, "10", 100, -60)
+    _brought(scene, partner, "12.345", 33.33)
     for _ in range(2):
-        with outbox_scene.site() as site:
+        with scene.site() as site:
             bill(site, APRIL)
-    assert [row.amount for row in outbox_scene.rows(invoices.affiliatefeeaccrual)] == [4, Decimal("4.12")]
-    credit = outbox_scene.one(invoices.customercredit)
+    assert [row.amount for row in scene.rows(invoices.affiliatefeeaccrual)] == [4, Decimal("4.12")]
+    credit = scene.one(invoices.customercredit)
     assert (credit.customer_id, credit.value) == (partner, Decimal("8.12"))
-    booked = outbox_scene.rows(invoices.credittransaction)
+    booked = scene.rows(invoices.credittransaction)
     assert [(row.amount, row.transaction_type) for row in booked] == [
         (4, "affiliate_fee"),
         (Decimal("4.12"), "affiliate_fee"),
     ]
-    events = outbox_scene.rows(logging.event, event_type="increase_of_customer_credit_due_to_affiliate_fee")
+    events = scene.rows(logging.event, event_type="increase_of_customer_credit_due_to_affiliate_fee")
     assert events[0].message == "Partner earned an affiliate fee of 4.00 for period 2025-03."
     assert [event.context["credit_balance"] for event in events] == [4, 8]
-    assert outbox_scene.one(invoices.affiliatefeeaccrual, invoice_id=invoice).amount == 4
+    assert scene.one(invoices.affiliatefeeaccrual, invoice_id=invoice).amount == 4
 
 
 @pytest.mark.parametrize(
@@ -65,25 +65,25 @@ def test_an_affiliate_earns_a_share_of_what_is_left_to_pay_once(outbox_scene: Sc
     ],
 )
 def test_nothing_is_earned_without_a_link_or_with_nothing_to_pay(
-    outbox_scene: Scene, price: float, link: dict[str, Any]
+    scene: Scene, price: float, link: dict[str, Any]
 ) -> None:
-    _enable(outbox_scene)
-    _brought(outbox_scene, outbox_scene.customer("Partner"), "10", price, **link)
-    with outbox_scene.site() as site:
+    _enable(scene)
+    _brought(scene, scene.customer("Partner"), "10", price, **link)
+    with scene.site() as site:
         bill(site, APRIL)
-    assert outbox_scene.rows(invoices.affiliatefeeaccrual) == []
+    assert scene.rows(invoices.affiliatefeeaccrual) == []
 
 
-def test_fixed_price_contracts_and_sites_that_have_it_off_pay_no_share(outbox_scene: Scene) -> None:
-    partner = outbox_scene.customer("Partner")
-    _brought(outbox_scene, partner, "10", 100)
-    with outbox_scene.site() as site:
+def test_fixed_price_contracts_and_sites_that_have_it_off_pay_no_share(scene: Scene) -> None:
+    partner = scene.customer("Partner")
+    _brought(scene, partner, "10", 100)
+    with scene.site() as site:
         bill(site, APRIL)
-    _enable(outbox_scene)
-    invoice = _brought(outbox_scene, partner, "10", 100)
-    customer = outbox_scene.one(invoices.invoice, id=invoice).customer_id
+    _enable(scene)
+    invoice = _brought(scene, partner, "10", 100)
+    customer = scene.one(invoices.invoice, id=invoice).customer_id
     contract = {"payment_type": "fixed_price", "is_active": True, "attributes": {}}
-    outbox_scene.add(invoices.paymentprofile, organization_id=customer, **contract)
-    with outbox_scene.site() as site:
+    scene.add(invoices.paymentprofile, organization_id=customer, **contract)
+    with scene.site() as site:
         bill(site, APRIL)
-    assert outbox_scene.rows(invoices.affiliatefeeaccrual) == []
+    assert scene.rows(invoices.affiliatefeeaccrual) == []

@@ -114,85 +114,85 @@ def _busy_site(scene: Scene) -> None:
     scene.add(marketplace.componentusage, **usage, recurring=True, billing_period=date(2025, 3, 1))
 
 
-def test_a_fixed_price_is_billed_with_tax_after_the_announced_price_took_effect(outbox_scene: Scene) -> None:
-    customer, resource = _site(outbox_scene)
-    with outbox_scene.site() as site:
+def test_a_fixed_price_is_billed_with_tax_after_the_announced_price_took_effect(scene: Scene) -> None:
+    customer, resource = _site(scene)
+    with scene.site() as site:
         bill(site, APRIL)
-    april = outbox_scene.one(invoices.invoice, customer_id=customer, month=4)
-    item = outbox_scene.one(invoices.invoiceitem, invoice_id=april.id)
+    april = scene.one(invoices.invoice, customer_id=customer, month=4)
+    item = scene.one(invoices.invoiceitem, invoice_id=april.id)
     assert (item.unit_price, item.quantity, item.resource_id) == (36, 1, resource)
     assert (april.total_price, april.total_cost) == (36, Decimal("43.2"))
 
 
-def test_credit_pays_the_invoice_that_is_closed(outbox_scene: Scene) -> None:
-    customer, _ = _site(outbox_scene)
-    with outbox_scene.site() as site:
+def test_credit_pays_the_invoice_that_is_closed(scene: Scene) -> None:
+    customer, _ = _site(scene)
+    with scene.site() as site:
         bill(site, APRIL)
-    assert outbox_scene.one(invoices.customercredit).value == 0
-    march = outbox_scene.one(invoices.invoice, customer_id=customer, month=3)
+    assert scene.one(invoices.customercredit).value == 0
+    march = scene.one(invoices.invoice, customer_id=customer, month=3)
     assert (march.state, march.total_price) == ("created", 10)
 
 
 @pytest.mark.parametrize(
     ("unit", "quantity"), [("month", 1), ("half_month", 2), ("day", 30), ("hour", 720), ("quantity", 1)]
 )
-def test_a_whole_month_is_counted_in_the_unit_of_the_plan(outbox_scene: Scene, unit: str, quantity: int) -> None:
-    offering = outbox_scene.offering(provider := outbox_scene.customer())
-    plan = outbox_scene.plan(offering, unit=unit)
-    outbox_scene.price(plan, outbox_scene.component(offering), 1)
-    outbox_scene.resource(outbox_scene.project(provider), offering, plan)
-    with outbox_scene.site() as site:
+def test_a_whole_month_is_counted_in_the_unit_of_the_plan(scene: Scene, unit: str, quantity: int) -> None:
+    offering = scene.offering(provider := scene.customer())
+    plan = scene.plan(offering, unit=unit)
+    scene.price(plan, scene.component(offering), 1)
+    scene.resource(scene.project(provider), offering, plan)
+    with scene.site() as site:
         bill(site, APRIL)
-    assert outbox_scene.one(invoices.invoiceitem).quantity == quantity
+    assert scene.one(invoices.invoiceitem).quantity == quantity
 
 
-def test_a_second_run_changes_nothing(outbox_scene: Scene) -> None:
-    _site(outbox_scene)
-    with outbox_scene.site(waldur=REPORTS) as site:
+def test_a_second_run_changes_nothing(scene: Scene) -> None:
+    _site(scene)
+    with scene.site(waldur=REPORTS) as site:
         bill(site, APRIL)
-    before = _state(outbox_scene)
-    with outbox_scene.site(waldur=REPORTS) as site:
+    before = _state(scene)
+    with scene.site(waldur=REPORTS) as site:
         bill(site, APRIL)
-    assert _state(outbox_scene) == before
+    assert _state(scene) == before
 
 
-def test_an_older_month_switches_no_prices_and_writes_no_mails(outbox_scene: Scene) -> None:
-    customer, _ = _site(outbox_scene)
-    outbox_scene.invoice(customer, 2025, 5)
-    with outbox_scene.site(waldur=REPORTS) as site:
+def test_an_older_month_switches_no_prices_and_writes_no_mails(scene: Scene) -> None:
+    customer, _ = _site(scene)
+    scene.invoice(customer, 2025, 5)
+    with scene.site(waldur=REPORTS) as site:
         bill(site, "2025-05-03T00:00:00+00:00", month="2025-04")
-    assert outbox_scene.one(marketplace.plancomponent).price == 10
-    assert outbox_scene.rows(message) == []
-    assert outbox_scene.rows(estimates.priceestimate) == []
+    assert scene.one(marketplace.plancomponent).price == 10
+    assert scene.rows(message) == []
+    assert scene.rows(estimates.priceestimate) == []
 
 
-def test_an_invoice_of_the_future_keeps_no_price_mail_or_estimate_of_this_month_back(outbox_scene: Scene) -> None:
-    customer, _ = _site(outbox_scene)
-    outbox_scene.invoice(customer, 2030, 1)
-    with outbox_scene.site(waldur=REPORTS) as site:
+def test_an_invoice_of_the_future_keeps_no_price_mail_or_estimate_of_this_month_back(scene: Scene) -> None:
+    customer, _ = _site(scene)
+    scene.invoice(customer, 2030, 1)
+    with scene.site(waldur=REPORTS) as site:
         bill(site, APRIL)
-    assert outbox_scene.one(marketplace.plancomponent).price == 12
-    assert len(outbox_scene.rows(message)) == 1
-    assert outbox_scene.rows(estimates.priceestimate) != []
+    assert scene.one(marketplace.plancomponent).price == 12
+    assert len(scene.rows(message)) == 1
+    assert scene.rows(estimates.priceestimate) != []
 
 
-def test_an_unknown_column_of_a_newer_schema_gets_a_neutral_value(outbox_scene: Scene) -> None:
-    _site(outbox_scene)
-    with outbox_scene.engine.begin() as connection:
+def test_an_unknown_column_of_a_newer_schema_gets_a_neutral_value(scene: Scene) -> None:
+    _site(scene)
+    with scene.engine.begin() as connection:
         connection.execute(text("ALTER TABLE invoices_invoiceitem ADD COLUMN novelty text NOT NULL DEFAULT ''"))
         connection.execute(text("ALTER TABLE invoices_invoiceitem ALTER COLUMN novelty DROP DEFAULT"))
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
-    assert len(outbox_scene.rows(invoices.invoiceitem)) == 3
+    assert len(scene.rows(invoices.invoiceitem)) == 3
 
 
-def test_a_dry_run_changes_nothing_and_has_the_figures_of_the_real_one(outbox_scene: Scene) -> None:
-    _site(outbox_scene)
-    before = _state(outbox_scene)
-    with outbox_scene.site(dry_run=True, waldur=REPORTS) as site:
+def test_a_dry_run_changes_nothing_and_has_the_figures_of_the_real_one(scene: Scene) -> None:
+    _site(scene)
+    before = _state(scene)
+    with scene.site(dry_run=True, waldur=REPORTS) as site:
         planned = bill(site, APRIL)
-    assert _state(outbox_scene) == before
-    with outbox_scene.site(waldur=REPORTS) as site:
+    assert _state(scene) == before
+    with scene.site(waldur=REPORTS) as site:
         done = bill(site, APRIL)
     assert (planned.rows, planned.figures) == (done.rows, done.figures)
     assert done.figures["mails"] == 1
@@ -203,11 +203,11 @@ def test_a_dry_run_changes_nothing_and_has_the_figures_of_the_real_one(outbox_sc
     [*(("before", step) for step in range(1, len(STEPS) + 1)), *(("inside", step) for step in range(len(STEPS)))],
 )
 def test_a_run_that_was_killed_leaves_after_the_next_one_what_an_undisturbed_run_leaves(
-    outbox_scene: Scene, twin_scene: Scene, step: int, where: str
+    scene: Scene, twin_scene: Scene, step: int, where: str
 ) -> None:
-    for scene in (outbox_scene, twin_scene):
-        _busy_site(scene)
-    url = outbox_scene.engine.url.render_as_string(hide_password=False)
+    for site_of_two in (scene, twin_scene):
+        _busy_site(site_of_two)
+    url = scene.engine.url.render_as_string(hide_password=False)
     child = subprocess.run(
         [sys.executable, "-c", CHILD, url, APRIL, str(step), where, json.dumps(EVERYTHING)],
         cwd=Path(__file__).parents[2],
@@ -215,23 +215,23 @@ def test_a_run_that_was_killed_leaves_after_the_next_one_what_an_undisturbed_run
         check=False,
     )
     assert child.returncode == -signal.SIGKILL
-    for scene in (outbox_scene, twin_scene):
-        with scene.site(waldur=EVERYTHING) as site:
+    for site_of_two in (scene, twin_scene):
+        with site_of_two.site(waldur=EVERYTHING) as site:
             bill(site, APRIL)
     undisturbed = _state(twin_scene)
-    assert _state(outbox_scene) == undisturbed
+    assert _state(scene) == undisturbed
     assert all(undisturbed.values())
     # The report, the invoice, the policy's word; and what the hook is told.
-    assert [row.kind for row in outbox_scene.rows(message)].count("mail") == 3
+    assert [row.kind for row in scene.rows(message)].count("mail") == 3
 
 
-def test_of_two_runs_at_the_same_moment_one_bills_and_the_other_says_so(outbox_scene: Scene) -> None:
-    _site(outbox_scene)
+def test_of_two_runs_at_the_same_moment_one_bills_and_the_other_says_so(scene: Scene) -> None:
+    _site(scene)
     start, end = Barrier(2, timeout=20), Barrier(2, timeout=20)
     refused, billed = [], []
 
     def run() -> None:
-        with outbox_scene.site() as site:
+        with scene.site() as site:
             start.wait()
             try:
                 bill(site, APRIL)
@@ -247,4 +247,4 @@ def test_of_two_runs_at_the_same_moment_one_bills_and_the_other_says_so(outbox_s
         thread.join()
     assert (len(billed), len(refused)) == (1, 1)
     assert billing.ENTRY in refused[0]
-    assert len(outbox_scene.rows(invoices.invoiceitem)) == 3
+    assert len(scene.rows(invoices.invoiceitem)) == 3

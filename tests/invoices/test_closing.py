@@ -25,36 +25,34 @@ def _profile(scene: Scene, customer: int, **values: object) -> None:
 
 
 @pytest.mark.parametrize(("year", "month"), [(2025, 3), (2025, 1), (2024, 12), (2023, 5)])
-def test_an_open_invoice_of_any_past_month_is_closed(outbox_scene: Scene, year: int, month: int) -> None:
-    invoice = outbox_scene.invoice(outbox_scene.customer(), year, month)
-    _bill(outbox_scene)
-    closed = outbox_scene.one(invoices.invoice, id=invoice)
+def test_an_open_invoice_of_any_past_month_is_closed(scene: Scene, year: int, month: int) -> None:
+    invoice = scene.invoice(scene.customer(), year, month)
+    _bill(scene)
+    closed = scene.one(invoices.invoice, id=invoice)
     assert (closed.state, closed.invoice_date) == ("created", date(2025, 4, 1))
 
 
 @pytest.mark.parametrize(("year", "month"), [(2025, 4), (2025, 5), (2026, 1)])
-def test_an_open_invoice_of_this_month_or_a_later_one_stays_open(outbox_scene: Scene, year: int, month: int) -> None:
-    invoice = outbox_scene.invoice(outbox_scene.customer(), year, month)
-    _bill(outbox_scene)
-    left = outbox_scene.one(invoices.invoice, id=invoice)
+def test_an_open_invoice_of_this_month_or_a_later_one_stays_open(scene: Scene, year: int, month: int) -> None:
+    invoice = scene.invoice(scene.customer(), year, month)
+    _bill(scene)
+    left = scene.one(invoices.invoice, id=invoice)
     assert (left.state, left.invoice_date) == ("pending", None)
 
 
 @pytest.mark.parametrize("state", ["created", "paid", "canceled"])
-def test_what_is_not_open_is_left_as_it_is(outbox_scene: Scene, state: str) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 3, state, total_price=7)
-    before = outbox_scene.one(invoices.invoice)
-    _bill(outbox_scene)
-    assert outbox_scene.one(invoices.invoice, month=3) == before
+def test_what_is_not_open_is_left_as_it_is(scene: Scene, state: str) -> None:
+    scene.invoice(scene.customer(), 2025, 3, state, total_price=7)
+    before = scene.one(invoices.invoice)
+    _bill(scene)
+    assert scene.one(invoices.invoice, month=3) == before
 
 
 @pytest.mark.parametrize("customer", [{"archived": True}, {"blocked": True}])
-def test_customers_that_are_archived_or_blocked_have_their_invoices_closed_too(
-    outbox_scene: Scene, customer: dict
-) -> None:
-    outbox_scene.invoice(outbox_scene.customer(**customer), 2025, 3)
-    _bill(outbox_scene)
-    assert outbox_scene.one(invoices.invoice, month=3).state == "created"
+def test_customers_that_are_archived_or_blocked_have_their_invoices_closed_too(scene: Scene, customer: dict) -> None:
+    scene.invoice(scene.customer(**customer), 2025, 3)
+    _bill(scene)
+    assert scene.one(invoices.invoice, month=3).state == "created"
 
 
 @pytest.mark.parametrize(
@@ -63,23 +61,23 @@ def test_customers_that_are_archived_or_blocked_have_their_invoices_closed_too(
     ids=["in force", "not in force", "no fixed price"],
 )
 def test_an_invoice_is_paid_at_once_where_a_fixed_price_contract_is_in_force(
-    outbox_scene: Scene, profile: dict, state: str
+    scene: Scene, profile: dict, state: str
 ) -> None:
-    customer = outbox_scene.customer("Org")
-    _profile(outbox_scene, customer, **profile)
-    outbox_scene.invoice(customer, 2025, 3)
-    _bill(outbox_scene)
-    assert outbox_scene.one(invoices.invoice, month=3).state == state
-    event = outbox_scene.one(logging.event)
+    customer = scene.customer("Org")
+    _profile(scene, customer, **profile)
+    scene.invoice(customer, 2025, 3)
+    _bill(scene)
+    assert scene.one(invoices.invoice, month=3).state == state
+    event = scene.one(logging.event)
     assert event.event_type == f"invoice_{state}"
     assert event.message == f"Invoice for customer Org has been {state}."
 
 
-def test_the_event_tells_the_month_of_the_closed_invoice_in_the_customers_log(outbox_scene: Scene) -> None:
-    customer = outbox_scene.customer("Org", abbreviation="O", contact_details="Call us")
-    outbox_scene.invoice(customer, 2025, 3)
-    _bill(outbox_scene)
-    event, feed = outbox_scene.one(logging.event), outbox_scene.one(logging.feed)
+def test_the_event_tells_the_month_of_the_closed_invoice_in_the_customers_log(scene: Scene) -> None:
+    customer = scene.customer("Org", abbreviation="O", contact_details="Call us")
+    scene.invoice(customer, 2025, 3)
+    _bill(scene)
+    event, feed = scene.one(logging.event), scene.one(logging.feed)
     assert {name: event.context[name] for name in ("year", "month", "customer_name", "customer_abbreviation")} == {
         "year": 2025,
         "month": 3,
@@ -87,18 +85,18 @@ def test_the_event_tells_the_month_of_the_closed_invoice_in_the_customers_log(ou
         "customer_abbreviation": "O",
     }
     assert event.created == datetime(2025, 4, 1, tzinfo=UTC)
-    customers = outbox_scene.one(django.content_type, model="customer").id
+    customers = scene.one(django.content_type, model="customer").id
     assert (feed.content_type_id, feed.object_id) == (customers, customer)
 
 
-def test_the_items_of_a_closed_invoice_stay_as_they_are(outbox_scene: Scene) -> None:
-    outbox_scene.item(outbox_scene.invoice(outbox_scene.customer(), 2025, 3), 5)
-    before = outbox_scene.rows(invoices.invoiceitem)
-    _bill(outbox_scene)
-    assert outbox_scene.rows(invoices.invoiceitem) == before
+def test_the_items_of_a_closed_invoice_stay_as_they_are(scene: Scene) -> None:
+    scene.item(scene.invoice(scene.customer(), 2025, 3), 5)
+    before = scene.rows(invoices.invoiceitem)
+    _bill(scene)
+    assert scene.rows(invoices.invoiceitem) == before
 
 
-def test_the_invoice_date_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 3)
-    _bill(outbox_scene, "2025-03-31T21:00:00+00:00", time_zone="Europe/Tallinn")
-    assert outbox_scene.one(invoices.invoice, month=3).invoice_date == date(2025, 4, 1)
+def test_the_invoice_date_is_that_of_the_sites_zone(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 3)
+    _bill(scene, "2025-03-31T21:00:00+00:00", time_zone="Europe/Tallinn")
+    assert scene.one(invoices.invoice, month=3).invoice_date == date(2025, 4, 1)

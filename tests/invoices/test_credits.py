@@ -58,44 +58,44 @@ class Site:
         return [-row.unit_price for row in rows]
 
 
-def test_the_cheapest_items_are_paid_first_until_the_credit_is_used_up(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_the_cheapest_items_are_paid_first_until_the_credit_is_used_up(scene: Scene) -> None:
+    site = Site(scene, 40)
     for price in (30, 5, 20):
         site.item(price)
     site.bill()
     assert (site.paid(), site.left) == ([5, 20, 15], 0)
 
 
-def test_an_item_without_a_resource_is_never_paid(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_an_item_without_a_resource_is_never_paid(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.item(5, resource_id=None)
     site.bill()
     assert (site.paid(), site.left) == ([], 40)
 
 
-def test_a_credit_for_some_offerings_pays_for_those_only(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
-    other = outbox_scene.offering(site.customer)
-    outbox_scene.add(invoices.customercredit_offerings, customercredit_id=site.credit, offering_id=other)
+def test_a_credit_for_some_offerings_pays_for_those_only(scene: Scene) -> None:
+    site = Site(scene, 40)
+    other = scene.offering(site.customer)
+    scene.add(invoices.customercredit_offerings, customercredit_id=site.credit, offering_id=other)
     site.item(5)
-    site.item(7, resource_id=outbox_scene.resource(site.project, other, None))
+    site.item(7, resource_id=scene.resource(site.project, other, None))
     site.bill()
     assert (site.paid(), site.left) == ([7], 33)
 
 
-def test_a_refund_makes_the_credit_grow(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_a_refund_makes_the_credit_grow(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.item(-5)
     site.item(10)
     site.bill()
     assert (site.paid(), site.left) == ([-5, 10], 35)
 
 
-def test_compensation_is_gross_as_balances_depend_on_it(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 500, tax=20)
+def test_compensation_is_gross_as_balances_depend_on_it(scene: Scene) -> None:
+    site = Site(scene, 500, tax=20)
     site.item(100)
     site.bill()
-    closed = outbox_scene.one(invoices.invoice, id=site.march)
+    closed = scene.one(invoices.invoice, id=site.march)
     assert (site.left, closed.total_price, closed.total_cost) == (380, -20, -24)
 
 
@@ -103,13 +103,13 @@ def test_compensation_is_gross_as_balances_depend_on_it(outbox_scene: Scene) -> 
 
 
 def test_a_compensation_lies_in_the_month_of_its_invoice_and_in_the_project_of_the_resource(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    site = Site(outbox_scene, 40)
+    site = Site(scene, 40)
     site.item(5, name="Machine")
     site.bill()
-    made = outbox_scene.one(invoices.invoiceitem, credit_id=site.credit)
-    project = outbox_scene.one(structure.project, id=site.project)
+    made = scene.one(invoices.invoiceitem, credit_id=site.credit)
+    project = scene.one(structure.project, id=site.project)
     assert (made.name, made.quantity, made.unit) == ("Credit compensation. Machine", 1, "quantity")
     assert (made.project_name, made.project_uuid) == ("Lab", project.uuid.hex)
     assert (made.start, made.end) == (
@@ -118,28 +118,28 @@ def test_a_compensation_lies_in_the_month_of_its_invoice_and_in_the_project_of_t
     )
 
 
-def test_the_month_of_a_compensation_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_the_month_of_a_compensation_is_that_of_the_sites_zone(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.item(5)
-    with outbox_scene.site(time_zone="Europe/Tallinn") as tallinn:
+    with scene.site(time_zone="Europe/Tallinn") as tallinn:
         bill(tallinn, "2025-04-01T00:00:00+03:00")
-    made = outbox_scene.one(invoices.invoiceitem, credit_id=site.credit)
+    made = scene.one(invoices.invoiceitem, credit_id=site.credit)
     assert made.start.isoformat() == "2025-02-28T22:00:00+00:00"  # winter time
     assert made.end.isoformat() == "2025-03-31T20:59:59.999999+00:00"  # summer time
 
 
-def test_the_stored_total_of_the_closed_invoice_knows_what_was_paid(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 3)
+def test_the_stored_total_of_the_closed_invoice_knows_what_was_paid(scene: Scene) -> None:
+    site = Site(scene, 3)
     site.item(5)
     site.bill()
-    assert outbox_scene.one(invoices.invoice, id=site.march).total_price == 2
+    assert scene.one(invoices.invoice, id=site.march).total_price == 2
 
 
 # Which invoice is paid (D5)
 
 
-def test_the_invoice_that_is_closed_is_paid_though_the_new_one_is_there_already(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_the_invoice_that_is_closed_is_paid_though_the_new_one_is_there_already(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.item(5)
     april = site.invoice(4)
     site.item(9, april)
@@ -147,8 +147,8 @@ def test_the_invoice_that_is_closed_is_paid_though_the_new_one_is_there_already(
     assert (site.paid(), site.paid(april), site.left) == ([5], [], 35)
 
 
-def test_of_several_open_invoices_the_oldest_is_paid_first(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 12)
+def test_of_several_open_invoices_the_oldest_is_paid_first(scene: Scene) -> None:
+    site = Site(scene, 12)
     site.item(10)
     february = site.invoice(2)
     site.item(8, february)
@@ -156,8 +156,8 @@ def test_of_several_open_invoices_the_oldest_is_paid_first(outbox_scene: Scene) 
     assert (site.paid(february), site.paid(), site.left) == ([8], [4], 0)
 
 
-def test_what_a_credit_has_paid_is_never_compensated_itself(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_what_a_credit_has_paid_is_never_compensated_itself(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.item(10)
     site.item(-10, credit_id=site.credit)
     site.bill()
@@ -171,32 +171,32 @@ def test_what_a_credit_has_paid_is_never_compensated_itself(outbox_scene: Scene)
     ("use_organisation_credit", "paid", "left"), [(False, [6], 34), (True, [10], 30)], ids=["alone", "and the rest"]
 )
 def test_a_project_pays_with_its_own_credit_and_with_the_organizations_where_it_may(
-    outbox_scene: Scene, use_organisation_credit: bool, paid: list[int], left: int
+    scene: Scene, use_organisation_credit: bool, paid: list[int], left: int
 ) -> None:
-    site = Site(outbox_scene, 40)
+    site = Site(scene, 40)
     site.project_credit(6, use_organisation_credit=use_organisation_credit)
     site.item(10)
     site.bill()
     assert (site.paid(), site.left) == (paid, left)
-    assert outbox_scene.one(invoices.projectcredit).value == 0
+    assert scene.one(invoices.projectcredit).value == 0
 
 
-def test_what_is_left_of_a_projects_credit_stays(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_what_is_left_of_a_projects_credit_stays(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.project_credit(25)
     site.item(10)
     site.bill()
-    left = outbox_scene.one(invoices.projectcredit)
+    left = scene.one(invoices.projectcredit)
     assert (site.left, left.value, left.modified) == (30, 15, MADE)
 
 
-def test_credits_of_projects_above_what_is_left_of_the_organizations_stop_nobody(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40)
+def test_credits_of_projects_above_what_is_left_of_the_organizations_stop_nobody(scene: Scene) -> None:
+    site = Site(scene, 40)
     site.project_credit(10)
-    site.project_credit(30, outbox_scene.project(site.customer, "Rich"))
-    site.item(35, project_id=outbox_scene.project(site.customer, "Poor"))
+    site.project_credit(30, scene.project(site.customer, "Rich"))
+    site.item(35, project_id=scene.project(site.customer, "Poor"))
     site.item(1)
-    other = Site(outbox_scene, 40, name="Other")
+    other = Site(scene, 40, name="Other")
     other.item(5)
     done = site.bill()
     assert (site.left, other.left) == (4, 35)
@@ -206,17 +206,17 @@ def test_credits_of_projects_above_what_is_left_of_the_organizations_stop_nobody
 # Minimal consumption (D14 among them)
 
 
-def test_what_is_missing_to_the_minimal_consumption_is_taken_without_an_item(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40, minimal_consumption=15)
+def test_what_is_missing_to_the_minimal_consumption_is_taken_without_an_item(scene: Scene) -> None:
+    site = Site(scene, 40, minimal_consumption=15)
     site.item(10)
     site.bill()
     assert (site.paid(), site.left) == ([10], 25)
-    event = outbox_scene.one(logging.event, event_type="reduction_of_credit_due_to_minimal_consumption")
+    event = scene.one(logging.event, event_type="reduction_of_credit_due_to_minimal_consumption")
     assert event.context["consumption"] == "5.00000"
 
 
-def test_an_invoice_without_items_consumes_nothing(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 40, minimal_consumption=15)
+def test_an_invoice_without_items_consumes_nothing(scene: Scene) -> None:
+    site = Site(scene, 40, minimal_consumption=15)
     site.bill()
     assert site.left == 40
 
@@ -232,34 +232,34 @@ def test_an_invoice_without_items_consumes_nothing(outbox_scene: Scene) -> None:
     ids=["in three months", "this month", "last month", "two months ago"],
 )
 def test_a_linear_minimum_spreads_what_is_left_over_the_months_to_the_end(
-    outbox_scene: Scene, end: date, minimum: str
+    scene: Scene, end: date, minimum: str
 ) -> None:
-    site = Site(outbox_scene, 40, minimal_consumption_logic="linear", end_date=end, minimal_consumption=0)
+    site = Site(scene, 40, minimal_consumption_logic="linear", end_date=end, minimal_consumption=0)
     site.item(1)
     site.bill()
-    assert outbox_scene.one(invoices.customercredit).minimal_consumption == Decimal(minimum)
+    assert scene.one(invoices.customercredit).minimal_consumption == Decimal(minimum)
 
 
-def test_the_event_tells_the_minimum_that_was_applied_not_the_next_one(outbox_scene: Scene) -> None:
+def test_the_event_tells_the_minimum_that_was_applied_not_the_next_one(scene: Scene) -> None:
     end = date(2025, 6, 30)
-    Site(outbox_scene, 40, minimal_consumption_logic="linear", end_date=end, minimal_consumption=10).item(1)
-    with outbox_scene.site() as site:
+    Site(scene, 40, minimal_consumption_logic="linear", end_date=end, minimal_consumption=10).item(1)
+    with scene.site() as site:
         bill(site, APRIL)
-    event = outbox_scene.one(logging.event, event_type="reduction_of_credit_due_to_minimal_consumption")
+    event = scene.one(logging.event, event_type="reduction_of_credit_due_to_minimal_consumption")
     assert event.context["minimal_consumption"] == "10.00000"
-    assert outbox_scene.one(invoices.customercredit).minimal_consumption == 10  # of 30 that are left, three months
+    assert scene.one(invoices.customercredit).minimal_consumption == 10  # of 30 that are left, three months
 
 
 # What is told
 
 
 def test_the_customers_log_tells_what_became_of_the_credit_and_that_the_invoice_was_closed(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    site = Site(outbox_scene, 40)
+    site = Site(scene, 40)
     site.item(10, name="Machine")
     site.bill()
-    told = [event for event in outbox_scene.rows(logging.event) if event.context["customer_name"] == "Org"]
+    told = [event for event in scene.rows(logging.event) if event.context["customer_name"] == "Org"]
     assert [event.event_type for event in told] == [
         "update_of_credit_by_staff",
         "reduction_of_credit",
@@ -271,15 +271,15 @@ def test_the_customers_log_tells_what_became_of_the_credit_and_that_the_invoice_
 
 @pytest.mark.parametrize("quantities", [[-1], [-(10**7), 10**7]], ids=["the credit", "its items"])
 def test_a_credit_that_would_grow_beyond_its_columns_leaves_its_customer_open_and_the_others_are_closed(
-    outbox_scene: Scene, quantities: list[int]
+    scene: Scene, quantities: list[int]
 ) -> None:
-    site, other = Site(outbox_scene, 40, name="Rich"), Site(outbox_scene, 40, name="Usual")
+    site, other = Site(scene, 40, name="Rich"), Site(scene, 40, name="Usual")
     for quantity in quantities:
         site.item(10**6, quantity=quantity)
     other.item(5)
     done = site.bill()
     assert [failure.item for failure in done.failures] == ["customer Rich"]
-    states = {row.id: row.state for row in outbox_scene.rows(invoices.invoice, month=3)}
+    states = {row.id: row.state for row in scene.rows(invoices.invoice, month=3)}
     assert states == {site.march: "pending", other.march: "created"}
     assert (site.left, other.left) == (40, 35)
-    assert len(outbox_scene.rows(invoices.invoice, month=4)) == 2
+    assert len(scene.rows(invoices.invoice, month=4)) == 2

@@ -51,34 +51,34 @@ class Site:
         return self.scene.one(invoices.invoiceitem)
 
 
-def test_a_percentage_is_taken_off_price_and_amount_and_the_item_says_so(outbox_scene: Scene) -> None:
-    campaign = (site := Site(outbox_scene)).join("discount", 15)
+def test_a_percentage_is_taken_off_price_and_amount_and_the_item_says_so(scene: Scene) -> None:
+    campaign = (site := Site(scene)).join("discount", 15)
     item = site.item()
     assert item.unit_price == 170
     assert item.name.endswith(" Discount.")
     assert (item.details["campaign_uuid"], item.details["unit_price"]) == (campaign, 200)
 
 
-def test_a_special_price_stands_for_price_and_amount(outbox_scene: Scene) -> None:
-    (site := Site(outbox_scene)).join("special_price", 30)
+def test_a_special_price_stands_for_price_and_amount(scene: Scene) -> None:
+    (site := Site(scene)).join("special_price", 30)
     assert site.item().unit_price == 30
 
 
-def test_a_special_price_above_the_usual_one_counts_too(outbox_scene: Scene) -> None:
-    (site := Site(outbox_scene)).join("special_price", 300)
+def test_a_special_price_above_the_usual_one_counts_too(scene: Scene) -> None:
+    (site := Site(scene)).join("special_price", 300)
     assert site.item().unit_price == 300
 
 
-def test_campaigns_apply_one_after_the_other(outbox_scene: Scene) -> None:
-    first = (site := Site(outbox_scene)).join("discount", 10)
+def test_campaigns_apply_one_after_the_other(scene: Scene) -> None:
+    first = (site := Site(scene)).join("discount", 10)
     second = site.join("discount", 20)
     item = site.item()
     assert item.unit_price == Decimal(144)
     assert first != second == item.details["campaign_uuid"]
 
 
-def test_the_campaign_that_is_named_is_the_first_unless_a_later_one_is_cheaper(outbox_scene: Scene) -> None:
-    first = (site := Site(outbox_scene)).join("special_price", 30)
+def test_the_campaign_that_is_named_is_the_first_unless_a_later_one_is_cheaper(scene: Scene) -> None:
+    first = (site := Site(scene)).join("special_price", 30)
     site.join("special_price", 40)
     item = site.item()
     assert (item.unit_price, item.details["campaign_uuid"]) == (40, first)
@@ -89,12 +89,12 @@ def test_the_campaign_that_is_named_is_the_first_unless_a_later_one_is_cheaper(o
     [{"state": 1}, {"state": 3}, {"end_date": "2025-01-01"}, {"start_date": "2026-01-01"}, {"coupon": "secret"}],
     ids=["draft", "terminated", "over", "not begun", "with a coupon"],
 )
-def test_only_the_months_since_joining_count(outbox_scene: Scene, campaign: dict) -> None:
-    (site := Site(outbox_scene)).join("discount", 50, **campaign)
+def test_only_the_months_since_joining_count(scene: Scene, campaign: dict) -> None:
+    (site := Site(scene)).join("discount", 50, **campaign)
     assert site.item().unit_price == 100
 
 
-def test_limits_have_no_discount(outbox_scene: Scene) -> None:
-    (site := Site(outbox_scene, "limit")).join("discount", 50)
+def test_limits_have_no_discount(scene: Scene) -> None:
+    (site := Site(scene, "limit")).join("discount", 50)
     item = site.item()
     assert item.unit_price == 100 and "campaign_uuid" not in item.details

@@ -37,73 +37,73 @@ def _mails(scene: Scene) -> int:
 
 
 @newest
-def test_an_invoice_waits_for_the_hours_of_grace_and_is_closed_then(outbox_scene: Scene) -> None:
-    april = outbox_scene.invoice(outbox_scene.customer(), 2025, 4)
-    outbox_scene.item(april, 10)
+def test_an_invoice_waits_for_the_hours_of_grace_and_is_closed_then(scene: Scene) -> None:
+    april = scene.invoice(scene.customer(), 2025, 4)
+    scene.item(april, 10)
     settings: dict[str, Any] = {"WALDUR_INVOICES": GRACE["WALDUR_INVOICES"] | REPORTS}
-    with outbox_scene.site(waldur=settings) as site:
+    with scene.site(waldur=settings) as site:
         bill(site, MAY)
-        assert _states(outbox_scene) == ["pending_finalization", "pending"]
-        assert outbox_scene.rows(logging.event, event_type="invoice_created") == [] and _mails(outbox_scene) == 0
-    with outbox_scene.site(waldur=settings) as site:
+        assert _states(scene) == ["pending_finalization", "pending"]
+        assert scene.rows(logging.event, event_type="invoice_created") == [] and _mails(scene) == 0
+    with scene.site(waldur=settings) as site:
         _finalize(site, "2025-05-02T23:10:00+00:00")
-        assert _states(outbox_scene) == ["pending_finalization", "pending"]
+        assert _states(scene) == ["pending_finalization", "pending"]
         _finalize(site, "2025-05-03T00:10:00+00:00")
-    assert _states(outbox_scene) == ["created", "pending"]
-    assert len(outbox_scene.rows(logging.event, event_type="invoice_created")) == 1
-    assert _mails(outbox_scene) == 2  # the report for accounting, and the overview
+    assert _states(scene) == ["created", "pending"]
+    assert len(scene.rows(logging.event, event_type="invoice_created")) == 1
+    assert _mails(scene) == 2  # the report for accounting, and the overview
 
 
 @newest
-def test_nothing_is_closed_while_the_monthly_billing_is_at_work(outbox_scene: Scene) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 4, "pending_finalization")
-    with outbox_scene.site() as monthly, outbox_scene.site() as site:
+def test_nothing_is_closed_while_the_monthly_billing_is_at_work(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 4, "pending_finalization")
+    with scene.site() as monthly, scene.site() as site:
         monthly.hold(billing.ENTRY)
         (warning,) = _finalize(site, "2025-05-01T01:00:00+00:00").warnings
-        assert "at work" in warning.problem and _states(outbox_scene) == ["pending_finalization"]
+        assert "at work" in warning.problem and _states(scene) == ["pending_finalization"]
 
 
 @newest
-def test_hours_count_from_the_sites_own_midnight(outbox_scene: Scene) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 4, "pending_finalization")
-    with outbox_scene.site(waldur=GRACE, time_zone="Europe/Tallinn") as site:
+def test_hours_count_from_the_sites_own_midnight(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 4, "pending_finalization")
+    with scene.site(waldur=GRACE, time_zone="Europe/Tallinn") as site:
         _finalize(site, "2025-05-02T20:59:59+00:00")
-        assert _states(outbox_scene) == ["pending_finalization"]
+        assert _states(scene) == ["pending_finalization"]
         _finalize(site, "2025-05-02T21:00:00+00:00")
-    assert _states(outbox_scene) == ["created"]
+    assert _states(scene) == ["created"]
 
 
 @newest
-def test_invoices_of_any_month_that_wait_are_closed_also_after_the_setting_is_gone(outbox_scene: Scene) -> None:
-    customer = outbox_scene.customer()
+def test_invoices_of_any_month_that_wait_are_closed_also_after_the_setting_is_gone(scene: Scene) -> None:
+    customer = scene.customer()
     for month in (2, 4):
-        outbox_scene.invoice(customer, 2025, month, "pending_finalization")
-    outbox_scene.invoice(customer, 2025, 3)
-    with outbox_scene.site() as site:
+        scene.invoice(customer, 2025, month, "pending_finalization")
+    scene.invoice(customer, 2025, 3)
+    with scene.site() as site:
         _finalize(site, "2025-05-01T01:00:00+00:00")
-    assert _states(outbox_scene) == ["created", "created", "pending"]
+    assert _states(scene) == ["created", "created", "pending"]
 
 
 @newest
-def test_more_hours_than_can_be_kept_are_told_and_do_not_leave_invoices_open(outbox_scene: Scene) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 4, "pending_finalization")
+def test_more_hours_than_can_be_kept_are_told_and_do_not_leave_invoices_open(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 4, "pending_finalization")
     long = {"WALDUR_INVOICES": {"INVOICE_FINALIZATION_GRACE_PERIOD_HOURS": 100}}
-    with outbox_scene.site(waldur=long) as site:
-        assert _finalize(site, "2025-05-03T22:10:00+00:00").warnings and _states(outbox_scene) != ["created"]
+    with scene.site(waldur=long) as site:
+        assert _finalize(site, "2025-05-03T22:10:00+00:00").warnings and _states(scene) != ["created"]
         _finalize(site, "2025-05-03T23:10:00+00:00")
-    assert _states(outbox_scene) == ["created"]
+    assert _states(scene) == ["created"]
 
 
 @newest
-def test_without_anything_to_close_nobody_is_mailed(outbox_scene: Scene) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 4, "created")
-    with outbox_scene.site(waldur={"WALDUR_INVOICES": REPORTS}) as site:
+def test_without_anything_to_close_nobody_is_mailed(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 4, "created")
+    with scene.site(waldur={"WALDUR_INVOICES": REPORTS}) as site:
         _finalize(site, "2025-05-01T01:00:00+00:00")
-    assert _mails(outbox_scene) == 0
+    assert _mails(scene) == 0
 
 
-def test_older_sites_close_at_once_whatever_the_setting_says(outbox_scene: Scene) -> None:
-    outbox_scene.invoice(outbox_scene.customer(), 2025, 4)
-    with outbox_scene.site(waldur=GRACE) as site:
+def test_older_sites_close_at_once_whatever_the_setting_says(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 4)
+    with scene.site(waldur=GRACE) as site:
         bill(site, MAY)
-    assert _states(outbox_scene) == ["created", "pending"]
+    assert _states(scene) == ["created", "pending"]

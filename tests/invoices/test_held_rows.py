@@ -56,24 +56,24 @@ HELD = ["invoices_invoice", "invoices_customercredit", "invoices_projectcredit"]
 
 
 @pytest.mark.parametrize("table", [*HELD, "billing_priceestimate"])
-def test_a_held_row_costs_one_organization_s_bill_which_is_named(outbox_scene: Scene, table: str) -> None:
-    of_held, of_other = customer(outbox_scene, "Held"), customer(outbox_scene, "Other")
-    with held(outbox_scene, table, of_held[table]), outbox_scene.site() as site:
+def test_a_held_row_costs_one_organization_s_bill_which_is_named(scene: Scene, table: str) -> None:
+    of_held, of_other = customer(scene, "Held"), customer(scene, "Other")
+    with held(scene, table, of_held[table]), scene.site() as site:
         done = bill(site, APRIL)
     assert [(failure.item, "still" in failure.problem) for failure in done.failures] == [("customer Held", True)]
-    march = {row.id: row.state for row in outbox_scene.rows(invoices.invoice, month=3)}
+    march = {row.id: row.state for row in scene.rows(invoices.invoice, month=3)}
     assert march[of_other["invoices_invoice"]] == "created"
     assert march[of_held["invoices_invoice"]] == ("pending" if table in HELD else "created")
-    assert len(outbox_scene.rows(invoices.invoice, month=4)) == 2  # the new month is billed all the same
-    totals = {row.id: row.total for row in outbox_scene.rows(estimates.priceestimate)}
+    assert len(scene.rows(invoices.invoice, month=4)) == 2  # the new month is billed all the same
+    totals = {row.id: row.total for row in scene.rows(estimates.priceestimate)}
     assert totals[of_other["billing_priceestimate"]] == 5
 
 
 @pytest.mark.parametrize("table", [*HELD, "billing_priceestimate"])
-def test_what_is_free_again_at_the_end_of_the_run_is_done_in_it(outbox_scene: Scene, table: str) -> None:
-    rows = customer(outbox_scene, "Held")
+def test_what_is_free_again_at_the_end_of_the_run_is_done_in_it(scene: Scene, table: str) -> None:
+    rows = customer(scene, "Held")
     now = datetime.fromisoformat(APRIL)
-    with held(outbox_scene, table, rows[table]) as holder, outbox_scene.site() as site:
+    with held(scene, table, rows[table]) as holder, scene.site() as site:
         for step in STEPS:
             if step is billing.try_held_again:
                 holder.rollback()
@@ -81,5 +81,5 @@ def test_what_is_free_again_at_the_end_of_the_run_is_done_in_it(outbox_scene: Sc
                 step(work, Month.of(now, site.deployment.zone))
         done: Outcome = site.outcome
     assert done.failures == [] and [warning.item for warning in done.warnings] == ["customer Held"]
-    assert outbox_scene.one(invoices.invoice, month=3).state == "created"
-    assert outbox_scene.one(estimates.priceestimate, id=rows["billing_priceestimate"]).total == 5
+    assert scene.one(invoices.invoice, month=3).state == "created"
+    assert scene.one(estimates.priceestimate, id=rows["billing_priceestimate"]).total == 5

@@ -38,33 +38,33 @@ def _limited(scene: Scene, limit: object, *, kind: str = "Marketplace.Basic", ty
     ],
 )
 def test_a_limit_is_billed_in_the_unit_that_is_priced(
-    outbox_scene: Scene, limit: float, priced: tuple[str, str, str], quantity: str, total: str
+    scene: Scene, limit: float, priced: tuple[str, str, str], quantity: str, total: str
 ) -> None:
     kind, type_, unit = priced
-    _limited(outbox_scene, limit, kind=kind, type_=type_, unit=unit)
-    with outbox_scene.site() as site:
+    _limited(scene, limit, kind=kind, type_=type_, unit=unit)
+    with scene.site() as site:
         bill(site, APRIL)
-    item = outbox_scene.one(invoices.invoiceitem)
+    item = scene.one(invoices.invoiceitem)
     (period,) = item.details["resource_limit_periods"]
     assert (item.quantity, period["total"]) == (Decimal(quantity), total)
     assert (period["start"], period["billing_periods"]) == ("2025-04-01T00:00:00+00:00", 30)
 
 
 @pytest.mark.parametrize("limit", [0, -1, None])
-def test_a_limit_of_nothing_or_without_bound_is_not_billed(outbox_scene: Scene, limit: int | None) -> None:
-    _limited(outbox_scene, limit, unit="month")
-    with outbox_scene.site() as site:
+def test_a_limit_of_nothing_or_without_bound_is_not_billed(scene: Scene, limit: int | None) -> None:
+    _limited(scene, limit, unit="month")
+    with scene.site() as site:
         assert bill(site, APRIL).warnings == []
-    assert outbox_scene.rows(invoices.invoiceitem) == []
+    assert scene.rows(invoices.invoiceitem) == []
 
 
 @pytest.mark.parametrize("limit", ["many", 10**13])
-def test_a_limit_that_cannot_be_billed_is_told_and_stops_nobody(outbox_scene: Scene, limit: object) -> None:
-    _limited(outbox_scene, limit, unit="month")
-    _limited(outbox_scene, 2, unit="month")
-    with outbox_scene.site() as site:
+def test_a_limit_that_cannot_be_billed_is_told_and_stops_nobody(scene: Scene, limit: object) -> None:
+    _limited(scene, limit, unit="month")
+    _limited(scene, 2, unit="month")
+    with scene.site() as site:
         done = bill(site, APRIL)
-    assert [item.quantity for item in outbox_scene.rows(invoices.invoiceitem)] == [2]
+    assert [item.quantity for item in scene.rows(invoices.invoiceitem)] == [2]
     (warning,) = done.warnings
     assert "vm" in warning.item and str(limit) in warning.problem
 
@@ -91,12 +91,12 @@ def _used(scene: Scene, **usage: object) -> int:
     return period
 
 
-def test_a_recurring_report_of_last_month_is_repeated_and_billed(outbox_scene: Scene) -> None:
-    period = _used(outbox_scene)
-    with outbox_scene.site() as site:
+def test_a_recurring_report_of_last_month_is_repeated_and_billed(scene: Scene) -> None:
+    period = _used(scene)
+    with scene.site() as site:
         bill(site, APRIL)
-    copy = outbox_scene.one(marketplace.componentusage, billing_period=date(2025, 4, 1))
-    item = outbox_scene.one(invoices.invoiceitem)
+    copy = scene.one(marketplace.componentusage, billing_period=date(2025, 4, 1))
+    item = scene.one(invoices.invoiceitem)
     assert (copy.usage, copy.recurring, copy.plan_period_id) == (7, True, period)
     assert (item.quantity, item.unit_price, item.unit) == (7, 2, "quantity")
 
@@ -110,12 +110,12 @@ def test_a_recurring_report_of_last_month_is_repeated_and_billed(outbox_scene: S
     ],
     ids=["not recurring", "too old", "its plan period is over"],
 )
-def test_other_reports_are_not_repeated(outbox_scene: Scene, usage: dict) -> None:
-    _used(outbox_scene, **usage)
-    with outbox_scene.site() as site:
+def test_other_reports_are_not_repeated(scene: Scene, usage: dict) -> None:
+    _used(scene, **usage)
+    with scene.site() as site:
         bill(site, APRIL)
-    assert len(outbox_scene.rows(marketplace.componentusage)) == 1
-    assert outbox_scene.rows(invoices.invoiceitem) == []
+    assert len(scene.rows(marketplace.componentusage)) == 1
+    assert scene.rows(invoices.invoiceitem) == []
 
 
 def _discounted(scene: Scene, *, created: datetime, months: int) -> None:
@@ -140,21 +140,21 @@ def _discounted(scene: Scene, *, created: datetime, months: int) -> None:
     ids=["this month", "over", "over the year's end", "over since March", "no months"],
 )
 def test_a_discount_lasts_its_months_also_over_the_end_of_a_year(
-    outbox_scene: Scene, created: datetime, months: int, price: int
+    scene: Scene, created: datetime, months: int, price: int
 ) -> None:
-    _discounted(outbox_scene, created=created, months=months)
-    with outbox_scene.site() as site:
+    _discounted(scene, created=created, months=months)
+    with scene.site() as site:
         bill(site, APRIL)
-    item = outbox_scene.one(invoices.invoiceitem)
+    item = scene.one(invoices.invoiceitem)
     assert item.unit_price == price
     assert ("Discount." in item.name, "campaign_uuid" in item.details) == (price == 90, price == 90)
 
 
-def test_the_month_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
-    _limited(outbox_scene, 1, unit="month")
+def test_the_month_is_that_of_the_sites_zone(scene: Scene) -> None:
+    _limited(scene, 1, unit="month")
     local_midnight = datetime(2025, 3, 31, 21, 0, tzinfo=UTC)
-    with outbox_scene.site(time_zone="Europe/Tallinn") as site:
+    with scene.site(time_zone="Europe/Tallinn") as site:
         bill(site, local_midnight.isoformat())
-    item, invoice = outbox_scene.one(invoices.invoiceitem), outbox_scene.one(invoices.invoice)
+    item, invoice = scene.one(invoices.invoiceitem), scene.one(invoices.invoice)
     assert (invoice.year, invoice.month, invoice.created) == (2025, 4, date(2025, 4, 1))
     assert (item.start, item.end) == (local_midnight, local_midnight + timedelta(days=30, microseconds=-1))

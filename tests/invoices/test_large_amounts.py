@@ -39,51 +39,51 @@ def _priced(
     ids=["price and amount", "cost of the limit", "limit"],
 )
 def test_a_resource_that_costs_too_much_for_an_invoice_is_told_and_the_others_are_billed(
-    outbox_scene: Scene, resource: dict
+    scene: Scene, resource: dict
 ) -> None:
-    _priced(outbox_scene, "Huge", **resource)
-    usual = _priced(outbox_scene, "Usual", 5)
-    done = _bill(outbox_scene)
-    billed = [item for item in outbox_scene.rows(invoices.invoiceitem) if item.resource_id == usual]
+    _priced(scene, "Huge", **resource)
+    usual = _priced(scene, "Usual", 5)
+    done = _bill(scene)
+    billed = [item for item in scene.rows(invoices.invoiceitem) if item.resource_id == usual]
     assert [item.unit_price for item in billed] == [5]
     (warning,) = done.warnings
     assert "resource Huge" in warning.item and "too large for an invoice" in warning.problem
-    assert len(outbox_scene.rows(invoices.invoice)) == 2
+    assert len(scene.rows(invoices.invoice)) == 2
 
 
-def test_recurring_usage_that_is_too_large_is_repeated_but_not_billed(outbox_scene: Scene) -> None:
+def test_recurring_usage_that_is_too_large_is_repeated_but_not_billed(scene: Scene) -> None:
     usages = {"Huge": 2 * 10**12, "Usual": 7}
     for name, usage in usages.items():
-        resource = _priced(outbox_scene, name, 2, billing_type="usage")
-        row = outbox_scene.one(marketplace.resource, id=resource)
-        period = outbox_scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=row.plan_id)
-        outbox_scene.add(
+        resource = _priced(scene, name, 2, billing_type="usage")
+        row = scene.one(marketplace.resource, id=resource)
+        period = scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=row.plan_id)
+        scene.add(
             marketplace.componentusage,
             resource_id=resource,
-            component_id=outbox_scene.one(marketplace.offeringcomponent, offering_id=row.offering_id).id,
+            component_id=scene.one(marketplace.offeringcomponent, offering_id=row.offering_id).id,
             plan_period_id=period,
             usage=usage,
             recurring=True,
             date=datetime(2025, 3, 9, tzinfo=UTC),
             billing_period=date(2025, 3, 1),
         )
-    done = _bill(outbox_scene)
-    assert [item.quantity for item in outbox_scene.rows(invoices.invoiceitem)] == [7]
-    assert len(outbox_scene.rows(marketplace.componentusage, billing_period=date(2025, 4, 1))) == 2
+    done = _bill(scene)
+    assert [item.quantity for item in scene.rows(invoices.invoiceitem)] == [7]
+    assert len(scene.rows(marketplace.componentusage, billing_period=date(2025, 4, 1))) == 2
     (warning,) = done.warnings
     assert "resource Huge" in warning.item and "2000000000000" in warning.problem
 
 
 @pytest.mark.parametrize("limit", ["1e-400", "-1e-320", "1e-310"])
-def test_a_limit_that_no_number_can_hold_is_told_and_the_others_are_billed(outbox_scene: Scene, limit: str) -> None:
-    tiny = _priced(outbox_scene, "Tiny", 5, billing_type="limit")
-    usual = _priced(outbox_scene, "Usual", 5)
-    with outbox_scene.engine.begin() as connection:
+def test_a_limit_that_no_number_can_hold_is_told_and_the_others_are_billed(scene: Scene, limit: str) -> None:
+    tiny = _priced(scene, "Tiny", 5, billing_type="limit")
+    usual = _priced(scene, "Usual", 5)
+    with scene.engine.begin() as connection:
         connection.execute(
             text("UPDATE marketplace_resource SET limits = CAST(:limits AS jsonb) WHERE id = :id"),
             {"limits": f'{{"cpu": {limit}}}', "id": tiny},
         )
-    done = _bill(outbox_scene)
-    assert [item.resource_id for item in outbox_scene.rows(invoices.invoiceitem)] == [usual]
+    done = _bill(scene)
+    assert [item.resource_id for item in scene.rows(invoices.invoiceitem)] == [usual]
     (warning,) = done.warnings
     assert "resource Tiny" in warning.item and "next to nothing" in warning.problem

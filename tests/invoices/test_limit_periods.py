@@ -37,11 +37,9 @@ def _bill(scene: Scene, *months: str) -> list[Any]:
 
 @newest
 @pytest.mark.parametrize(("unit", "quantity", "total"), [("month", 4, 40), ("day", 360, 3600)])
-def test_a_limit_by_quarter_is_billed_once_for_all_of_it(
-    outbox_scene: Scene, unit: str, quantity: int, total: int
-) -> None:
-    _limited(outbox_scene, 4, "quarterly", 10, unit)
-    (item,) = _bill(outbox_scene, "2025-01", "2025-02", "2025-03")
+def test_a_limit_by_quarter_is_billed_once_for_all_of_it(scene: Scene, unit: str, quantity: int, total: int) -> None:
+    _limited(scene, 4, "quarterly", 10, unit)
+    (item,) = _bill(scene, "2025-01", "2025-02", "2025-03")
     assert (item.quantity, item.unit_price * item.quantity) == (quantity, total)
     assert (item.start, item.end) == (datetime(2025, 1, 1, tzinfo=UTC), datetime(2025, 3, 31, 23, 59, 59, 999999, UTC))
     (period,) = item.details["resource_limit_periods"]
@@ -49,51 +47,51 @@ def test_a_limit_by_quarter_is_billed_once_for_all_of_it(
 
 
 @newest
-def test_a_limit_by_quarter_that_begins_within_one_is_billed_from_the_next(outbox_scene: Scene) -> None:
-    _limited(outbox_scene, 4, "quarterly", 10, created=datetime(2025, 2, 15, tzinfo=UTC))
-    (item,) = _bill(outbox_scene, "2025-03", "2025-04")
+def test_a_limit_by_quarter_that_begins_within_one_is_billed_from_the_next(scene: Scene) -> None:
+    _limited(scene, 4, "quarterly", 10, created=datetime(2025, 2, 15, tzinfo=UTC))
+    (item,) = _bill(scene, "2025-03", "2025-04")
     assert item.start == datetime(2025, 4, 1, tzinfo=UTC)
 
 
 @newest
 def test_a_limit_by_year_is_billed_once_a_year_with_the_cycle_that_holds_the_months_first_day(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
     """The first of two such items carries the cycle that was billed when the resource was made, as in Waldur."""
-    _limited(outbox_scene, 2, "annual", 100, created=datetime(2024, 5, 10, tzinfo=UTC))
-    first, second = _bill(outbox_scene, "2025-04", "2025-05", "2025-06", "2026-05")
+    _limited(scene, 2, "annual", 100, created=datetime(2024, 5, 10, tzinfo=UTC))
+    first, second = _bill(scene, "2025-04", "2025-05", "2025-06", "2026-05")
     assert (first.start, first.end) == (datetime(2024, 5, 10, tzinfo=UTC), datetime(2025, 5, 9, 23, 59, 59, tzinfo=UTC))
     assert (second.start.year, second.end) == (2025, datetime(2026, 5, 9, 23, 59, 59, tzinfo=UTC))
     assert {item.unit_price * item.quantity for item in (first, second)} == {200}
 
 
 @newest
-def test_no_year_before_the_resource_was_made_is_billed(outbox_scene: Scene) -> None:
-    _limited(outbox_scene, 2, "annual", 100, created=datetime(2024, 5, 10, tzinfo=UTC))
-    assert _bill(outbox_scene, "2024-05") == []
+def test_no_year_before_the_resource_was_made_is_billed(scene: Scene) -> None:
+    _limited(scene, 2, "annual", 100, created=datetime(2024, 5, 10, tzinfo=UTC))
+    assert _bill(scene, "2024-05") == []
 
 
 @newest
-def test_a_resource_of_29_february_has_its_years_from_28_february(outbox_scene: Scene) -> None:
-    _limited(outbox_scene, 1, "annual", 100, "day", created=datetime(2024, 2, 29, 12, tzinfo=UTC))
-    (item,) = _bill(outbox_scene, "2026-02")
+def test_a_resource_of_29_february_has_its_years_from_28_february(scene: Scene) -> None:
+    _limited(scene, 1, "annual", 100, "day", created=datetime(2024, 2, 29, 12, tzinfo=UTC))
+    (item,) = _bill(scene, "2026-02")
     assert (item.start.date(), item.end) == (date(2025, 2, 28), datetime(2026, 2, 28, 11, 59, 59, tzinfo=UTC))
     assert item.quantity == 365
 
 
-def test_older_sites_bill_limits_by_year_every_month(outbox_scene: Scene) -> None:
-    _limited(outbox_scene, 2, "annual", 100, created=datetime(2024, 5, 10, tzinfo=UTC))
-    assert [item.start.month for item in _bill(outbox_scene, "2025-04", "2025-05")] == [4, 5]
+def test_older_sites_bill_limits_by_year_every_month(scene: Scene) -> None:
+    _limited(scene, 2, "annual", 100, created=datetime(2024, 5, 10, tzinfo=UTC))
+    assert [item.start.month for item in _bill(scene, "2025-04", "2025-05")] == [4, 5]
 
 
 @newest
-def test_a_fixed_price_by_quarter_is_due_where_a_quarter_begins(outbox_scene: Scene) -> None:
-    customer = outbox_scene.customer()
-    offering = outbox_scene.offering(customer)
-    plan = outbox_scene.plan(offering, unit="quarter")
-    outbox_scene.price(plan, outbox_scene.component(offering), 90)
-    outbox_scene.resource(outbox_scene.project(customer), offering, plan)
-    assert [item.quantity for item in _bill(outbox_scene, "2025-01", "2025-02")] == [1, 0]
+def test_a_fixed_price_by_quarter_is_due_where_a_quarter_begins(scene: Scene) -> None:
+    customer = scene.customer()
+    offering = scene.offering(customer)
+    plan = scene.plan(offering, unit="quarter")
+    scene.price(plan, scene.component(offering), 90)
+    scene.resource(scene.project(customer), offering, plan)
+    assert [item.quantity for item in _bill(scene, "2025-01", "2025-02")] == [1, 0]
 
 
 MOMENTS = strategies.datetimes(datetime(2020, 1, 1), datetime(2031, 12, 31), timezones=strategies.just(TALLINN))

@@ -55,34 +55,34 @@ def _contract(scene: Scene, name: str = "Institute", *paid: float, **attributes:
     return customer
 
 
-def test_nothing_is_sent_unless_the_site_asks_for_it(outbox_scene: Scene) -> None:
-    _send(outbox_scene, ENABLE=False)
-    assert outbox_scene.rows(message) == []
+def test_nothing_is_sent_unless_the_site_asks_for_it(scene: Scene) -> None:
+    _send(scene, ENABLE=False)
+    assert scene.rows(message) == []
 
 
-def test_the_mail_names_the_month_and_carries_the_document(outbox_scene: Scene) -> None:
-    _send(outbox_scene)
-    mail = outbox_scene.one(message).payload
+def test_the_mail_names_the_month_and_carries_the_document(scene: Scene) -> None:
+    _send(scene)
+    mail = scene.one(message).payload
     assert (mail["to"], mail["subject"]) == (["books@x.org"], "Financial report for 04-2025")
     (document,) = mail["attachments"]
     assert (document["filename"], document["media_type"]) == ("04_2025_invoice_report.html", "text/html")
     assert "Contracts do not exist." in document["content"]
 
 
-def test_a_second_run_in_the_month_sends_nothing_again_and_the_next_month_does(outbox_scene: Scene) -> None:
+def test_a_second_run_in_the_month_sends_nothing_again_and_the_next_month_does(scene: Scene) -> None:
     for instant in (APRIL_2, "2025-04-20T00:00:00+00:00", "2025-05-02T00:00:00+00:00"):
-        _send(outbox_scene, instant)
-    assert [row.payload["subject"][-7:] for row in outbox_scene.rows(message)] == ["04-2025", "05-2025"]
+        _send(scene, instant)
+    assert [row.payload["subject"][-7:] for row in scene.rows(message)] == ["04-2025", "05-2025"]
 
 
-def test_invoices_of_the_month_are_shown_with_tax_by_abbreviation_and_name(outbox_scene: Scene) -> None:
+def test_invoices_of_the_month_are_shown_with_tax_by_abbreviation_and_name(scene: Scene) -> None:
     for name, abbreviation, price in (("Zoo", "", 1000), ("Botany", "BOT", 2), ("<Art>", "", 0)):
-        customer = outbox_scene.customer(name, abbreviation=abbreviation)
-        april = outbox_scene.invoice(customer, 2025, 4, tax_percent=20, invoice_date=date(2025, 4, 1))
-        outbox_scene.item(april, price)
-        outbox_scene.item(outbox_scene.invoice(customer, 2025, 3), 7)
-    _send(outbox_scene)
-    (shown,) = _tables(outbox_scene)
+        customer = scene.customer(name, abbreviation=abbreviation)
+        april = scene.invoice(customer, 2025, 4, tax_percent=20, invoice_date=date(2025, 4, 1))
+        scene.item(april, price)
+        scene.item(scene.invoice(customer, 2025, 3), 7)
+    _send(scene)
+    (shown,) = _tables(scene)
     assert shown == [
         ["&lt;Art&gt;", "2025-04-01", "0.00"],
         ["Zoo", "2025-04-01", "1,200.00"],
@@ -90,11 +90,11 @@ def test_invoices_of_the_month_are_shown_with_tax_by_abbreviation_and_name(outbo
     ]
 
 
-def test_a_customer_with_a_contract_is_shown_among_the_contracts_only(outbox_scene: Scene) -> None:
-    customer = _contract(outbox_scene, "Institute", 40, 60, contract_sum=100, end_date="2025-12-31")
-    outbox_scene.item(outbox_scene.invoice(customer, 2025, 4), 5)
-    _send(outbox_scene)
-    contracts, shown = _tables(outbox_scene)
+def test_a_customer_with_a_contract_is_shown_among_the_contracts_only(scene: Scene) -> None:
+    customer = _contract(scene, "Institute", 40, 60, contract_sum=100, end_date="2025-12-31")
+    scene.item(scene.invoice(customer, 2025, 4), 5)
+    _send(scene)
+    contracts, shown = _tables(scene)
     assert contracts == [["Institute", "2025-12-31", "273", "100.00", "100.00"]]
     assert shown == []
 
@@ -103,10 +103,10 @@ def test_a_customer_with_a_contract_is_shown_among_the_contracts_only(outbox_sce
     ("end", "days"),
     [("2025-05-31", "59!"), ("2025-06-01", "60"), ("2025-04-02", "0!"), ("2025-04-01T23:00:00+02:00", "-1!")],
 )
-def test_a_contract_that_ends_in_less_than_60_days_is_red(outbox_scene: Scene, end: str, days: str) -> None:
-    _contract(outbox_scene, end_date=end)
-    _send(outbox_scene)
-    assert _tables(outbox_scene)[0][0][1:3] == [end[:10], days]
+def test_a_contract_that_ends_in_less_than_60_days_is_red(scene: Scene, end: str, days: str) -> None:
+    _contract(scene, end_date=end)
+    _send(scene)
+    assert _tables(scene)[0][0][1:3] == [end[:10], days]
 
 
 @pytest.mark.parametrize(
@@ -120,11 +120,11 @@ def test_a_contract_that_ends_in_less_than_60_days_is_red(outbox_scene: Scene, e
     ids=["paid", "not all", "a text", "no sum"],
 )
 def test_sums_are_red_when_the_payments_are_not_what_was_agreed(
-    outbox_scene: Scene, agreed: Any, paid: float, cells: list[str]
+    scene: Scene, agreed: Any, paid: float, cells: list[str]
 ) -> None:
-    _contract(outbox_scene, "Institute", paid, contract_sum=agreed)
-    _send(outbox_scene)
-    assert _tables(outbox_scene)[0][0][3:] == cells
+    _contract(scene, "Institute", paid, contract_sum=agreed)
+    _send(scene)
+    assert _tables(scene)[0][0][3:] == cells
 
 
 @pytest.mark.parametrize(
@@ -132,17 +132,17 @@ def test_sums_are_red_when_the_payments_are_not_what_was_agreed(
     [{"end_date": 20251231}, {"end_date": "2025-02-30"}, {"contract_sum": "a lot"}],
     ids=["a number", "no such day", "no sum"],
 )
-def test_what_staff_wrote_wrongly_is_a_warning_and_the_report_is_sent(outbox_scene: Scene, attributes: dict) -> None:
-    _contract(outbox_scene, **attributes)
-    done = _send(outbox_scene)
+def test_what_staff_wrote_wrongly_is_a_warning_and_the_report_is_sent(scene: Scene, attributes: dict) -> None:
+    _contract(scene, **attributes)
+    done = _send(scene)
     (warning,) = done.warnings
     assert warning.item == "contract of Institute"
-    (contract,) = _tables(outbox_scene)[0]
+    (contract,) = _tables(scene)[0]
     assert [cell.rstrip("!") for cell in contract] == ["Institute", "", "", "0.00", "0.00"]
 
 
-def test_the_sites_footer_stands_under_the_text(outbox_scene: Scene) -> None:
+def test_the_sites_footer_stands_under_the_text(scene: Scene) -> None:
     footer = '{"__type__": "default", "__value__": "Yours, Waldur"}'
-    outbox_scene.add(constance.config, key="COMMON_FOOTER_TEXT", value=footer)
-    _send(outbox_scene)
-    assert outbox_scene.one(message).payload["body"] == "Financial report for 04-2025 is attached.\n\nYours, Waldur"
+    scene.add(constance.config, key="COMMON_FOOTER_TEXT", value=footer)
+    _send(scene)
+    assert scene.one(message).payload["body"] == "Financial report for 04-2025 is attached.\n\nYours, Waldur"

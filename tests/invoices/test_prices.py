@@ -28,42 +28,42 @@ def _of(scene: Scene, price: int) -> Decimal:
     return scene.one(marketplace.plancomponent, id=price).price
 
 
-def test_an_announced_price_takes_effect_and_stays_announced(outbox_scene: Scene) -> None:
-    price = _price(outbox_scene, "10", "12.5")
-    assert _bill(outbox_scene).figures["prices switched"] == 1
-    switched = outbox_scene.one(marketplace.plancomponent, id=price)
+def test_an_announced_price_takes_effect_and_stays_announced(scene: Scene) -> None:
+    price = _price(scene, "10", "12.5")
+    assert _bill(scene).figures["prices switched"] == 1
+    switched = scene.one(marketplace.plancomponent, id=price)
     assert (switched.price, switched.future_price) == (Decimal("12.5"), Decimal("12.5"))
 
 
-def test_a_price_of_nothing_can_be_announced_too(outbox_scene: Scene) -> None:
-    price = _price(outbox_scene, "10", "0")
-    _bill(outbox_scene)
-    assert _of(outbox_scene, price) == 0
-    assert outbox_scene.one(logging.event).context["new_value"] == "0.0000000000"
+def test_a_price_of_nothing_can_be_announced_too(scene: Scene) -> None:
+    price = _price(scene, "10", "0")
+    _bill(scene)
+    assert _of(scene, price) == 0
+    assert scene.one(logging.event).context["new_value"] == "0.0000000000"
 
 
-def test_without_another_price_announced_nothing_happens(outbox_scene: Scene) -> None:
-    prices = [_price(outbox_scene, "10", None), _price(outbox_scene, "10", "10.0")]
-    _bill(outbox_scene)
-    assert [_of(outbox_scene, price) for price in prices] == [10, 10]
-    assert outbox_scene.rows(logging.event) == []
+def test_without_another_price_announced_nothing_happens(scene: Scene) -> None:
+    prices = [_price(scene, "10", None), _price(scene, "10", "10.0")]
+    _bill(scene)
+    assert [_of(scene, price) for price in prices] == [10, 10]
+    assert scene.rows(logging.event) == []
 
 
-def test_the_event_tells_old_and_new_price_in_the_logs_of_offering_and_provider(outbox_scene: Scene) -> None:
-    _price(outbox_scene, "10", "12.5")
-    _bill(outbox_scene)
-    event = outbox_scene.one(logging.event)
+def test_the_event_tells_old_and_new_price_in_the_logs_of_offering_and_provider(scene: Scene) -> None:
+    _price(scene, "10", "12.5")
+    _bill(scene)
+    event = scene.one(logging.event)
     assert event.message == "Current price of component cpu in plan Small has been updated."
     told = {"old_value": "10.0000000000", "new_value": "12.5000000000", "plan_component_amount": "3"}
     assert told.items() <= event.context.items()
-    kinds = {row.model: row.id for row in outbox_scene.rows(django.content_type)}
-    offering = outbox_scene.one(marketplace.offering)
-    feeds = {(row.content_type_id, row.object_id) for row in outbox_scene.rows(logging.feed)}
+    kinds = {row.model: row.id for row in scene.rows(django.content_type)}
+    offering = scene.one(marketplace.offering)
+    feeds = {(row.content_type_id, row.object_id) for row in scene.rows(logging.feed)}
     assert feeds == {(kinds["offering"], offering.id), (kinds["customer"], offering.customer_id)}
 
 
-def test_a_price_without_a_component_is_switched_and_told_nowhere(outbox_scene: Scene) -> None:
-    price = _price(outbox_scene, "10", "12", with_component=False)
-    _bill(outbox_scene)
-    assert _of(outbox_scene, price) == 12
-    assert outbox_scene.rows(logging.event) == []
+def test_a_price_without_a_component_is_switched_and_told_nowhere(scene: Scene) -> None:
+    price = _price(scene, "10", "12", with_component=False)
+    _bill(scene)
+    assert _of(scene, price) == 12
+    assert scene.rows(logging.event) == []

@@ -53,19 +53,19 @@ class Metered:
         return self.scene.rows(invoices.invoiceitem)
 
 
-def test_the_copy_is_a_report_of_today_with_the_words_of_its_source(outbox_scene: Scene) -> None:
-    author = outbox_scene.user("author@x.org")
-    (site := Metered(outbox_scene)).usage(7, description="As agreed", backend_id="b1", modified_by_id=author)
+def test_the_copy_is_a_report_of_today_with_the_words_of_its_source(scene: Scene) -> None:
+    author = scene.user("author@x.org")
+    (site := Metered(scene)).usage(7, description="As agreed", backend_id="b1", modified_by_id=author)
     site.bill()
-    copy = outbox_scene.one(marketplace.componentusage, billing_period=NOW)
+    copy = scene.one(marketplace.componentusage, billing_period=NOW)
     now = datetime(2025, 4, 1, tzinfo=UTC)
     assert (copy.description, copy.modified_by_id, copy.backend_id) == ("As agreed", author, "")
     assert copy.created == copy.modified == copy.date == now
     assert copy.recurring
 
 
-def test_the_item_is_named_after_resource_and_component_and_priced_without_amount(outbox_scene: Scene) -> None:
-    (site := Metered(outbox_scene)).usage(7)
+def test_the_item_is_named_after_resource_and_component_and_priced_without_amount(scene: Scene) -> None:
+    (site := Metered(scene)).usage(7)
     site.bill()
     (item,) = site.items
     assert (item.name, item.unit_price, item.unit) == ("vm / Cores", 2, "quantity")
@@ -73,19 +73,19 @@ def test_the_item_is_named_after_resource_and_component_and_priced_without_amoun
 
 
 @pytest.mark.parametrize("recurring", [True, False])
-def test_a_report_of_this_month_that_is_there_wins_and_is_billed(outbox_scene: Scene, recurring: bool) -> None:
-    (site := Metered(outbox_scene)).usage(7)
+def test_a_report_of_this_month_that_is_there_wins_and_is_billed(scene: Scene, recurring: bool) -> None:
+    (site := Metered(scene)).usage(7)
     site.usage(3, NOW, recurring=recurring)
     assert site.bill() == ([3], [3])
 
 
-def test_a_report_of_this_month_alone_was_billed_when_it_came(outbox_scene: Scene) -> None:
-    (site := Metered(outbox_scene)).usage(3, NOW, recurring=False)
+def test_a_report_of_this_month_alone_was_billed_when_it_came(scene: Scene) -> None:
+    (site := Metered(scene)).usage(3, NOW, recurring=False)
     assert site.bill() == ([3], [])
 
 
-def test_of_several_reports_the_newest_is_repeated(outbox_scene: Scene) -> None:
-    (site := Metered(outbox_scene)).usage(7, MARCH)
+def test_of_several_reports_the_newest_is_repeated(scene: Scene) -> None:
+    (site := Metered(scene)).usage(7, MARCH)
     site.usage(5, MAY)
     site.usage(9, FEBRUARY)
     assert site.bill() == ([5], [5])
@@ -94,41 +94,41 @@ def test_of_several_reports_the_newest_is_repeated(outbox_scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("state", "found"), [(1, ([7], [7])), (3, ([7], [7])), (6, ([], []))], ids=["creating", "erred", "terminated"]
 )
-def test_usage_of_a_resource_that_is_gone_is_not_repeated(outbox_scene: Scene, state: int, found: tuple) -> None:
-    (site := Metered(outbox_scene, state=state)).usage(7)
+def test_usage_of_a_resource_that_is_gone_is_not_repeated(scene: Scene, state: int, found: tuple) -> None:
+    (site := Metered(scene, state=state)).usage(7)
     assert site.bill() == found
 
 
-def test_usage_without_a_plan_period_is_repeated_but_not_billed(outbox_scene: Scene) -> None:
-    (site := Metered(outbox_scene)).usage(7, plan_period_id=None)
+def test_usage_without_a_plan_period_is_repeated_but_not_billed(scene: Scene) -> None:
+    (site := Metered(scene)).usage(7, plan_period_id=None)
     assert site.bill() == ([7], [])
 
 
-def test_usage_that_the_plan_has_no_price_for_is_repeated_but_not_billed(outbox_scene: Scene) -> None:
-    site = Metered(outbox_scene)
-    offering = outbox_scene.one(marketplace.offering).id
-    site.usage(7, component_id=outbox_scene.component(offering, "ram", "usage"))
+def test_usage_that_the_plan_has_no_price_for_is_repeated_but_not_billed(scene: Scene) -> None:
+    site = Metered(scene)
+    offering = scene.one(marketplace.offering).id
+    site.usage(7, component_id=scene.component(offering, "ram", "usage"))
     assert site.bill() == ([7], [])
 
 
-def test_usage_of_an_offering_that_is_not_billed_here_is_repeated_but_not_billed(outbox_scene: Scene) -> None:
-    (site := Metered(outbox_scene, offering_type="Waldur.RemoteOffering")).usage(7)
+def test_usage_of_an_offering_that_is_not_billed_here_is_repeated_but_not_billed(scene: Scene) -> None:
+    (site := Metered(scene, offering_type="Waldur.RemoteOffering")).usage(7)
     assert site.bill() == ([7], [])
 
 
-def test_usage_is_billed_by_the_plan_of_its_time_and_shows_the_plan_of_today(outbox_scene: Scene) -> None:
-    site = Metered(outbox_scene)
-    offering = outbox_scene.one(marketplace.offering).id
-    former = outbox_scene.plan(offering, "Former")
-    outbox_scene.price(former, site.component, 5)
+def test_usage_is_billed_by_the_plan_of_its_time_and_shows_the_plan_of_today(scene: Scene) -> None:
+    site = Metered(scene)
+    offering = scene.one(marketplace.offering).id
+    former = scene.plan(offering, "Former")
+    scene.price(former, site.component, 5)
     site.usage(7, plan_period_id=site.plan_period(former))
     site.bill()
     (item,) = site.items
     assert (item.unit_price, item.details["plan_name"]) == (5, "Small")
 
 
-def test_an_item_lies_where_month_and_plan_period_meet(outbox_scene: Scene) -> None:
-    site = Metered(outbox_scene)
+def test_an_item_lies_where_month_and_plan_period_meet(scene: Scene) -> None:
+    site = Metered(scene)
     start, end = datetime(2025, 4, 5, tzinfo=UTC), datetime(2025, 4, 20, tzinfo=UTC)
     site.usage(7, plan_period_id=site.plan_period(start=start, end=end))
     site.bill()
@@ -146,9 +146,9 @@ def test_an_item_lies_where_month_and_plan_period_meet(outbox_scene: Scene) -> N
     ids=["before the month", "as it begins", "when it has begun"],
 )
 def test_usage_of_a_plan_period_that_was_over_is_neither_repeated_nor_billed(
-    outbox_scene: Scene, end: datetime, found: tuple
+    scene: Scene, end: datetime, found: tuple
 ) -> None:
-    site = Metered(outbox_scene)
+    site = Metered(scene)
     site.usage(7, plan_period_id=site.plan_period(end=end))
     assert site.bill() == found
 
@@ -164,21 +164,21 @@ def test_usage_of_a_plan_period_that_was_over_is_neither_repeated_nor_billed(
     ],
 )
 def test_usage_is_billed_in_the_unit_that_is_priced(
-    outbox_scene: Scene, kind: str, type: str, usage: float, quantity: Decimal
+    scene: Scene, kind: str, type: str, usage: float, quantity: Decimal
 ) -> None:
-    (site := Metered(outbox_scene, offering_type=kind, type=type)).usage(usage)
+    (site := Metered(scene, offering_type=kind, type=type)).usage(usage)
     assert site.bill() == ([Decimal(usage)], [quantity])
 
 
 def test_a_plan_period_that_ends_at_the_first_instant_of_the_month_belongs_to_the_month_before(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    site = Metered(outbox_scene)
-    with outbox_scene.engine.begin() as connection:
+    site = Metered(scene)
+    with scene.engine.begin() as connection:
         connection.execute(marketplace.resourceplanperiod.update().values(end=datetime(2025, 4, 1, tzinfo=UTC)))
     site.usage(7)
-    other = outbox_scene.plan(outbox_scene.one(marketplace.resource, id=site.resource).offering_id, "Large")
-    outbox_scene.price(other, site.component, 3)
+    other = scene.plan(scene.one(marketplace.resource, id=site.resource).offering_id, "Large")
+    scene.price(other, site.component, 3)
     site.usage(7, plan_period_id=site.plan_period(other))
     assert site.bill() == ([Decimal(7)], [Decimal(7)])
     assert [item.unit_price for item in site.items] == [3]

@@ -33,24 +33,24 @@ def _april(scene: Scene, *prices: float | str, state: str = "pending", **values:
 
 
 @pytest.mark.parametrize("state", ["pending", "created", "paid", "canceled"])
-def test_a_stale_total_is_made_right_in_every_state(outbox_scene: Scene, state: str) -> None:
-    _april(outbox_scene, 10, 5, state=state, total_price=1, total_cost=1)
-    assert _refresh(outbox_scene) == {"updated": 1}
-    made = outbox_scene.one(invoices.invoice)
+def test_a_stale_total_is_made_right_in_every_state(scene: Scene, state: str) -> None:
+    _april(scene, 10, 5, state=state, total_price=1, total_cost=1)
+    assert _refresh(scene) == {"updated": 1}
+    made = scene.one(invoices.invoice)
     assert (made.total_price, made.total_cost, made.state) == (15, 18, state)
 
 
-def test_an_invoice_without_items_costs_nothing(outbox_scene: Scene) -> None:
-    _april(outbox_scene, total_price=5, total_cost=6)
-    _refresh(outbox_scene)
-    made = outbox_scene.one(invoices.invoice)
+def test_an_invoice_without_items_costs_nothing(scene: Scene) -> None:
+    _april(scene, total_price=5, total_cost=6)
+    _refresh(scene)
+    made = scene.one(invoices.invoice)
     assert (made.total_price, made.total_cost) == (0, 0)
 
 
-def test_what_is_right_is_not_written_again(outbox_scene: Scene) -> None:
-    _april(outbox_scene, 10)
-    _refresh(outbox_scene)
-    assert _refresh(outbox_scene) == {}
+def test_what_is_right_is_not_written_again(scene: Scene) -> None:
+    _april(scene, 10)
+    _refresh(scene)
+    assert _refresh(scene) == {}
 
 
 @pytest.mark.parametrize(
@@ -65,34 +65,34 @@ def test_what_is_right_is_not_written_again(outbox_scene: Scene) -> None:
     ids=["up to a cent", "away from zero", "each item by itself", "half a cent of tax", "of a refund"],
 )
 def test_prices_are_rounded_up_item_by_item_and_the_tax_once(
-    outbox_scene: Scene, prices: list[str], tax: int, price: str, cost: str
+    scene: Scene, prices: list[str], tax: int, price: str, cost: str
 ) -> None:
-    _april(outbox_scene, *prices, tax_percent=tax)
-    _refresh(outbox_scene)
-    made = outbox_scene.one(invoices.invoice)
+    _april(scene, *prices, tax_percent=tax)
+    _refresh(scene)
+    made = scene.one(invoices.invoice)
     assert (made.total_price, made.total_cost) == (Decimal(price), Decimal(cost))
 
 
-def test_the_month_is_that_of_the_sites_zone_and_other_months_are_left_alone(outbox_scene: Scene) -> None:
-    _april(outbox_scene, 10)
-    outbox_scene.item(outbox_scene.invoice(outbox_scene.customer(), 2025, 3, total_price=1), 7)
-    _refresh(outbox_scene, "2025-03-31T21:00:00+00:00", "Europe/Tallinn")
-    assert [row.total_price for row in outbox_scene.rows(invoices.invoice)] == [10, 1]
+def test_the_month_is_that_of_the_sites_zone_and_other_months_are_left_alone(scene: Scene) -> None:
+    _april(scene, 10)
+    scene.item(scene.invoice(scene.customer(), 2025, 3, total_price=1), 7)
+    _refresh(scene, "2025-03-31T21:00:00+00:00", "Europe/Tallinn")
+    assert [row.total_price for row in scene.rows(invoices.invoice)] == [10, 1]
 
 
-def test_nothing_is_told(outbox_scene: Scene) -> None:
-    _april(outbox_scene, 10)
-    _refresh(outbox_scene)
-    assert outbox_scene.rows(logging.event) == []
+def test_nothing_is_told(scene: Scene) -> None:
+    _april(scene, 10)
+    _refresh(scene)
+    assert scene.rows(logging.event) == []
 
 
-def test_more_invoices_take_no_more_statements(outbox_scene: Scene) -> None:
+def test_more_invoices_take_no_more_statements(scene: Scene) -> None:
     seen = []
     for count in (2, 20):
         for _ in range(count):
-            _april(outbox_scene, 1, 2)
+            _april(scene, 1, 2)
         now = datetime.fromisoformat(NOON)
-        with outbox_scene.site() as site, site.work(ENTRY, now) as work, counted(work.connection) as statements:
+        with scene.site() as site, site.work(ENTRY, now) as work, counted(work.connection) as statements:
             assert refresh_month_totals(work, Month.of(now, site.deployment.zone)) == count
             seen.append(len(statements))
     assert seen[0] == seen[1]

@@ -53,16 +53,16 @@ def _addresses(scene: Scene) -> list[str]:
     ],
     ids=["60 days", "30 days", "14 days", "tomorrow", "today", "2 days", "with a time"],
 )
-def test_owners_are_told_60_30_14_and_1_days_before(outbox_scene: Scene, end: str, told: bool) -> None:
-    _contract(outbox_scene, end)
-    _remind(outbox_scene)
-    assert _addresses(outbox_scene) == (["org@x.org"] if told else [])
+def test_owners_are_told_60_30_14_and_1_days_before(scene: Scene, end: str, told: bool) -> None:
+    _contract(scene, end)
+    _remind(scene)
+    assert _addresses(scene) == (["org@x.org"] if told else [])
 
 
-def test_today_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
-    _contract(outbox_scene, "2025-03-25")
-    _remind(outbox_scene, "2025-03-10T23:00:00+00:00", time_zone="Europe/Tallinn")
-    assert _addresses(outbox_scene) == ["org@x.org"]
+def test_today_is_that_of_the_sites_zone(scene: Scene) -> None:
+    _contract(scene, "2025-03-25")
+    _remind(scene, "2025-03-10T23:00:00+00:00", time_zone="Europe/Tallinn")
+    assert _addresses(scene) == ["org@x.org"]
 
 
 @pytest.mark.parametrize(
@@ -70,26 +70,26 @@ def test_today_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
     [{"is_active": None}, {"payment_type": "invoices"}, {"attributes": {}}, {"attributes": {"end_date": ""}}],
     ids=["not active", "no fixed price", "no end", "empty end"],
 )
-def test_other_profiles_are_stepped_over(outbox_scene: Scene, profile: dict) -> None:
-    _contract(outbox_scene, **profile)
-    assert _remind(outbox_scene).warnings == []
-    assert _addresses(outbox_scene) == []
+def test_other_profiles_are_stepped_over(scene: Scene, profile: dict) -> None:
+    _contract(scene, **profile)
+    assert _remind(scene).warnings == []
+    assert _addresses(scene) == []
 
 
 @pytest.mark.parametrize("end", [20250324, "2025-02-30", ["2025-03-24"]], ids=["a number", "no such day", "a list"])
-def test_a_malformed_end_is_a_warning_and_the_other_owners_are_told(outbox_scene: Scene, end: Any) -> None:
-    _contract(outbox_scene, end, "Bad")
-    _contract(outbox_scene, IN_14_DAYS, "Good")
-    done = _remind(outbox_scene)
+def test_a_malformed_end_is_a_warning_and_the_other_owners_are_told(scene: Scene, end: Any) -> None:
+    _contract(scene, end, "Bad")
+    _contract(scene, IN_14_DAYS, "Good")
+    done = _remind(scene)
     assert [warning.item for warning in done.warnings] == ["contract of Bad"]
     assert done.failures == []
-    assert _addresses(outbox_scene) == ["good@x.org"]
+    assert _addresses(scene) == ["good@x.org"]
 
 
-def test_the_mail_says_whose_contract_ends_when(outbox_scene: Scene) -> None:
-    _contract(outbox_scene, name="R&D")
-    _remind(outbox_scene)
-    mail = outbox_scene.one(message).payload
+def test_the_mail_says_whose_contract_ends_when(scene: Scene) -> None:
+    _contract(scene, name="R&D")
+    _remind(scene)
+    mail = scene.one(message).payload
     assert mail["subject"] == "R&D's fixed price contract C-7 is coming to an end"
     assert "March 24, 2025" in mail["body"] and "R&D" in mail["body"]
     assert "R&amp;D" in mail["html"]
@@ -98,32 +98,30 @@ def test_the_mail_says_whose_contract_ends_when(outbox_scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("attributes", "shown"), [({}, "contract  is"), ({"contract_number": None}, "contract None is")]
 )
-def test_a_contract_without_a_number_is_told_all_the_same(
-    outbox_scene: Scene, attributes: dict[str, Any], shown: str
-) -> None:
-    _contract(outbox_scene, attributes={"end_date": IN_14_DAYS} | attributes)
-    _remind(outbox_scene)
-    assert shown in outbox_scene.one(message).payload["subject"]
+def test_a_contract_without_a_number_is_told_all_the_same(scene: Scene, attributes: dict[str, Any], shown: str) -> None:
+    _contract(scene, attributes={"end_date": IN_14_DAYS} | attributes)
+    _remind(scene)
+    assert shown in scene.one(message).payload["subject"]
 
 
-def test_a_second_run_on_the_same_day_tells_nobody_again(outbox_scene: Scene) -> None:
-    _contract(outbox_scene)
-    _remind(outbox_scene)
-    _remind(outbox_scene, "2025-03-10T20:00:00+00:00")
-    assert len(outbox_scene.rows(message)) == 1
+def test_a_second_run_on_the_same_day_tells_nobody_again(scene: Scene) -> None:
+    _contract(scene)
+    _remind(scene)
+    _remind(scene, "2025-03-10T20:00:00+00:00")
+    assert len(scene.rows(message)) == 1
 
 
-def test_nobody_is_told_while_the_notification_is_off(outbox_scene: Scene) -> None:
-    outbox_scene.add(core.notification, key=NOTIFICATION, enabled=False)
-    _contract(outbox_scene)
-    _remind(outbox_scene)
-    assert _addresses(outbox_scene) == []
+def test_nobody_is_told_while_the_notification_is_off(scene: Scene) -> None:
+    scene.add(core.notification, key=NOTIFICATION, enabled=False)
+    _contract(scene)
+    _remind(scene)
+    assert _addresses(scene) == []
 
 
-def test_a_reminder_of_a_day_without_a_run_goes_out_late_and_once(outbox_scene: Scene) -> None:
-    _remind(outbox_scene, "2025-03-07T01:00:00+00:00")
-    _contract(outbox_scene, "2025-03-23", "Missed")  # 14 days before it nothing ran
-    _contract(outbox_scene, "2025-03-20", "Before")
+def test_a_reminder_of_a_day_without_a_run_goes_out_late_and_once(scene: Scene) -> None:
+    _remind(scene, "2025-03-07T01:00:00+00:00")
+    _contract(scene, "2025-03-23", "Missed")  # 14 days before it nothing ran
+    _contract(scene, "2025-03-20", "Before")
     for _ in range(2):
-        _remind(outbox_scene)
-    assert _addresses(outbox_scene) == ["missed@x.org"]
+        _remind(scene)
+    assert _addresses(scene) == ["missed@x.org"]

@@ -76,61 +76,61 @@ def _reports(said: list[tuple[Metered, float, int]]) -> Select[Any]:
     )
 
 
-def test_a_report_makes_an_item_of_its_plan_and_later_ones_change_it(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
+def test_a_report_makes_an_item_of_its_plan_and_later_ones_change_it(scene: Scene) -> None:
+    metered = Metered(scene)
     time = metered.time()
     metered.report(7, time)
-    item = outbox_scene.one(invoices.invoiceitem)
+    item = scene.one(invoices.invoiceitem)
     name = "vm (Cloud / Small) / Cores"
     assert (item.name, item.quantity, item.unit_price, item.plan_component_id) == (name, 7, 3, metered.price)
-    uuid = outbox_scene.one(marketplace.resourceplanperiod).uuid.hex
+    uuid = scene.one(marketplace.resourceplanperiod).uuid.hex
     assert (item.details["plan_period_uuid"], item.details["discount_usage"]) == (uuid, 7)
     metered.report(9, time)
-    item = outbox_scene.one(invoices.invoiceitem)
+    item = scene.one(invoices.invoiceitem)
     assert (item.quantity, item.details["discount_usage"]) == (9, 9)
-    messages = [event.message for event in outbox_scene.rows(logging.event)]
+    messages = [event.message for event in scene.rows(logging.event)]
     assert messages[0] == f"Invoice item {name} has been created."
     assert messages[1].startswith(f"Invoice item {name} has been updated. Details: quantity: 7")
-    assert outbox_scene.one(invoices.invoice).total_price == 27
+    assert scene.one(invoices.invoice).total_price == 27
 
 
-def test_each_plan_of_a_month_has_an_item_at_its_own_price(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
+def test_each_plan_of_a_month_has_an_item_at_its_own_price(scene: Scene) -> None:
+    metered = Metered(scene)
     old = metered.time(end="2025-04-05")
     new = metered.time("2025-04-05", plan=metered.other_plan())
     metered.report(7, old)
     metered.report(2, new)
     metered.report(8, old)
     assert metered.items() == [("vm (Cloud / Small) / Cores", 8, 3), ("vm (Cloud / Large) / Cores", 2, 4)]
-    first, second = outbox_scene.rows(invoices.invoiceitem)
+    first, second = scene.rows(invoices.invoiceitem)
     assert first.end == second.start == datetime(2025, 4, 5, tzinfo=UTC)
 
 
 def test_an_item_of_older_versions_is_taken_over_and_items_of_limits_and_compensations_are_not(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    metered = Metered(outbox_scene)
+    metered = Metered(scene)
     time = metered.time()
-    invoice = outbox_scene.invoice(metered.customer, 2025, 4)
+    invoice = scene.invoice(metered.customer, 2025, 4)
     of_component = {"offering_component_type": "cpu"}
     for price, periods in ((5, {"resource_limit_periods": "those"}), (-5, {}), (3, {})):
-        outbox_scene.item(invoice, price, resource_id=metered.resource, details={**of_component, **periods})
+        scene.item(invoice, price, resource_id=metered.resource, details={**of_component, **periods})
     metered.report(7, time)
     assert [quantity for _, quantity, _ in metered.items()] == [1, 1, 7]
 
 
-def test_usage_that_the_plan_does_not_sell_is_billed_at_nothing(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
-    metered.report(7, metered.time(plan=outbox_scene.plan(metered.offering, "Empty")))
-    item = outbox_scene.one(invoices.invoiceitem)
+def test_usage_that_the_plan_does_not_sell_is_billed_at_nothing(scene: Scene) -> None:
+    metered = Metered(scene)
+    metered.report(7, metered.time(plan=scene.plan(metered.offering, "Empty")))
+    item = scene.one(invoices.invoiceitem)
     assert (item.quantity, item.unit_price, item.plan_component_id) == (7, 0, None)
     assert "discount_usage" not in item.details
 
 
-def test_an_invoice_that_waits_takes_usage_and_a_closed_one_does_not(outbox_scene: Scene) -> None:
-    waiting, closed = Metered(outbox_scene), Metered(outbox_scene)
-    outbox_scene.invoice(waiting.customer, 2025, 4, "pending_finalization")
-    outbox_scene.invoice(closed.customer, 2025, 4, "created")
+def test_an_invoice_that_waits_takes_usage_and_a_closed_one_does_not(scene: Scene) -> None:
+    waiting, closed = Metered(scene), Metered(scene)
+    scene.invoice(waiting.customer, 2025, 4, "pending_finalization")
+    scene.invoice(closed.customer, 2025, 4, "created")
     assert waiting.report(7, waiting.time()).warnings == []
     (warning,) = closed.report(8, closed.time()).warnings
     assert "closed" in warning.problem
@@ -142,31 +142,31 @@ def test_an_invoice_that_waits_takes_usage_and_a_closed_one_does_not(outbox_scen
     [("usage", True, "core-hours"), ("inherit", True, None), ("usage", False, None)],
 )
 def test_a_plan_may_bill_by_usage_what_its_offering_sells_by_limit(
-    outbox_scene: Scene, mode: str, governed: bool, unit: str | None
+    scene: Scene, mode: str, governed: bool, unit: str | None
 ) -> None:
     metered = Metered(
-        outbox_scene,
+        scene,
         billing_type="limit",
         offering={"type": "OpenStack.Tenant"},
         plan={"billing_mode": mode},
         component={"type": "cores", "billed_per_plan": governed},
     )
     metered.report(7.125, metered.time())
-    items = outbox_scene.rows(invoices.invoiceitem)
+    items = scene.rows(invoices.invoiceitem)
     assert [(item.measured_unit, item.quantity) for item in items] == ([(unit, Decimal("7.12"))] if unit else [])
 
 
-def test_a_plan_may_bill_by_limit_what_its_offering_sells_by_usage(outbox_scene: Scene) -> None:
+def test_a_plan_may_bill_by_limit_what_its_offering_sells_by_usage(scene: Scene) -> None:
     metered = Metered(
-        outbox_scene,
+        scene,
         offering={"type": "OpenStack.Tenant"},
         plan={"billing_mode": "limit"},
         component={"billed_per_plan": True, "limit_period": "annual"},
         limits={"cpu": 4},
     )
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
-    item = outbox_scene.one(invoices.invoiceitem)
+    item = scene.one(invoices.invoiceitem)
     assert (item.quantity, item.measured_unit, item.end.month) == (4, "GB", 4)
     metered.report(7, metered.time())
     assert len(metered.items()) == 1
@@ -185,14 +185,14 @@ def _prepaid(scene: Scene, *, limit: Any = 100, period: str = "quarterly", overa
     return metered
 
 
-def test_usage_beyond_what_is_prepaid_is_billed_as_overage(outbox_scene: Scene) -> None:
-    metered = _prepaid(outbox_scene)
+def test_usage_beyond_what_is_prepaid_is_billed_as_overage(scene: Scene) -> None:
+    metered = _prepaid(scene)
     time = metered.time()
     metered.reported(90, time, MARCH, date=datetime(2025, 3, 5, tzinfo=UTC))
     metered.reported(500, time, date(2025, 1, 1), date=datetime(2025, 1, 14, tzinfo=UTC))
     metered.report(25, time)
-    assert outbox_scene.one(invoices.invoiceitem).quantity == 15
-    item = outbox_scene.one(invoices.invoiceitem)
+    assert scene.one(invoices.invoiceitem).quantity == 15
+    item = scene.one(invoices.invoiceitem)
     assert (item.name, item.unit_price) == ("vm (Cloud / Small) / Extra cores (Overage)", 5)
     assert (item.details["is_overage"], item.details["discount_usage"]) == (True, 15)
     metered.report(5, time)  # a correction: nothing is beyond any more
@@ -201,86 +201,86 @@ def test_usage_beyond_what_is_prepaid_is_billed_as_overage(outbox_scene: Scene) 
 
 @pytest.mark.parametrize(("period", "balance_of"), [("month", 100), ("quarterly", 10), ("annual", 10), ("total", 10)])
 def test_what_is_prepaid_lasts_from_the_day_on_which_the_resource_was_made(
-    outbox_scene: Scene, period: str, balance_of: int
+    scene: Scene, period: str, balance_of: int
 ) -> None:
-    metered = _prepaid(outbox_scene, period=period)
+    metered = _prepaid(scene, period=period)
     time = metered.time()
     metered.reported(90, time, date=datetime(2025, 2, 20, tzinfo=UTC))  # the month of 15 March holds 10 April
     metered.report(120, time)
     assert [quantity for _, quantity, _ in metered.items()] == [120 - balance_of]
 
 
-def test_what_is_prepaid_without_bound_or_not_exceeded_is_not_billed(outbox_scene: Scene) -> None:
-    unlimited, enough = _prepaid(outbox_scene, limit=-1), _prepaid(outbox_scene, limit=100)
+def test_what_is_prepaid_without_bound_or_not_exceeded_is_not_billed(scene: Scene) -> None:
+    unlimited, enough = _prepaid(scene, limit=-1), _prepaid(scene, limit=100)
     for metered in (unlimited, enough):
         assert metered.report(99.9, metered.time()).warnings == []
-    assert outbox_scene.rows(invoices.invoiceitem) == []
+    assert scene.rows(invoices.invoiceitem) == []
 
 
 @pytest.mark.parametrize(("limit", "overage"), [("many", True), (10, False)])
-def test_overage_that_cannot_be_billed_is_told(outbox_scene: Scene, limit: Any, overage: bool) -> None:
-    metered = _prepaid(outbox_scene, limit=limit, overage=overage)
+def test_overage_that_cannot_be_billed_is_told(scene: Scene, limit: Any, overage: bool) -> None:
+    metered = _prepaid(scene, limit=limit, overage=overage)
     (warning,) = metered.report(25, metered.time()).warnings
     assert "vm" in warning.item and "cpu" in warning.problem
-    assert outbox_scene.rows(invoices.invoiceitem) == []
+    assert scene.rows(invoices.invoiceitem) == []
 
 
-def test_usage_carries_over_as_its_report_says(outbox_scene: Scene) -> None:
-    again, nothing, silent = (Metered(outbox_scene) for _ in range(3))
+def test_usage_carries_over_as_its_report_says(scene: Scene) -> None:
+    again, nothing, silent = (Metered(scene) for _ in range(3))
     for metered, policy in ((again, "reuse"), (nothing, "zero"), (silent, "none")):
         metered.reported(7, metered.time(), missing_usage_policy=policy)
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
     assert [quantity for _, quantity, _ in again.items()] == [7, 0]
-    made = outbox_scene.rows(marketplace.componentusage, billing_period=THIS_MONTH)
+    made = scene.rows(marketplace.componentusage, billing_period=THIS_MONTH)
     assert [(row.usage, row.missing_usage_policy) for row in made] == [(7, "reuse"), (0, "zero")]
 
 
-def test_carried_usage_belongs_to_the_plan_of_now(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
+def test_carried_usage_belongs_to_the_plan_of_now(scene: Scene) -> None:
+    metered = Metered(scene)
     old = metered.time(end="2025-03-20")
     new = metered.time("2025-03-20", plan=metered.other_plan())
     metered.reported(7, old, missing_usage_policy="reuse")
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
     assert metered.items() == [("vm (Cloud / Large) / Cores", 7, 4)]
-    assert outbox_scene.one(marketplace.componentusage, billing_period=THIS_MONTH).plan_period_id == new
+    assert scene.one(marketplace.componentusage, billing_period=THIS_MONTH).plan_period_id == new
 
 
-def test_carried_usage_of_a_plan_that_ended_is_billed_for_the_month(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
+def test_carried_usage_of_a_plan_that_ended_is_billed_for_the_month(scene: Scene) -> None:
+    metered = Metered(scene)
     metered.reported(7, metered.time(end="2025-03-20"), missing_usage_policy="reuse")
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
-    item = outbox_scene.one(invoices.invoiceitem)
+    item = scene.one(invoices.invoiceitem)
     assert (item.quantity, item.start, item.end.date()) == (7, datetime(2025, 4, 1, tzinfo=UTC), date(2025, 4, 30))
 
 
-def test_a_resource_in_use_without_any_time_of_its_plan_gets_one(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
+def test_a_resource_in_use_without_any_time_of_its_plan_gets_one(scene: Scene) -> None:
+    metered = Metered(scene)
     metered.reported(7, None, missing_usage_policy="reuse")
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
-    time = outbox_scene.one(marketplace.resourceplanperiod)
+    time = scene.one(marketplace.resourceplanperiod)
     assert (time.plan_id, time.start, time.end) == (metered.plan, datetime(2025, 1, 15, tzinfo=UTC), None)
     assert [quantity for _, quantity, _ in metered.items()] == [7]
 
 
-def test_usage_that_was_reported_before_its_invoice_is_billed_with_it(outbox_scene: Scene) -> None:
-    metered = Metered(outbox_scene)
+def test_usage_that_was_reported_before_its_invoice_is_billed_with_it(scene: Scene) -> None:
+    metered = Metered(scene)
     time = metered.time()
     metered.reported(7, time, missing_usage_policy="reuse")
     metered.reported(9, time, THIS_MONTH)
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         bill(site, APRIL)
     assert [quantity for _, quantity, _ in metered.items()] == [9]
 
 
-def test_more_reports_take_no_more_statements(outbox_scene: Scene) -> None:
+def test_more_reports_take_no_more_statements(scene: Scene) -> None:
     seen = []
     for number in (1, 10):
-        said = [(metered, 3.0, metered.time()) for metered in (Metered(outbox_scene) for _ in range(number))]
-        with outbox_scene.site() as site, site.work("reporting", NOW) as work, counted(work.connection) as statements:
+        said = [(metered, 3.0, metered.time()) for metered in (Metered(scene) for _ in range(number))]
+        with scene.site() as site, site.work("reporting", NOW) as work, counted(work.connection) as statements:
             report_usage(work, _reports(said))
             seen.append(len(statements))
     assert seen[0] == seen[1]
@@ -296,19 +296,19 @@ def test_more_reports_take_no_more_statements(outbox_scene: Scene) -> None:
         "invoices_invoiceitem.plan_component_id",
     ],
 )
-def test_each_rule_is_asked_for_by_itself(outbox_scene: Scene, lacking: str) -> None:
+def test_each_rule_is_asked_for_by_itself(scene: Scene, lacking: str) -> None:
     """Sites in between lack one of the columns, and bill by the rules of the others."""
-    metered = Metered(outbox_scene)
-    outbox_scene.price(metered.plan, outbox_scene.component(metered.offering, "seats", "limit"), 10)
+    metered = Metered(scene)
+    scene.price(metered.plan, scene.component(metered.offering, "seats", "limit"), 10)
     table, _, column = lacking.partition(".")
-    with outbox_scene.engine.begin() as connection:
+    with scene.engine.begin() as connection:
         connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column} CASCADE")
         limits = update(marketplace.resource).values(limits={"seats": 2})
         connection.execute(limits)
     time = metered.time()
-    with outbox_scene.site() as site:
+    with scene.site() as site:
         assert bill(site, APRIL).failures == []
     assert metered.report(7, time).failures == []
-    with outbox_scene.engine.connect() as connection:
+    with scene.engine.connect() as connection:
         quantities = connection.exec_driver_sql("SELECT quantity FROM invoices_invoiceitem ORDER BY id").scalars()
         assert list(quantities) == [2, 7]

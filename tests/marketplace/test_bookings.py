@@ -39,8 +39,7 @@ def booking(scene: Scene, author: int, name: str, *starts: str, state: int, orde
     return resource
 
 
-def test_an_unreadable_booking_is_reported_and_the_others_are_rejected(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_an_unreadable_booking_is_reported_and_the_others_are_rejected(scene: Scene) -> None:
     scene.project(scene.customer())
     author = scene.user("guest@example.org")
     bad = [
@@ -58,8 +57,7 @@ def test_an_unreadable_booking_is_reported_and_the_others_are_rejected(outbox_sc
     assert states == dict.fromkeys([*bad, exact], ResourceState.CREATING) | {zoneless: ResourceState.TERMINATED}
 
 
-def test_the_last_booking_of_a_project_that_is_over_takes_it_along(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_the_last_booking_of_a_project_that_is_over_takes_it_along(scene: Scene) -> None:
     project = scene.project(scene.customer(), end_date=NOON.date())
     author = scene.user("guest@example.org")
     booking(scene, author, "past", "2025-03-01T08:00:00Z", state=1, order=2)
@@ -68,8 +66,7 @@ def test_the_last_booking_of_a_project_that_is_over_takes_it_along(outbox_scene:
     assert scene.one(structure.project, id=project).is_removed
 
 
-def test_one_mail_a_user_and_day_names_all_bookings_by_the_sites_time(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_one_mail_a_user_and_day_names_all_bookings_by_the_sites_time(scene: Scene) -> None:
     scene.project(scene.customer())
     scene.add(core.notification, key="booking.notification", enabled=True)
     guest, quiet = scene.user("guest@example.org"), scene.user("quiet@example.org", notifications_enabled=False)

@@ -67,24 +67,24 @@ class Site:
     ids=["no grace", "own zero wins", "the organization's", "a day early", "the last day", "not ended"],
 )
 def test_a_project_is_over_when_its_days_of_grace_are(
-    outbox_scene: Scene, ended: int, grace: int | None, of_customer: int | None, ends: bool
+    scene: Scene, ended: int, grace: int | None, of_customer: int | None, ends: bool
 ) -> None:
-    site = Site(outbox_scene, ended, grace, of_customer)
+    site = Site(scene, ended, grace, of_customer)
     site.end()
     assert [order.type for order in site.orders()] == ([OrderType.TERMINATE] if ends else [])
 
 
-def test_an_empty_project_is_deleted_on_the_last_day_of_grace_and_not_before(outbox_scene: Scene) -> None:
-    project = outbox_scene.project(outbox_scene.customer(), end_date=days_ago(3), grace_period_days=4)
-    run(outbox_scene, end_projects)
-    assert not outbox_scene.one(structure.project, id=project).is_removed
-    run(outbox_scene, end_projects, at=NOON + timedelta(days=1))
-    assert outbox_scene.one(structure.project, id=project).is_removed
+def test_an_empty_project_is_deleted_on_the_last_day_of_grace_and_not_before(scene: Scene) -> None:
+    project = scene.project(scene.customer(), end_date=days_ago(3), grace_period_days=4)
+    run(scene, end_projects)
+    assert not scene.one(structure.project, id=project).is_removed
+    run(scene, end_projects, at=NOON + timedelta(days=1))
+    assert scene.one(structure.project, id=project).is_removed
 
 
-def test_days_of_grace_that_nobody_means_stop_nothing(outbox_scene: Scene) -> None:
-    Site(outbox_scene, 1, 2**31 - 1)
-    over = Site(outbox_scene, 1)
+def test_days_of_grace_that_nobody_means_stop_nothing(scene: Scene) -> None:
+    Site(scene, 1, 2**31 - 1)
+    over = Site(scene, 1)
     over.end()
     assert [order.resource_id for order in over.orders()] == [over.resource]
 
@@ -104,19 +104,19 @@ def test_days_of_grace_that_nobody_means_stop_nothing(outbox_scene: Scene) -> No
     ids=["first day", "erred", "last day", "end date itself", "no pausing", "a text", "terminating", "terminated"],
 )
 def test_resources_are_paused_while_the_project_is_in_its_days_of_grace(
-    outbox_scene: Scene, ended: int, options: dict[str, Any], state: ResourceState, pauses: bool
+    scene: Scene, ended: int, options: dict[str, Any], state: ResourceState, pauses: bool
 ) -> None:
-    site = Site(outbox_scene, ended, 5, **options)
-    whole = outbox_scene.whole(marketplace.resource)
-    with outbox_scene.engine.begin() as connection:
+    site = Site(scene, ended, 5, **options)
+    whole = scene.whole(marketplace.resource)
+    with scene.engine.begin() as connection:
         connection.execute(whole.update().values(state=state))
     site.end()
     assert site.found().paused is pauses
     assert ("marketplace_resource_paused" in site.events()) is pauses
 
 
-def test_offerings_without_grace_end_at_once_and_are_not_paused(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 1, 5, disable_grace_period=True, **PAUSABLE)
+def test_offerings_without_grace_end_at_once_and_are_not_paused(scene: Scene) -> None:
+    site = Site(scene, 1, 5, disable_grace_period=True, **PAUSABLE)
     site.end()
     assert [order.state for order in site.orders()] == [OrderState.EXECUTING]
     assert not site.found().paused
@@ -124,24 +124,24 @@ def test_offerings_without_grace_end_at_once_and_are_not_paused(outbox_scene: Sc
 
 @pytest.mark.parametrize("kept_by", [None, "usage limit", "policy"])
 def test_a_pause_for_grace_is_taken_back_when_the_end_has_moved_unless_something_else_wants_it(
-    outbox_scene: Scene, kept_by: str | None
+    scene: Scene, kept_by: str | None
 ) -> None:
-    with outbox_scene.engine.begin() as connection:
+    with scene.engine.begin() as connection:
         connection.exec_driver_sql(
             "ALTER TABLE marketplace_resource ADD COLUMN paused_by_grace_period boolean NOT NULL DEFAULT false"
         )
-    site = Site(outbox_scene, 1, 5, **PAUSABLE)
+    site = Site(scene, 1, 5, **PAUSABLE)
     site.end()
-    assert (site.found().paused, _by_grace(outbox_scene)) == (True, True)
-    with outbox_scene.engine.begin() as connection:
-        project, resource = (outbox_scene.whole(t) for t in (structure.project, marketplace.resource))
+    assert (site.found().paused, _by_grace(scene)) == (True, True)
+    with scene.engine.begin() as connection:
+        project, resource = (scene.whole(t) for t in (structure.project, marketplace.resource))
         connection.execute(project.update().values(end_date=TODAY + timedelta(days=90)))
         if kept_by == "usage limit":
             connection.execute(resource.update().values(usage_limit_restriction="paused"))
         if kept_by == "policy":
             connection.execute(resource.update().values(attributes={"_policy_attribution": {"paused": {}}}))
     site.end()
-    assert (site.found().paused, _by_grace(outbox_scene)) == (kept_by is not None, False)
+    assert (site.found().paused, _by_grace(scene)) == (kept_by is not None, False)
     assert ("reset_pausing" in site.events()) is (kept_by is None)
 
 
@@ -163,25 +163,23 @@ def _waiting(site: Site, **values: Any) -> int:
 
 
 @pytest.mark.parametrize("state", [ResourceState.OK, ResourceState.TERMINATING])
-def test_a_terminate_order_that_waits_is_approved_and_no_other_is_made(
-    outbox_scene: Scene, state: ResourceState
-) -> None:
-    site = Site(outbox_scene, 0)
+def test_a_terminate_order_that_waits_is_approved_and_no_other_is_made(scene: Scene, state: ResourceState) -> None:
+    site = Site(scene, 0)
     waiting = _waiting(site)
-    whole = outbox_scene.whole(marketplace.resource)
-    with outbox_scene.engine.begin() as connection:
+    whole = scene.whole(marketplace.resource)
+    with scene.engine.begin() as connection:
         connection.execute(whole.update().values(state=state))
     for _ in range(2):
         site.end()
     (order,) = site.orders()
     assert (order.id, order.state, order.completed_at) == (waiting, OrderState.EXECUTING, None)
-    assert outbox_scene.one(core.user, id=order.created_by_id).email == "author@example.org"
-    assert outbox_scene.one(core.user, id=order.consumer_reviewed_by_id).username == "system_robot"
+    assert scene.one(core.user, id=order.created_by_id).email == "author@example.org"
+    assert scene.one(core.user, id=order.consumer_reviewed_by_id).username == "system_robot"
     assert order.consumer_reviewed_at == NOON
 
 
-def test_other_orders_that_wait_are_cancelled_and_have_ended(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 0)
+def test_other_orders_that_wait_are_cancelled_and_have_ended(scene: Scene) -> None:
+    site = Site(scene, 0)
     update = _waiting(site, type=OrderType.UPDATE)
     site.end()
     cancelled, made = site.orders()
@@ -189,69 +187,69 @@ def test_other_orders_that_wait_are_cancelled_and_have_ended(outbox_scene: Scene
     assert (made.type, made.completed_at) == (OrderType.TERMINATE, None)
 
 
-def test_the_robot_acts_for_whom_the_resource_was_ordered_automatically(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 0)
+def test_the_robot_acts_for_whom_the_resource_was_ordered_automatically(scene: Scene) -> None:
+    site = Site(scene, 0)
     created = _waiting(site, type=OrderType.CREATE, state=OrderState.DONE, placed_automatically=True)
-    author = outbox_scene.one(marketplace.order, id=created).created_by_id
+    author = scene.one(marketplace.order, id=created).created_by_id
     site.end()
-    made = outbox_scene.one(marketplace.order, type=OrderType.TERMINATE)
+    made = scene.one(marketplace.order, type=OrderType.TERMINATE)
     assert (made.created_by_id, made.placed_automatically) == (author, True)
-    assert outbox_scene.one(core.user, id=made.consumer_reviewed_by_id).username == "system_robot"
+    assert scene.one(core.user, id=made.consumer_reviewed_by_id).username == "system_robot"
 
 
-def test_orders_get_readable_slugs_that_differ(outbox_scene: Scene) -> None:
-    customer = outbox_scene.customer("Acme", slug="acme")
-    offering = outbox_scene.offering(customer, type="OpenStack.Tenant", shared=True, billable=True, slug="tenant")
-    project = outbox_scene.project(customer)
+def test_orders_get_readable_slugs_that_differ(scene: Scene) -> None:
+    customer = scene.customer("Acme", slug="acme")
+    offering = scene.offering(customer, type="OpenStack.Tenant", shared=True, billable=True, slug="tenant")
+    project = scene.project(customer)
     for name in ("a", "b", "c"):
-        outbox_scene.resource(project, offering, None, name, end_date=TODAY)
-    run(outbox_scene, terminate_expired_resources)
-    assert [order.slug for order in outbox_scene.rows(marketplace.order)] == [
+        scene.resource(project, offering, None, name, end_date=TODAY)
+    run(scene, terminate_expired_resources)
+    assert [order.slug for order in scene.rows(marketplace.order)] == [
         f"acme-tenant-2025-03-10{number}" for number in ("", "-2", "-3")
     ]
 
 
-def test_a_long_slug_is_cut_to_its_column_and_keeps_its_number(outbox_scene: Scene) -> None:
-    customer = outbox_scene.customer("Acme", slug="a" * 50)
-    offering = outbox_scene.offering(customer, type="OpenStack.Tenant", shared=True, billable=True, slug="b" * 50)
-    project = outbox_scene.project(customer)
+def test_a_long_slug_is_cut_to_its_column_and_keeps_its_number(scene: Scene) -> None:
+    customer = scene.customer("Acme", slug="a" * 50)
+    offering = scene.offering(customer, type="OpenStack.Tenant", shared=True, billable=True, slug="b" * 50)
+    project = scene.project(customer)
     for name in ("a", "b"):
-        outbox_scene.resource(project, offering, None, name, end_date=TODAY)
-    run(outbox_scene, terminate_expired_resources)
-    assert [order.slug for order in outbox_scene.rows(marketplace.order)] == ["a" * 50, "a" * 48 + "-2"]
+        scene.resource(project, offering, None, name, end_date=TODAY)
+    run(scene, terminate_expired_resources)
+    assert [order.slug for order in scene.rows(marketplace.order)] == ["a" * 50, "a" * 48 + "-2"]
 
 
 @pytest.mark.parametrize(("says_no", "waits"), [(False, True), (True, False), (None, False)])
 def test_providers_may_ask_for_a_say_in_orders_of_script_offerings(
-    outbox_scene: Scene, says_no: bool | None, waits: bool
+    scene: Scene, says_no: bool | None, waits: bool
 ) -> None:
-    customer = outbox_scene.customer()
-    project = outbox_scene.project(customer, start_date=TODAY)
+    customer = scene.customer()
+    project = scene.project(customer, start_date=TODAY)
     options = {} if says_no is None else {"auto_approve_marketplace_script": says_no}
-    offering = outbox_scene.offering(customer, type="Marketplace.Script", plugin_options=options)
-    resource = outbox_scene.resource(project, offering, None, state=ResourceState.CREATING)
-    outbox_scene.add(
+    offering = scene.offering(customer, type="Marketplace.Script", plugin_options=options)
+    resource = scene.resource(project, offering, None, state=ResourceState.CREATING)
+    scene.add(
         marketplace.order,
         type=OrderType.CREATE,
         state=OrderState.PENDING_PROJECT,
         resource_id=resource,
         offering_id=offering,
         project_id=project,
-        created_by_id=outbox_scene.user("a@example.org", is_staff=True),
+        created_by_id=scene.user("a@example.org", is_staff=True),
     )
-    run(outbox_scene, process_pending_project_orders)
-    state = outbox_scene.one(marketplace.order).state
+    run(scene, process_pending_project_orders)
+    state = scene.one(marketplace.order).state
     assert state == (OrderState.PENDING_PROVIDER if waits else OrderState.EXECUTING)
 
 
-def test_an_order_with_a_start_date_of_its_own_waits_on_when_the_project_has_started(outbox_scene: Scene) -> None:
-    customer = outbox_scene.customer()
-    project = outbox_scene.project(customer, start_date=TODAY)
-    offering = outbox_scene.offering(customer, type="OpenStack.Tenant")
-    resource = outbox_scene.resource(project, offering, None, state=ResourceState.CREATING)
-    author = outbox_scene.user("a@example.org")
+def test_an_order_with_a_start_date_of_its_own_waits_on_when_the_project_has_started(scene: Scene) -> None:
+    customer = scene.customer()
+    project = scene.project(customer, start_date=TODAY)
+    offering = scene.offering(customer, type="OpenStack.Tenant")
+    resource = scene.resource(project, offering, None, state=ResourceState.CREATING)
+    author = scene.user("a@example.org")
     for start in (TODAY, TODAY + timedelta(days=1)):
-        outbox_scene.add(
+        scene.add(
             marketplace.order,
             type=OrderType.CREATE,
             state=OrderState.PENDING_PROJECT,
@@ -261,30 +259,30 @@ def test_an_order_with_a_start_date_of_its_own_waits_on_when_the_project_has_sta
             created_by_id=author,
             start_date=start,
         )
-    run(outbox_scene, process_pending_project_orders)
-    states = [order.state for order in outbox_scene.rows(marketplace.order)]
+    run(scene, process_pending_project_orders)
+    states = [order.state for order in scene.rows(marketplace.order)]
     assert states == [OrderState.EXECUTING, OrderState.PENDING_START_DATE]
 
 
-def test_an_order_that_is_given_up_has_ended_and_its_error_has_a_time(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, -9)
+def test_an_order_that_is_given_up_has_ended_and_its_error_has_a_time(scene: Scene) -> None:
+    site = Site(scene, -9)
     stale = _waiting(site, type=OrderType.CREATE, state=OrderState.EXECUTING, modified=NOON - timedelta(hours=3))
-    run(outbox_scene, give_up_stale_orders)
-    order = outbox_scene.one(marketplace.order, id=stale)
+    run(scene, give_up_stale_orders)
+    order = scene.one(marketplace.order, id=stale)
     assert (order.state, order.completed_at, order.error_updated_at) == (OrderState.ERRED, NOON, NOON)
     assert order.output_updated_at is None
 
 
-def test_the_mail_to_the_provider_leads_to_the_page_of_the_order(outbox_scene: Scene) -> None:
-    site = Site(outbox_scene, 0)
-    whole = outbox_scene.whole(marketplace.offering)
-    with outbox_scene.engine.begin() as connection:
+def test_the_mail_to_the_provider_leads_to_the_page_of_the_order(scene: Scene) -> None:
+    site = Site(scene, 0)
+    whole = scene.whole(marketplace.offering)
+    with scene.engine.begin() as connection:
         connection.execute(whole.update().values(type="Marketplace.Basic"))
-    approver = outbox_scene.owner(site.customer, "provider@example.org")
-    grant(outbox_scene, "CUSTOMER.OWNER", "ORDER.APPROVE")
-    outbox_scene.add(core.notification, key="marketplace.notify_provider_about_pending_order", enabled=True)
+    approver = scene.owner(site.customer, "provider@example.org")
+    grant(scene, "CUSTOMER.OWNER", "ORDER.APPROVE")
+    scene.add(core.notification, key="marketplace.notify_provider_about_pending_order", enabled=True)
     site.end()
     (order,) = site.orders()
-    (mail,) = [row.payload for row in outbox_scene.rows(message, kind="mail")]
+    (mail,) = [row.payload for row in scene.rows(message, kind="mail")]
     assert approver and mail["to"] == ["provider@example.org"]
     assert f"marketplace-order-details/{order.uuid.hex}/" in mail["body"]

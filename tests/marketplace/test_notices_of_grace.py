@@ -19,10 +19,10 @@ TODAY = TEN.date()
 
 
 @pytest.fixture
-def scene(outbox_scene: Scene) -> Scene:
+def scene(scene: Scene) -> Scene:
     for kind in ("project", "resource"):
-        outbox_scene.add(core.notification, key=f"marketplace.notification_about_{kind}_ending", enabled=True)
-    return outbox_scene
+        scene.add(core.notification, key=f"marketplace.notification_about_{kind}_ending", enabled=True)
+    return scene
 
 
 def mails(scene: Scene, job: Any) -> list[dict[str, Any]]:

@@ -47,57 +47,55 @@ def _run(scene: Scene, job: Any, **document: Any) -> Any:
 
 
 @pytest.mark.parametrize(("days", "told"), [(0, 0), (1, 2), (2, 0), (7, 2), (8, 0)])
-def test_manager_and_owner_are_told_a_week_and_a_day_before_a_project_ends(
-    outbox_scene: Scene, days: int, told: int
-) -> None:
-    _enable(outbox_scene, "notification_about_project_ending")
-    customer = outbox_scene.customer()
-    project = outbox_scene.project(customer, "Alpha", end_date=TODAY + timedelta(days=days))
-    outbox_scene.owner(customer, "owner@example.org")
-    _manager(outbox_scene, project, "manager@example.org")
-    _manager(outbox_scene, project, "member@example.org", "PROJECT.MEMBER")
+def test_manager_and_owner_are_told_a_week_and_a_day_before_a_project_ends(scene: Scene, days: int, told: int) -> None:
+    _enable(scene, "notification_about_project_ending")
+    customer = scene.customer()
+    project = scene.project(customer, "Alpha", end_date=TODAY + timedelta(days=days))
+    scene.owner(customer, "owner@example.org")
+    _manager(scene, project, "manager@example.org")
+    _manager(scene, project, "member@example.org", "PROJECT.MEMBER")
     for _ in range(2):
-        _run(outbox_scene, tell_of_ending_projects)
-    mails = _mails(outbox_scene)
+        _run(scene, tell_of_ending_projects)
+    mails = _mails(scene)
     assert len(mails) == told
     assert {mail["to"][0] for mail in mails} <= {"owner@example.org", "manager@example.org"}
     assert all(("tomorrow" if days == 1 else "in 7 days") in mail["body"] for mail in mails)
 
 
-def test_everybody_of_the_project_is_told_of_a_resource_that_ends_unless_it_ends_already(outbox_scene: Scene) -> None:
-    _enable(outbox_scene, "notification_about_resource_ending")
-    customer = outbox_scene.customer()
-    project, removed = outbox_scene.project(customer), outbox_scene.project(customer, is_removed=True)
-    _manager(outbox_scene, project, "member@example.org", "PROJECT.MEMBER")
-    _manager(outbox_scene, removed, "left@example.org")
-    offering = outbox_scene.offering(customer)
+def test_everybody_of_the_project_is_told_of_a_resource_that_ends_unless_it_ends_already(scene: Scene) -> None:
+    _enable(scene, "notification_about_resource_ending")
+    customer = scene.customer()
+    project, removed = scene.project(customer), scene.project(customer, is_removed=True)
+    _manager(scene, project, "member@example.org", "PROJECT.MEMBER")
+    _manager(scene, removed, "left@example.org")
+    offering = scene.offering(customer)
     tomorrow = TODAY + timedelta(days=1)
     for state in range(1, 7):
-        outbox_scene.resource(project, offering, None, f"state {state}", state=state, end_date=tomorrow)
-    outbox_scene.resource(removed, offering, None, "of a removed project", end_date=tomorrow)
-    _run(outbox_scene, tell_of_ending_resources)
-    assert [mail["to"] for mail in _mails(outbox_scene)] == [["member@example.org"]] * 4
+        scene.resource(project, offering, None, f"state {state}", state=state, end_date=tomorrow)
+    scene.resource(removed, offering, None, "of a removed project", end_date=tomorrow)
+    _run(scene, tell_of_ending_resources)
+    assert [mail["to"] for mail in _mails(scene)] == [["member@example.org"]] * 4
 
 
-def test_owners_get_one_mail_with_all_resources_that_cost_nothing(outbox_scene: Scene) -> None:
-    _enable(outbox_scene, "notification_about_stale_resources")
-    customer = outbox_scene.customer()
-    outbox_scene.owner(customer, "owner@example.org")
-    project, offering = outbox_scene.project(customer), outbox_scene.offering(customer, billable=True)
+def test_owners_get_one_mail_with_all_resources_that_cost_nothing(scene: Scene) -> None:
+    _enable(scene, "notification_about_stale_resources")
+    customer = scene.customer()
+    scene.owner(customer, "owner@example.org")
+    project, offering = scene.project(customer), scene.offering(customer, billable=True)
     names = ("idle", "free", "busy", "manual")
-    idle, free, busy, _ = (outbox_scene.resource(project, offering, None, name, created=TEN) for name in names)
-    invoice = outbox_scene.invoice(customer, 2025, 1)
-    outbox_scene.item(invoice, "0.0000001", resource_id=busy)
-    outbox_scene.item(invoice, 0, resource_id=free)
-    outbox_scene.item(invoice, 5)
-    old = outbox_scene.invoice(customer, 2024, 12)
-    outbox_scene.item(old, 5, resource_id=idle)
+    idle, free, busy, _ = (scene.resource(project, offering, None, name, created=TEN) for name in names)
+    invoice = scene.invoice(customer, 2025, 1)
+    scene.item(invoice, "0.0000001", resource_id=busy)
+    scene.item(invoice, 0, resource_id=free)
+    scene.item(invoice, 5)
+    old = scene.invoice(customer, 2024, 12)
+    scene.item(old, 5, resource_id=idle)
     on = {"waldur": {SWITCH: True}}
-    _run(outbox_scene, tell_of_stale_resources)
-    assert _mails(outbox_scene) == []
+    _run(scene, tell_of_stale_resources)
+    assert _mails(scene) == []
     for _ in range(2):
-        _run(outbox_scene, tell_of_stale_resources, **on)
-    (mail,) = _mails(outbox_scene)
+        _run(scene, tell_of_stale_resources, **on)
+    (mail,) = _mails(scene)
     assert [name for name in names if name in mail["body"]] == ["idle", "free", "manual"]
 
 
@@ -176,13 +174,13 @@ def test_only_dry_runs_that_were_done_over_a_day_ago_are_removed(scene: Scene) -
     assert sorted(row.state for row in scene.rows(marketplace_script.dryrun)) == [3, 4]
 
 
-def test_a_date_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
-    _enable(outbox_scene, "notification_about_project_ending")
-    customer = outbox_scene.customer()
-    outbox_scene.owner(customer, "owner@example.org")
-    outbox_scene.project(customer, end_date=date(2025, 3, 12))
+def test_a_date_is_that_of_the_sites_zone(scene: Scene) -> None:
+    _enable(scene, "notification_about_project_ending")
+    customer = scene.customer()
+    scene.owner(customer, "owner@example.org")
+    scene.project(customer, end_date=date(2025, 3, 12))
     late = datetime(2025, 3, 10, 23, 30, tzinfo=UTC)
-    with outbox_scene.site(time_zone="Europe/Tallinn") as site, site.work("entry", late) as work:
+    with scene.site(time_zone="Europe/Tallinn") as site, site.work("entry", late) as work:
         assert tell_of_ending_projects(work) == 1
 
 
@@ -191,33 +189,33 @@ def test_a_date_is_that_of_the_sites_zone(outbox_scene: Scene) -> None:
     [(1, 5, 0), (3, 5, 1), (3, 7, 1), (8, 1, 1), (8, 0, 1), (2, 0, 1), (1, 0, 0), (8, 2, 1), (30, 8, 0)],
 )
 def test_what_was_due_on_a_day_without_a_run_is_told_late_and_once(
-    outbox_scene: Scene, last: int, days: int, told: int
+    scene: Scene, last: int, days: int, told: int
 ) -> None:
     """The last run was so many days ago; the project ends so many days from now."""
-    _enable(outbox_scene, "notification_about_project_ending")
-    customer = outbox_scene.customer()
-    with outbox_scene.site() as site, site.work("entry", TEN - timedelta(days=last)) as work:
+    _enable(scene, "notification_about_project_ending")
+    customer = scene.customer()
+    with scene.site() as site, site.work("entry", TEN - timedelta(days=last)) as work:
         tell_of_ending_projects(work)
-    outbox_scene.project(customer, "Alpha", end_date=TODAY + timedelta(days=days))
-    outbox_scene.owner(customer, "owner@example.org")
+    scene.project(customer, "Alpha", end_date=TODAY + timedelta(days=days))
+    scene.owner(customer, "owner@example.org")
     for _ in range(2):
-        _run(outbox_scene, tell_of_ending_projects)
-    assert len(_mails(outbox_scene)) == told
+        _run(scene, tell_of_ending_projects)
+    assert len(_mails(scene)) == told
 
 
-def test_a_dry_run_and_the_past_done_again_take_no_reminder_from_anybody(outbox_scene: Scene) -> None:
-    _enable(outbox_scene, "notification_about_resource_ending")
-    project = outbox_scene.project(customer := outbox_scene.customer(), "Alpha")
-    outbox_scene.resource(project, outbox_scene.offering(customer), None, end_date=TODAY + timedelta(days=5))
-    _manager(outbox_scene, project, "manager@example.org")
+def test_a_dry_run_and_the_past_done_again_take_no_reminder_from_anybody(scene: Scene) -> None:
+    _enable(scene, "notification_about_resource_ending")
+    project = scene.project(customer := scene.customer(), "Alpha")
+    scene.resource(project, scene.offering(customer), None, end_date=TODAY + timedelta(days=5))
+    _manager(scene, project, "manager@example.org")
 
     def run(day: datetime, *, dry_run: bool = False) -> None:
-        with outbox_scene.site(dry_run=dry_run) as site, site.work("entry", day) as work:
+        with scene.site(dry_run=dry_run) as site, site.work("entry", day) as work:
             tell_of_ending_resources(work)
 
     run(TEN - timedelta(days=4))
     run(TEN, dry_run=True)
-    assert _mails(outbox_scene) == []
+    assert _mails(scene) == []
     run(TEN)
     run(TEN - timedelta(days=9))
-    assert len(_mails(outbox_scene)) == 1
+    assert len(_mails(scene)) == 1

@@ -34,10 +34,10 @@ class Shop:
 
 
 @pytest.fixture
-def shop(outbox_scene: Scene) -> Shop:
-    customer = outbox_scene.customer()
-    project, offering = outbox_scene.project(customer), outbox_scene.offering(customer)
-    return Shop(outbox_scene, project, offering, outbox_scene.plan(offering))
+def shop(scene: Scene) -> Shop:
+    customer = scene.customer()
+    project, offering = scene.project(customer), scene.offering(customer)
+    return Shop(scene, project, offering, scene.plan(offering))
 
 
 def change(scene: Scene, **values: Any) -> int:

@@ -127,15 +127,15 @@ ITEMS: dict[str, Callable[[Shop], Any]] = {
 
 
 @pytest.mark.parametrize("name", sorted(WORK))
-def test_ten_times_the_items_take_the_same_statements(outbox_scene: Scene, name: str) -> None:
-    shop = Shop(outbox_scene)
-    with outbox_scene.engine.begin() as connection:  # as newer versions have it; every account is marked as deleted
+def test_ten_times_the_items_take_the_same_statements(scene: Scene, name: str) -> None:
+    shop = Shop(scene)
+    with scene.engine.begin() as connection:  # as newer versions have it; every account is marked as deleted
         connection.execute(text("ALTER TABLE marketplace_robotaccount ADD COLUMN state integer NOT NULL DEFAULT 5"))
     seen = []
     for count in (1, 2, 20):
         for _ in range(count):
             ITEMS[name](shop)
-        with outbox_scene.site(waldur={SWITCH: True}) as site:
+        with scene.site(waldur={SWITCH: True}) as site:
             with site.work(name, NOON) as work, counted(work.connection) as statements:
                 WORK[name](work)
             assert site.outcome.failures == []

@@ -44,8 +44,8 @@ SCRIPT = {"language": "shell", "terminate": "true"}
 
 
 @pytest.fixture
-def site_of(outbox_scene: Scene) -> Scene:
-    return outbox_scene
+def site_of(scene: Scene) -> Scene:
+    return scene
 
 
 def run(

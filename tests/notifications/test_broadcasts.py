@@ -42,69 +42,69 @@ def guests(server: MailServer) -> list[str]:
     return [address for address in server.addresses if address != "webmaster@localhost"]
 
 
-def test_a_refused_mail_is_sent_by_the_next_run_and_the_other_messages_are_not_sent_again(outbox_scene: Scene) -> None:
-    broadcast(outbox_scene, ["a@x.org"], "lost")
-    broadcast(outbox_scene, ["b@x.org"])
+def test_a_refused_mail_is_sent_by_the_next_run_and_the_other_messages_are_not_sent_again(scene: Scene) -> None:
+    broadcast(scene, ["a@x.org"], "lost")
+    broadcast(scene, ["b@x.org"])
     with mail_server() as server:
         server.refused_subjects.add("lost")
-        assert len(run(outbox_scene, server).failures) == 1
-        assert states(outbox_scene) == ["SCHEDULED", "SENT"]
+        assert len(run(scene, server).failures) == 1
+        assert states(scene) == ["SCHEDULED", "SENT"]
         server.refused_subjects.clear()
-        assert run(outbox_scene, server).failures == []
+        assert run(scene, server).failures == []
         assert guests(server) == ["a@x.org", "b@x.org"]
-    assert states(outbox_scene) == ["SENT", "SENT"]
+    assert states(scene) == ["SENT", "SENT"]
 
 
-def test_a_busy_address_gets_its_mail_later_and_its_neighbours_get_theirs_once(outbox_scene: Scene) -> None:
-    broadcast(outbox_scene, ["a@x.org", "busy@x.org", "gone@x.org"])
+def test_a_busy_address_gets_its_mail_later_and_its_neighbours_get_theirs_once(scene: Scene) -> None:
+    broadcast(scene, ["a@x.org", "busy@x.org", "gone@x.org"])
     with mail_server(refused={"gone@x.org"}) as server:
         server.busy.add("busy@x.org")
-        assert len(run(outbox_scene, server).failures) == 1
+        assert len(run(scene, server).failures) == 1
         server.busy.clear()
-        assert run(outbox_scene, server).failures == []
+        assert run(scene, server).failures == []
         assert guests(server) == ["a@x.org", "busy@x.org"]
-    assert states(outbox_scene) == ["SENT"]
+    assert states(scene) == ["SENT"]
 
 
-def test_a_run_that_is_killed_before_it_notes_the_delivery_sends_nothing_again(outbox_scene: Scene) -> None:
-    broadcast(outbox_scene, [f"u{number:03}@x.org" for number in range(51)])
+def test_a_run_that_is_killed_before_it_notes_the_delivery_sends_nothing_again(scene: Scene) -> None:
+    broadcast(scene, [f"u{number:03}@x.org" for number in range(51)])
     with mail_server() as server:
-        with outbox_scene.site() as site, site.work(ENTRY, NOON) as work:
+        with scene.site() as site, site.work(ENTRY, NOON) as work:
             put_broadcasts(work)
-        delivery.deliver(outbox_scene.engine, outbox_scene.deployment(mail={"host": "127.0.0.1", "port": server.port}))
-        assert states(outbox_scene) == ["SCHEDULED"]
-        run(outbox_scene, server)
+        delivery.deliver(scene.engine, scene.deployment(mail={"host": "127.0.0.1", "port": server.port}))
+        assert states(scene) == ["SCHEDULED"]
+        run(scene, server)
         assert len(server.received) == 2
         assert len(guests(server)) == len(set(guests(server))) == 51
-    assert states(outbox_scene) == ["SENT"]
+    assert states(scene) == ["SENT"]
 
 
-def test_a_message_without_usable_addresses_is_sent_without_a_mail(outbox_scene: Scene) -> None:
-    broadcast(outbox_scene, ["", " "])
+def test_a_message_without_usable_addresses_is_sent_without_a_mail(scene: Scene) -> None:
+    broadcast(scene, ["", " "])
     with mail_server() as server:
-        run(outbox_scene, server)
+        run(scene, server)
         assert server.received == []
-    assert states(outbox_scene) == ["SENT"]
+    assert states(scene) == ["SENT"]
 
 
-def test_a_dry_run_writes_nothing(outbox_scene: Scene) -> None:
-    broadcast(outbox_scene, ["a@x.org"])
-    with outbox_scene.site(dry_run=True) as site:
+def test_a_dry_run_writes_nothing(scene: Scene) -> None:
+    broadcast(scene, ["a@x.org"])
+    with scene.site(dry_run=True) as site:
         for step in (put_broadcasts, mark_broadcasts_sent):
             with site.work(ENTRY, NOON) as work:
                 step(work)
         assert site.outcome.figures["mails"] == 1
         assert site.outcome.failures == []
-    assert states(outbox_scene) == ["SCHEDULED"]
-    assert outbox_scene.rows(message) == []
+    assert states(scene) == ["SCHEDULED"]
+    assert scene.rows(message) == []
 
 
-def test_more_messages_need_no_more_statements(outbox_scene: Scene) -> None:
+def test_more_messages_need_no_more_statements(scene: Scene) -> None:
     counts = []
     for number in (3, 30):
         for _ in range(number):
-            broadcast(outbox_scene, ["a@x.org"])
-        with outbox_scene.site() as site, site.work(ENTRY, NOON) as work, counted(work.connection) as seen:
+            broadcast(scene, ["a@x.org"])
+        with scene.site() as site, site.work(ENTRY, NOON) as work, counted(work.connection) as seen:
             put_broadcasts(work)
             mark_broadcasts_sent(work)
         counts.append(len(seen))

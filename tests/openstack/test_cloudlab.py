@@ -86,8 +86,8 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def lab(outbox_scene: Scene) -> Lab:
-    return Lab(outbox_scene)
+def lab(scene: Scene) -> Lab:
+    return Lab(scene)
 
 
 @contextmanager
@@ -191,8 +191,8 @@ def test_the_provider_is_what_the_lab_has(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("login", [{"password": "wrong"}, {"username": "nobody"}])
-def test_a_refused_login_loses_nothing(outbox_scene: Scene, login: dict[str, str]) -> None:
-    lab = Lab(outbox_scene, **login)
+def test_a_refused_login_loses_nothing(scene: Scene, login: dict[str, str]) -> None:
+    lab = Lab(scene, **login)
     lab.run(pull_tenant_resources)
     lab.run(pull_service_resources, entry="pull-service-resources")
     for table in (openstack.instance, openstack.volume, openstack.snapshot):
@@ -200,12 +200,12 @@ def test_a_refused_login_loses_nothing(outbox_scene: Scene, login: dict[str, str
     assert lab.scene.one(structure.servicesettings).state == ERRED
 
 
-def test_a_demoted_administrator_loses_nothing(outbox_scene: Scene) -> None:
+def test_a_demoted_administrator_loses_nothing(scene: Scene) -> None:
     """An account without the role sees only its own, and cinder does not even refuse."""
-    probe = Lab(outbox_scene)
+    probe = Lab(scene)
     name, project = next(iter(probe.projects.items()))
     user = project["user"]
-    with outbox_scene.engine.begin() as connection:
+    with scene.engine.begin() as connection:
         connection.execute(
             structure.servicesettings.update().values(
                 username=user["name"], password=user["password"], options=json.dumps({"tenant_name": name})

@@ -68,34 +68,34 @@ def used(scene: Scene) -> dict[str, int]:
     return sums
 
 
-def test_expired_snapshots_go_once(outbox_scene: Scene) -> None:
-    with expired(outbox_scene) as (site, cloud):
+def test_expired_snapshots_go_once(scene: Scene) -> None:
+    with expired(scene) as (site, cloud):
         run(site)
         run(site)
-    assert outbox_scene.rows(openstack.snapshot) == []
+    assert scene.rows(openstack.snapshot) == []
     assert sorted(cloud.deleted) == ["id-0", "id-1", "id-2"]
-    assert (used(outbox_scene)["snapshots"], used(outbox_scene)["snapshots_size"]) == (-3, -3072)
-    events = [row.event_type for row in outbox_scene.rows(logging.event)]
+    assert (used(scene)["snapshots"], used(scene)["snapshots_size"]) == (-3, -3072)
+    events = [row.event_type for row in scene.rows(logging.event)]
     assert (events.count("resource_deletion_scheduled"), events.count("resource_deletion_succeeded")) == (3, 3)
 
 
-def test_what_takes_long_is_continued_and_not_asked_for_again(outbox_scene: Scene) -> None:
+def test_what_takes_long_is_continued_and_not_asked_for_again(scene: Scene) -> None:
     """A second DELETE of a snapshot that is being deleted is refused by cinder."""
-    with expired(outbox_scene, 2, reads_until_gone=10**6) as (site, cloud):
+    with expired(scene, 2, reads_until_gone=10**6) as (site, cloud):
         outcome = run(site)
-        assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
+        assert {row.state for row in scene.rows(openstack.snapshot)} == {DELETING}
         assert outcome.figures["snapshots still being deleted"] == 2
         for document in cloud.data[project_id(1)]["snapshots"]:
             document["left"] = 0
         run(site)
-    assert outbox_scene.rows(openstack.snapshot) == []
+    assert scene.rows(openstack.snapshot) == []
     assert len(cloud.deleted) == 2
-    assert used(outbox_scene)["snapshots"] == -2
+    assert used(scene)["snapshots"] == -2
 
 
-def test_a_deletion_that_fails_in_the_cloud_ends(outbox_scene: Scene) -> None:
+def test_a_deletion_that_fails_in_the_cloud_ends(scene: Scene) -> None:
     """``error_deleting`` stays for ever: whoever waits for 404 alone never ends."""
-    with expired(outbox_scene, 1, reads_until_gone=10**6) as (site, cloud):
+    with expired(scene, 1, reads_until_gone=10**6) as (site, cloud):
         (document,) = cloud.data[project_id(1)]["snapshots"]
 
         def fault(method: str, path: str, _: dict[str, str]) -> Any:
@@ -105,27 +105,27 @@ def test_a_deletion_that_fails_in_the_cloud_ends(outbox_scene: Scene) -> None:
 
         cloud.fault = fault
         run(site)
-    (row,) = outbox_scene.rows(openstack.snapshot)
+    (row,) = scene.rows(openstack.snapshot)
     assert (row.state, "error_deleting" in row.error_message) == (ERRED, True)
-    assert used(outbox_scene).get("snapshots", 0) == 0
+    assert used(scene).get("snapshots", 0) == 0
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_an_outage_leaves_the_rest_to_the_next_run(outbox_scene: Scene, status: int) -> None:
-    with expired(outbox_scene) as (site, cloud):
+def test_an_outage_leaves_the_rest_to_the_next_run(scene: Scene, status: int) -> None:
+    with expired(scene) as (site, cloud):
         cloud.fault = lambda method, path, _: (status, {}) if method == "DELETE" and "id-1" in path else None
         outcome = run(site)
         assert len(outcome.failures) == 1
-        assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
+        assert {row.state for row in scene.rows(openstack.snapshot)} == {DELETING}
         cloud.fault = lambda *_: None
         run(site)
-    assert outbox_scene.rows(openstack.snapshot) == []
+    assert scene.rows(openstack.snapshot) == []
     assert sorted(cloud.deleted) == ["id-0", "id-1", "id-2"]
 
 
-def test_an_answer_that_was_lost_is_looked_up(outbox_scene: Scene) -> None:
+def test_an_answer_that_was_lost_is_looked_up(scene: Scene) -> None:
     """The cloud deletes, its answer is a 503, and the DELETE that follows is refused."""
-    with expired(outbox_scene, 1) as (site, cloud):
+    with expired(scene, 1) as (site, cloud):
         first = iter([True])
 
         def fault(method: str, path: str, _: dict[str, str]) -> Any:
@@ -137,71 +137,71 @@ def test_an_answer_that_was_lost_is_looked_up(outbox_scene: Scene) -> None:
 
         cloud.fault = fault
         run(site)
-    assert outbox_scene.rows(openstack.snapshot) == []
+    assert scene.rows(openstack.snapshot) == []
 
 
-def test_a_row_that_somebody_else_is_deleting_is_left_alone(outbox_scene: Scene) -> None:
-    with expired(outbox_scene, 0) as (site, cloud):
-        settings = outbox_scene.one(openstack.tenant).service_settings_id
-        tenant = outbox_scene.one(openstack.tenant).id
+def test_a_row_that_somebody_else_is_deleting_is_left_alone(scene: Scene) -> None:
+    with expired(scene, 0) as (site, cloud):
+        settings = scene.one(openstack.tenant).service_settings_id
+        tenant = scene.one(openstack.tenant).id
         site.add(openstack.snapshot, tenant, settings, "id-9", kept_until=OVER, state=DELETING)
         run(site)
     assert cloud.deleted == []
-    assert outbox_scene.one(openstack.snapshot).state == DELETING
+    assert scene.one(openstack.snapshot).state == DELETING
 
 
-def test_a_backup_goes_with_its_snapshots(outbox_scene: Scene) -> None:
-    with expired(outbox_scene, kept=True) as (site, cloud):
+def test_a_backup_goes_with_its_snapshots(scene: Scene) -> None:
+    with expired(scene, kept=True) as (site, cloud):
         run(site)  # those of backups are not the other job's
         assert cloud.deleted == []
         run(site, BACKUPS)
-    assert (outbox_scene.rows(openstack.snapshot), outbox_scene.rows(openstack.backup)) == ([], [])
+    assert (scene.rows(openstack.snapshot), scene.rows(openstack.backup)) == ([], [])
 
 
-def test_a_refused_snapshot_errs_its_backup_and_the_others_go(outbox_scene: Scene) -> None:
-    with expired(outbox_scene, kept=True) as (site, cloud):
+def test_a_refused_snapshot_errs_its_backup_and_the_others_go(scene: Scene) -> None:
+    with expired(scene, kept=True) as (site, cloud):
         cloud.data[project_id(1)]["snapshots"][1]["status"] = "backing-up"
         run(site, BACKUPS)
         run(site, BACKUPS)
-    (left,) = outbox_scene.rows(openstack.snapshot)
+    (left,) = scene.rows(openstack.snapshot)
     assert (left.backend_id, left.state) == ("id-1", ERRED)
-    assert outbox_scene.one(openstack.backup).state == ERRED
-    assert "Invalid snapshot" in outbox_scene.one(openstack.backup).error_message
+    assert scene.one(openstack.backup).state == ERRED
+    assert "Invalid snapshot" in scene.one(openstack.backup).error_message
 
 
-def test_a_dry_run_deletes_nothing_and_lists_all(outbox_scene: Scene) -> None:
-    with expired(outbox_scene) as (site, cloud):
+def test_a_dry_run_deletes_nothing_and_lists_all(scene: Scene) -> None:
+    with expired(scene) as (site, cloud):
         outcome = run(site, dry_run=True)
     assert cloud.deleted == []
-    assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {OK}
+    assert {row.state for row in scene.rows(openstack.snapshot)} == {OK}
     assert outcome.figures["outside changes that would be made"] == 3
 
 
-def test_two_runs_at_once_delete_once(outbox_scene: Scene) -> None:
+def test_two_runs_at_once_delete_once(scene: Scene) -> None:
     """Two processes: the second finds the first at work, and leaves it alone."""
-    with expired(outbox_scene, 8, pause=0.05) as (site, cloud):
-        url = outbox_scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with expired(scene, 8, pause=0.05) as (site, cloud):
+        url = scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         meet(cloud, url, SNAPSHOTS, after=8)
         run(site)
-    assert outbox_scene.rows(openstack.snapshot) == []
+    assert scene.rows(openstack.snapshot) == []
     assert sorted(cloud.deleted) == [f"id-{n}" for n in range(8)]
-    assert used(outbox_scene)["snapshots"] == -8
+    assert used(scene)["snapshots"] == -8
 
 
 @pytest.mark.parametrize("entry", [SNAPSHOTS, BACKUPS])
-def test_a_run_that_is_killed_is_continued(outbox_scene: Scene, entry: str) -> None:
+def test_a_run_that_is_killed_is_continued(scene: Scene, entry: str) -> None:
     """Killed while the cloud deletes: the next run ends as if nothing had happened."""
-    with expired(outbox_scene, 8, kept=entry == BACKUPS, pause=0.05) as (site, cloud):
-        url = outbox_scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with expired(scene, 8, kept=entry == BACKUPS, pause=0.05) as (site, cloud):
+        url = scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         process = running(url, entry)
         wait_until(lambda: len(cloud.deleted) >= 3)
         kill(process)
         assert 3 <= len(cloud.deleted) < 8
-        assert {row.state for row in outbox_scene.rows(openstack.snapshot)} == {DELETING}
+        assert {row.state for row in scene.rows(openstack.snapshot)} == {DELETING}
         run(site, entry)
-    assert (outbox_scene.rows(openstack.snapshot), outbox_scene.rows(openstack.backup)) == ([], [])
+    assert (scene.rows(openstack.snapshot), scene.rows(openstack.backup)) == ([], [])
     assert sorted(cloud.deleted) == [f"id-{n}" for n in range(8)]
-    assert used(outbox_scene)["snapshots"] == -8
-    events = [row.event_type for row in outbox_scene.rows(logging.event)]
+    assert used(scene)["snapshots"] == -8
+    events = [row.event_type for row in scene.rows(logging.event)]
     total = 8 + (entry == BACKUPS)
     assert (events.count("resource_deletion_scheduled"), events.count("resource_deletion_succeeded")) == (total, total)

@@ -48,9 +48,9 @@ def test_older_waldur_visits_all(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("generation", ["2024-10", "8"])
-def test_a_tenant_that_is_gone_ends_what_is_paid_for_it(outbox_scene: Scene, generation: str) -> None:
+def test_a_tenant_that_is_gone_ends_what_is_paid_for_it(scene: Scene, generation: str) -> None:
     """Newer Waldur also notes when an order was cancelled."""
-    scene, site = outbox_scene, CloudSite(outbox_scene)
+    site = CloudSite(scene)
     with serving_cloud(LoopbackCloud()) as cloud:
         cloud.data[project_id(1)]["servers"] = []
         settings = site.cloud(cloud)

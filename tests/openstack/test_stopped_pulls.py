@@ -68,25 +68,25 @@ def done(scene: Scene, entry: str) -> int:
 
 
 @pytest.mark.parametrize("entry", [RESOURCES, SUBRESOURCES])
-def test_a_pull_that_is_killed_is_ended_by_the_next(outbox_scene: Scene, twin_scene: Scene, entry: str) -> None:
+def test_a_pull_that_is_killed_is_ended_by_the_next(scene: Scene, twin_scene: Scene, entry: str) -> None:
     with serving_cloud(cloud_of_tenants()) as cloud:
-        site, undisturbed = site_of(outbox_scene, cloud), site_of(twin_scene, cloud)
+        site, undisturbed = site_of(scene, cloud), site_of(twin_scene, cloud)
         undisturbed.run(ENTRIES[entry])
-        process = running(address(outbox_scene), entry)
-        wait_until(lambda: done(outbox_scene, entry) >= 2)
+        process = running(address(scene), entry)
+        wait_until(lambda: done(scene, entry) >= 2)
         kill(process)
-        assert 2 <= done(outbox_scene, entry) < TENANTS
+        assert 2 <= done(scene, entry) < TENANTS
         site.run(ENTRIES[entry])
-    assert state(outbox_scene) == state(twin_scene)
+    assert state(scene) == state(twin_scene)
 
 
 @pytest.mark.parametrize("entry", [RESOURCES, SUBRESOURCES])
-def test_two_pulls_at_once_do_the_work_once(outbox_scene: Scene, twin_scene: Scene, entry: str) -> None:
+def test_two_pulls_at_once_do_the_work_once(scene: Scene, twin_scene: Scene, entry: str) -> None:
     with serving_cloud(cloud_of_tenants()) as cloud:
-        site_of(outbox_scene, cloud)
+        site_of(scene, cloud)
         site_of(twin_scene, cloud).run(ENTRIES[entry])
-        meet(cloud, address(outbox_scene), entry, after=40)
-    assert state(outbox_scene) == state(twin_scene)
+        meet(cloud, address(scene), entry, after=40)
+    assert state(scene) == state(twin_scene)
 
 
 def address(scene: Scene) -> str:

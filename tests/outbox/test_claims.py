@@ -33,81 +33,81 @@ def _being_sent(scene: Scene, address: str) -> Iterator[MailServer]:
         thread.join()
 
 
-def test_operators_and_jobs_never_wait_for_a_server(outbox_scene: Scene) -> None:
-    with _being_sent(outbox_scene, "a@x.org"):
+def test_operators_and_jobs_never_wait_for_a_server(scene: Scene) -> None:
+    with _being_sent(scene, "a@x.org"):
         begun = time.monotonic()
-        assert operating.retry(outbox_scene.engine, ["a@x.org"]) == 0
-        with outbox_scene.site() as site, site.work("e", BORN) as work:
+        assert operating.retry(scene.engine, ["a@x.org"]) == 0
+        with scene.site() as site, site.work("e", BORN) as work:
             assert put(work, [letter("a@x.org")], again=True) == 0
-        assert operating.drop(outbox_scene.engine, ["a@x.org"]) == 1
+        assert operating.drop(scene.engine, ["a@x.org"]) == 1
         assert time.monotonic() - begun < 2
-        assert states(outbox_scene) == {"a@x.org": "dropped"}
-    assert states(outbox_scene) == {"a@x.org": "delivered"}  # the server had it already
+        assert states(scene) == {"a@x.org": "dropped"}
+    assert states(scene) == {"a@x.org": "delivered"}  # the server had it already
 
 
-def test_a_mail_that_was_dropped_while_a_server_refused_it_stays_dropped(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org")
+def test_a_mail_that_was_dropped_while_a_server_refused_it_stays_dropped(scene: Scene) -> None:
+    mails(scene, "a@x.org")
     with mail_server() as server:
         server.slow.add("a@x.org")
         server.busy.add("a@x.org")
         server.pause = 30
-        thread = Thread(target=send, args=(outbox_scene, server), daemon=True)
+        thread = Thread(target=send, args=(scene, server), daemon=True)
         thread.start()
         wait_until(lambda: bool(server.asked))
-        assert operating.drop(outbox_scene.engine, ["a@x.org"]) == 1
+        assert operating.drop(scene.engine, ["a@x.org"]) == 1
         server.release()
         thread.join()
-    assert states(outbox_scene) == {"a@x.org": "dropped"}
+    assert states(scene) == {"a@x.org": "dropped"}
 
 
-def test_no_transaction_is_open_while_a_server_is_waited_for(outbox_scene: Scene) -> None:
+def test_no_transaction_is_open_while_a_server_is_waited_for(scene: Scene) -> None:
     open_ones = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
         " AND pid <> pg_backend_pid()"
     )
-    with _being_sent(outbox_scene, "a@x.org"), outbox_scene.engine.connect() as connection:
+    with _being_sent(scene, "a@x.org"), scene.engine.connect() as connection:
         assert connection.scalar(open_ones) == 0
-        row = outbox_scene.one(message)
+        row = scene.one(message)
         assert (row.state, row.attempts) == ("sending", 1) and row.claimed_until > row.created
 
 
-def test_a_mail_that_was_taken_while_the_database_was_away_is_sent_once(outbox_scene: Scene) -> None:
-    with _being_sent(outbox_scene, "a@x.org") as server, outbox_scene.engine.connect() as connection:
+def test_a_mail_that_was_taken_while_the_database_was_away_is_sent_once(scene: Scene) -> None:
+    with _being_sent(scene, "a@x.org") as server, scene.engine.connect() as connection:
         others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity {others}"))
-    send(outbox_scene, server)
-    assert states(outbox_scene) == {"a@x.org": "delivered"}
+    send(scene, server)
+    assert states(scene) == {"a@x.org": "delivered"}
     assert server.addresses == ["a@x.org"]
 
 
 def test_a_claim_whose_connection_was_lost_is_told_as_perhaps_delivered_until_its_process_says_more(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    with _being_sent(outbox_scene, "a@x.org") as server, outbox_scene.engine.connect() as connection:
+    with _being_sent(scene, "a@x.org") as server, scene.engine.connect() as connection:
         others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity {others}"))
-        send(outbox_scene, server)
-        row = outbox_scene.one(message)
+        send(scene, server)
+        row = scene.one(message)
         assert (row.state, row.unknown) == ("waiting", 1) and "perhaps delivered" in row.last_error
-    assert states(outbox_scene) == {"a@x.org": "delivered"}
+    assert states(scene) == {"a@x.org": "delivered"}
     assert server.addresses == ["a@x.org"]
 
 
 @pytest.mark.parametrize("name", ["idle_in_transaction_session_timeout", "idle_session_timeout", "transaction_timeout"])
-def test_the_servers_limits_on_idle_sessions_do_not_end_ours(outbox_scene: Scene, name: str) -> None:
-    database = outbox_scene.engine.url.database
-    with outbox_scene.engine.begin() as connection:
+def test_the_servers_limits_on_idle_sessions_do_not_end_ours(scene: Scene, name: str) -> None:
+    database = scene.engine.url.database
+    with scene.engine.begin() as connection:
         connection.execute(text(f'ALTER DATABASE "{database}" SET {name} = 500'))
-    fresh = create_engine(outbox_scene.engine.url)
+    fresh = create_engine(scene.engine.url)
     with fresh.connect() as connection:
         assert connection.scalar(text(f"SHOW {name}")) == "500ms"
         connection.rollback()
     fresh.dispose()
     try:
-        with make_engine(outbox_scene.deployment().database).connect() as connection:
+        with make_engine(scene.deployment().database).connect() as connection:
             connection.execute(text("SELECT 1"))
             time.sleep(0.7)
             assert connection.scalar(text(f"SHOW {name}")) == "0"
     finally:
-        with create_engine(outbox_scene.engine.url.set(database="postgres")).begin() as connection:
+        with create_engine(scene.engine.url.set(database="postgres")).begin() as connection:
             connection.execute(text(f'ALTER DATABASE "{database}" RESET {name}'))

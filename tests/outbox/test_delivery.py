@@ -16,72 +16,72 @@ from waldur_dagster.outbox.delivery import deliver
 from waldur_dagster.outbox.tables import message
 
 
-def test_a_refused_address_is_final_a_busy_one_waits_and_the_others_get_theirs(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "gone@x.org", "busy@x.org", "good@x.org")
+def test_a_refused_address_is_final_a_busy_one_waits_and_the_others_get_theirs(scene: Scene) -> None:
+    mails(scene, "gone@x.org", "busy@x.org", "good@x.org")
     with mail_server(refused={"gone@x.org"}) as server:
         server.busy.add("busy@x.org")
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == ["good@x.org"]
-    assert states(outbox_scene) == {"gone@x.org": "given up", "busy@x.org": "waiting", "good@x.org": "delivered"}
+    assert states(scene) == {"gone@x.org": "given up", "busy@x.org": "waiting", "good@x.org": "delivered"}
 
 
-def test_mails_wait_untried_while_the_server_is_down_and_go_out_once_it_is_back(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org", "b@x.org")
-    done = send(outbox_scene, free_port())
+def test_mails_wait_untried_while_the_server_is_down_and_go_out_once_it_is_back(scene: Scene) -> None:
+    mails(scene, "a@x.org", "b@x.org")
+    done = send(scene, free_port())
     assert (done.failed, done.not_delivered) == ([], 2)
-    assert "ConnectionRefusedError" in reasons(outbox_scene)["mail"]
-    assert {row.attempts for row in outbox_scene.rows(message)} == {0}
+    assert "ConnectionRefusedError" in reasons(scene)["mail"]
+    assert {row.attempts for row in scene.rows(message)} == {0}
     with mail_server() as server:
-        assert send(outbox_scene, server).not_delivered == 2
+        assert send(scene, server).not_delivered == 2
         assert server.addresses == []
-        assert operating.retry(outbox_scene.engine) == 2
-        send(outbox_scene, server)
+        assert operating.retry(scene.engine) == 2
+        send(scene, server)
         assert server.addresses == ["a@x.org", "b@x.org"]
-    assert reasons(outbox_scene) == {}
+    assert reasons(scene) == {}
 
 
-def test_an_outage_of_weeks_gives_no_mail_up(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org")
+def test_an_outage_of_weeks_gives_no_mail_up(scene: Scene) -> None:
+    mails(scene, "a@x.org")
     port = free_port()
     for _ in range(claims.MOST_ATTEMPTS + 5):
-        send(outbox_scene, port)
-        make_due(outbox_scene)
+        send(scene, port)
+        make_due(scene)
     with mail_server() as server:
-        send(outbox_scene, server)
-    assert states(outbox_scene) == {"a@x.org": "delivered"}
+        send(scene, server)
+    assert states(scene) == {"a@x.org": "delivered"}
 
 
 @pytest.mark.parametrize("payload", [{"subject": None}, {"from_address": "a\nb@x.org"}])
-def test_a_message_that_cannot_be_sent_does_not_stop_the_others(outbox_scene: Scene, payload: dict) -> None:
-    mails(outbox_scene, "bad@x.org", **payload)
-    mails(outbox_scene, "good@x.org")
+def test_a_message_that_cannot_be_sent_does_not_stop_the_others(scene: Scene, payload: dict) -> None:
+    mails(scene, "bad@x.org", **payload)
+    mails(scene, "good@x.org")
     with mail_server() as server:
-        send(outbox_scene, server)
-    assert states(outbox_scene) == {"bad@x.org": "given up", "good@x.org": "delivered"}
+        send(scene, server)
+    assert states(scene) == {"bad@x.org": "given up", "good@x.org": "delivered"}
 
 
-def test_a_message_that_the_server_never_takes_is_given_up_after_many_attempts(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org")
+def test_a_message_that_the_server_never_takes_is_given_up_after_many_attempts(scene: Scene) -> None:
+    mails(scene, "a@x.org")
     with mail_server() as server:
         server.busy.add("a@x.org")
         for attempt in range(1, claims.MOST_ATTEMPTS + 1):
-            assert states(outbox_scene) == {"a@x.org": "waiting"}, attempt
-            send(outbox_scene, server)
-            make_due(outbox_scene)
-    assert states(outbox_scene) == {"a@x.org": "given up"}
+            assert states(scene) == {"a@x.org": "waiting"}, attempt
+            send(scene, server)
+            make_due(scene)
+    assert states(scene) == {"a@x.org": "given up"}
 
 
 @pytest.mark.parametrize("lines", [2, 100_000])
 def test_an_attachment_arrives_as_it_was_written_and_a_large_one_lies_small_in_the_outbox(
-    outbox_scene: Scene, lines: int
+    scene: Scene, lines: int
 ) -> None:
     written = AttachmentWriter()
     for number in range(lines):
         written.write(f"õ;{number};same in every line\n")
     attachment = written.attachment("report.txt")
-    mails(outbox_scene, "a@x.org", attachments=[attachment.model_dump()])
+    mails(scene, "a@x.org", attachments=[attachment.model_dump()])
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
     ((_, mail),) = server.received
     (part,) = mail.iter_attachments()
     text = part.get_payload(decode=True)
@@ -91,45 +91,45 @@ def test_an_attachment_arrives_as_it_was_written_and_a_large_one_lies_small_in_t
     assert len(attachment.content) + len(attachment.packed) < 600_000
 
 
-def test_several_deliverers_at_once_deliver_each_message_once(outbox_scene: Scene) -> None:
+def test_several_deliverers_at_once_deliver_each_message_once(scene: Scene) -> None:
     addresses = [f"u{number:02}@x.org" for number in range(30)]
-    mails(outbox_scene, *addresses)
+    mails(scene, *addresses)
     with mail_server() as server:
-        threads = [Thread(target=send, args=(outbox_scene, server)) for _ in range(3)]
+        threads = [Thread(target=send, args=(scene, server)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert server.addresses == addresses
-    assert {row.attempts for row in outbox_scene.rows(message)} == {1}
+    assert {row.attempts for row in scene.rows(message)} == {1}
 
 
-def test_dropped_messages_are_never_sent(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org")
-    assert operating.drop(outbox_scene.engine, ["a@x.org"]) == 1
+def test_dropped_messages_are_never_sent(scene: Scene) -> None:
+    mails(scene, "a@x.org")
+    assert operating.drop(scene.engine, ["a@x.org"]) == 1
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == []
 
 
-def test_a_slow_system_keeps_no_other_waiting(outbox_scene: Scene) -> None:
+def test_a_slow_system_keeps_no_other_waiting(scene: Scene) -> None:
     """Web hooks go out while the mail server takes its time."""
-    mails(outbox_scene, "a@x.org")
+    mails(scene, "a@x.org")
     with mail_server() as server, hook_server() as hook:
-        hooks(outbox_scene, hook.url)
+        hooks(scene, hook.url)
         server.pause = 5
-        thread = Thread(target=send, args=(outbox_scene, server), daemon=True)
+        thread = Thread(target=send, args=(scene, server), daemon=True)
         thread.start()
-        wait_until(lambda: "delivered" in states(outbox_scene).values())
-        assert thread.is_alive() and states(outbox_scene)["a@x.org"] == "sending"
+        wait_until(lambda: "delivered" in states(scene).values())
+        assert thread.is_alive() and states(scene)["a@x.org"] == "sending"
         server.pause = 0
         thread.join()
 
 
-def test_no_more_is_begun_when_the_time_of_a_round_is_over(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org", "b@x.org", "c@x.org")
+def test_no_more_is_begun_when_the_time_of_a_round_is_over(scene: Scene) -> None:
+    mails(scene, "a@x.org", "b@x.org", "c@x.org")
     with mail_server() as server:
         server.pause = 1.5
-        done = deliver(outbox_scene.engine, outbox_scene.deployment(mail=server.options), longest=1)
+        done = deliver(scene.engine, scene.deployment(mail=server.options), longest=1)
         assert server.addresses == ["a@x.org"]
     assert list(done.findings()) == ["2 wait, tried again later: the time of this round is over"]

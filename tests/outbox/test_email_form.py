@@ -14,61 +14,61 @@ from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
 
 
-def test_a_senders_name_with_umlauts_is_encoded_and_goes_out(outbox_scene: Scene) -> None:
+def test_a_senders_name_with_umlauts_is_encoded_and_goes_out(scene: Scene) -> None:
     names = {"from_address": "Wölkchen Õ <site@x.org>", "reply_to": "Ülo <help@x.org>"}
-    mails(outbox_scene, "a@x.org", subject="Tere õ", **names)
+    mails(scene, "a@x.org", subject="Tere õ", **names)
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
     ((_, mail),) = server.received
     assert (mail["From"], mail["Reply-To"]) == ("Wölkchen Õ <site@x.org>", "Ülo <help@x.org>")
     assert mail["Subject"] == "Tere õ"
     assert all(ord(sign) < 128 for sign in mail.as_string())
 
 
-def test_domains_with_umlauts_become_punycode(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@bücher.example", from_address="site@Õun.example")
+def test_domains_with_umlauts_become_punycode(scene: Scene) -> None:
+    mails(scene, "a@bücher.example", from_address="site@Õun.example")
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
     ((recipients, mail),) = server.received
     assert recipients == ["a@xn--bcher-kva.example"]
     assert (mail["To"], mail["From"]) == ("a@xn--bcher-kva.example", "site@xn--un-bka.example")
 
 
-def test_a_mailbox_that_the_server_cannot_take_is_given_up_at_once_and_stops_nobody(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "üser@x.org", "a@x.org", "no address", "b@x.org")
+def test_a_mailbox_that_the_server_cannot_take_is_given_up_at_once_and_stops_nobody(scene: Scene) -> None:
+    mails(scene, "üser@x.org", "a@x.org", "no address", "b@x.org")
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == ["a@x.org", "b@x.org"]
-    assert list(states(outbox_scene).values()) == ["given up", "delivered", "given up", "delivered"]
-    assert "no SMTPUTF8" in outbox_scene.one(message, key="üser@x.org").last_error
-    assert "is no mail address" in outbox_scene.one(message, key="no address").last_error
+    assert list(states(scene).values()) == ["given up", "delivered", "given up", "delivered"]
+    assert "no SMTPUTF8" in scene.one(message, key="üser@x.org").last_error
+    assert "is no mail address" in scene.one(message, key="no address").last_error
 
 
-def test_of_several_recipients_only_those_get_a_mail_whom_the_server_can_take(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org", cc=["üser@x.org"], bcc=["nobody", "b@x.org"])
+def test_of_several_recipients_only_those_get_a_mail_whom_the_server_can_take(scene: Scene) -> None:
+    mails(scene, "a@x.org", cc=["üser@x.org"], bcc=["nobody", "b@x.org"])
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
     ((recipients, mail),) = server.received
     assert recipients == ["a@x.org", "b@x.org"]
     assert "ser@" not in mail.as_string()
-    row = outbox_scene.one(message)
+    row = scene.one(message)
     assert row.state == "delivered" and "üser@x.org" in row.last_error and "nobody" in row.last_error
 
 
-def test_a_server_with_smtputf8_takes_every_mailbox(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "üser@bücher.example")
+def test_a_server_with_smtputf8_takes_every_mailbox(scene: Scene) -> None:
+    mails(scene, "üser@bücher.example")
     with mail_server(utf8=True) as server:
-        send(outbox_scene, server)
+        send(scene, server)
     assert server.addresses == ["üser@xn--bcher-kva.example"]
 
 
 BODY = "Hello\nFrom here on\n.\n..two\n>From a quote\nend\nõ\n"
 
 
-def test_lines_arrive_as_written(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org", body=BODY, html=f"<pre>{BODY}</pre>" + "x" * 3000)
+def test_lines_arrive_as_written(scene: Scene) -> None:
+    mails(scene, "a@x.org", body=BODY, html=f"<pre>{BODY}</pre>" + "x" * 3000)
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
     ((_, mail),) = server.received
     plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert plain is not None and html is not None
@@ -79,21 +79,21 @@ def test_lines_arrive_as_written(outbox_scene: Scene) -> None:
 @pytest.mark.parametrize(
     "address", ["a@x.org\r\nBcc: evil@x.org", "a@x.org> <evil@x.org", "a@x.org,evil@x.org", "A\n<a@x.org>", "@", ""]
 )
-def test_no_address_smuggles_anything(outbox_scene: Scene, address: str) -> None:
-    mails(outbox_scene, address)
+def test_no_address_smuggles_anything(scene: Scene, address: str) -> None:
+    mails(scene, address)
     with mail_server() as server:
-        send(outbox_scene, server)
-    assert server.asked == [] and list(states(outbox_scene).values()) == ["given up"]
+        send(scene, server)
+    assert server.asked == [] and list(states(scene).values()) == ["given up"]
 
 
 # The folder
 
 
-def test_no_two_mails_share_a_file_and_only_the_owner_reads_them(outbox_scene: Scene, tmp_path: Path) -> None:
+def test_no_two_mails_share_a_file_and_only_the_owner_reads_them(scene: Scene, tmp_path: Path) -> None:
     addresses = ["a+b@x.org", "a-b@x.org", "a/b@x.org", "A+b@x.org", "õ" * 300 + "@x.org", "õ" * 301 + "@x.org"]
-    mails(outbox_scene, *addresses, body=BODY)
+    mails(scene, *addresses, body=BODY)
     folder = tmp_path / "new" / "mails"
-    send(outbox_scene, {"directory": str(folder)})
+    send(scene, {"directory": str(folder)})
     files = list(folder.iterdir())
     written = [message_from_bytes(file.read_bytes(), policy=policy.default) for file in files]
     assert len(files) == len(addresses)
@@ -102,8 +102,8 @@ def test_no_two_mails_share_a_file_and_only_the_owner_reads_them(outbox_scene: S
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_a_folder_that_cannot_be_written_leaves_everything_waiting(outbox_scene: Scene, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_leaves_everything_waiting(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "mails").write_text("a file")
-    mails(outbox_scene, "a@x.org", "b@x.org")
-    assert send(outbox_scene, {"directory": str(tmp_path / "mails")}).not_delivered == 2
-    assert set(states(outbox_scene).values()) == {"waiting"}
+    mails(scene, "a@x.org", "b@x.org")
+    assert send(scene, {"directory": str(tmp_path / "mails")}).not_delivered == 2
+    assert set(states(scene).values()) == {"waiting"}

@@ -38,42 +38,42 @@ def states(scene: Scene) -> list[tuple[str, str | None]]:
 
 
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
-def test_an_order_waits_until_there_is_a_queue_and_then_reaches_a_worker(outbox_scene: Scene, tmp_path: Path) -> None:
+def test_an_order_waits_until_there_is_a_queue_and_then_reaches_a_worker(scene: Scene, tmp_path: Path) -> None:
     with rabbitmq() as server:
         celery = {"celery": {"broker_url": server.url}}
-        hand_over(outbox_scene, "marketplace.order:1", "marketplace.order:2")
-        delivery.deliver(outbox_scene.engine, outbox_scene.deployment(**celery))
-        assert {state for state, _ in states(outbox_scene)} == {"waiting"}
-        for _, reason in states(outbox_scene):
+        hand_over(scene, "marketplace.order:1", "marketplace.order:2")
+        delivery.deliver(scene.engine, scene.deployment(**celery))
+        assert {state for state, _ in states(scene)} == {"waiting"}
+        for _, reason in states(scene):
             assert reason and "neither a queue tasks-durable nor tasks" in reason and PASSWORD not in reason
-        assert reasons(outbox_scene) == {}  # the broker itself is there
+        assert reasons(scene) == {}  # the broker itself is there
         assert server.queues("tasks", "tasks-durable", "celery") == []
         with celery_worker(server.url, tmp_path, quorum=True) as notes:
             wait_until(lambda: server.queues("tasks-durable") != [])
-            operating.retry(outbox_scene.engine)
-            delivery.deliver(outbox_scene.engine, outbox_scene.deployment(**celery))
-            assert [state for state, _ in states(outbox_scene)] == ["delivered", "delivered"]
+            operating.retry(scene.engine)
+            delivery.deliver(scene.engine, scene.deployment(**celery))
+            assert [state for state, _ in states(scene)] == ["delivered", "delivered"]
             wait_until(lambda: notes.exists() and notes.read_text().count("\n") == 2)
     assert notes.read_text() == "marketplace.order:1 core.user:1\nmarketplace.order:2 core.user:1\n"
 
 
 @pytest.mark.skipif(MISSING is not None, reason=str(MISSING))
-def test_a_queue_that_is_missing_keeps_only_its_own_messages(outbox_scene: Scene) -> None:
+def test_a_queue_that_is_missing_keeps_only_its_own_messages(scene: Scene) -> None:
     with rabbitmq() as server:
         celery = {"celery": {"broker_url": server.url}}
         server.declare("tasks-durable", quorum=True)
-        hand_over(outbox_scene, "quotas 1", "quotas 2", task=IN_BACKGROUND)
-        hand_over(outbox_scene, "order 1", "order 2")
-        done = delivery.deliver(outbox_scene.engine, outbox_scene.deployment(**celery))
+        hand_over(scene, "quotas 1", "quotas 2", task=IN_BACKGROUND)
+        hand_over(scene, "order 1", "order 2")
+        done = delivery.deliver(scene.engine, scene.deployment(**celery))
         assert (done.sent["handover"], done.not_delivered) == (2, 2)
         assert server.taken("tasks-durable") == ["order 1", "order 2"]
         (told,) = done.findings()
         assert told.startswith("2 wait") and "no queue background-durable" in told
-        assert reasons(outbox_scene) == {}
-        kept = [row for row in outbox_scene.rows(message) if row.state == "waiting"]
+        assert reasons(scene) == {}
+        kept = [row for row in scene.rows(message) if row.state == "waiting"]
         assert [(row.key, row.attempts) for row in kept] == [("quotas 1", 0), ("quotas 2", 0)]
         assert all("no queue background-durable" in (row.last_error or "") for row in kept)
         server.declare("background-durable", quorum=True)
-        operating.retry(outbox_scene.engine)
-        delivery.deliver(outbox_scene.engine, outbox_scene.deployment(**celery))
+        operating.retry(scene.engine)
+        delivery.deliver(scene.engine, scene.deployment(**celery))
         assert server.taken("background-durable") == ["quotas 1", "quotas 2"]

@@ -32,66 +32,66 @@ def _has(server: MailServer, mails: int) -> bool:
     return len(server.received) == mails
 
 
-def test_a_mail_whose_sender_is_killed_is_told_as_perhaps_delivered_and_the_others_go_out(outbox_scene: Scene) -> None:
-    mails(outbox_scene, *ADDRESSES)
+def test_a_mail_whose_sender_is_killed_is_told_as_perhaps_delivered_and_the_others_go_out(scene: Scene) -> None:
+    mails(scene, *ADDRESSES)
     with mail_server() as server:
         server.slow.add(ADDRESSES[2])
-        process = _start(outbox_scene, server)
+        process = _start(scene, server)
         wait_until(lambda: ADDRESSES[2] in server.asked)
-        assert outbox_scene.one(message, key=ADDRESSES[2]).attempts == 1  # counted before it is sent
+        assert scene.one(message, key=ADDRESSES[2]).attempts == 1  # counted before it is sent
         kill(process)
         server.pause = 0
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == [a for a in ADDRESSES if a != ADDRESSES[2]]
-        row = outbox_scene.one(message, key=ADDRESSES[2])
+        row = scene.one(message, key=ADDRESSES[2])
         assert (row.state, row.attempts) == ("waiting", 1)
         assert row.last_error == "perhaps delivered: the process that was sending it has ended"
         assert 55 < (row.next_attempt - row.created).total_seconds() / 60 < 65
-        make_due(outbox_scene)
-        send(outbox_scene, server)
+        make_due(scene)
+        send(scene, server)
         assert server.addresses == ADDRESSES
-    assert set(states(outbox_scene).values()) == {"delivered"}
+    assert set(states(scene).values()) == {"delivered"}
 
 
 def test_killed_between_the_servers_answer_and_the_note_of_it_the_mail_comes_again_under_its_own_id(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    mails(outbox_scene, *ADDRESSES)
+    mails(scene, *ADDRESSES)
     with mail_server() as server:
-        process = _start(outbox_scene, server)
+        process = _start(scene, server)
         wait_until(lambda: len(server.received) == 3)
         kill(process)
         server.pause = 0
-        send(outbox_scene, server)
+        send(scene, server)
         assert Counter(server.addresses) == Counter(ADDRESSES)
-        make_due(outbox_scene)
-        send(outbox_scene, server)
+        make_due(scene)
+        send(scene, server)
         assert Counter(server.addresses) == Counter([*ADDRESSES, ADDRESSES[2]])
         assert len({mail["Message-ID"] for _, mail in server.received}) == len(ADDRESSES)
 
 
 def test_a_mail_whose_sending_kills_every_process_is_tried_three_times_and_left_to_an_operator(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    mails(outbox_scene, "deadly@x.org")
+    mails(scene, "deadly@x.org")
     with mail_server() as server:
         for tries in range(1, 4):
-            process = _start(outbox_scene, server)
+            process = _start(scene, server)
             wait_until(partial(_has, server, tries))
             kill(process)
             server.pause = 0
-            send(outbox_scene, server)
-            assert states(outbox_scene) == {"deadly@x.org": "waiting" if tries < 3 else "perhaps delivered"}
-            make_due(outbox_scene)
-        send(outbox_scene, server)
+            send(scene, server)
+            assert states(scene) == {"deadly@x.org": "waiting" if tries < 3 else "perhaps delivered"}
+            make_due(scene)
+        send(scene, server)
         assert len(server.received) == 3
 
 
-def test_what_a_running_process_is_sending_is_left_to_it(outbox_scene: Scene) -> None:
-    mails(outbox_scene, *ADDRESSES)
+def test_what_a_running_process_is_sending_is_left_to_it(scene: Scene) -> None:
+    mails(scene, *ADDRESSES)
     with mail_server() as server:
-        process = _start(outbox_scene, server)
+        process = _start(scene, server)
         wait_until(lambda: len(server.received) == 1)
-        send(outbox_scene, server)
+        send(scene, server)
         assert process.wait() == 0
         assert server.addresses == ADDRESSES

@@ -32,44 +32,44 @@ def _dripping(connection: socket.socket) -> None:
 
 
 @pytest.mark.parametrize("talk", [silent, _dripping, smtp({"MAIL": _dripping})], ids=["silent", "dripping", "later"])
-def test_mails_for_a_server_that_takes_too_long_wait_and_it_is_asked_once(outbox_scene: Scene, talk: Talk) -> None:
-    mails(outbox_scene, *ABC)
+def test_mails_for_a_server_that_takes_too_long_wait_and_it_is_asked_once(scene: Scene, talk: Talk) -> None:
+    mails(scene, *ABC)
     with raw_server(talk) as server:
         begun = time.monotonic()
-        done = send(outbox_scene, _odd(server))
+        done = send(scene, _odd(server))
         assert time.monotonic() - begun < 3
         assert (len(server.connections), done.not_delivered) == (1, 3)
-    assert "timed out after 0.5 seconds" in reasons(outbox_scene)["mail"]
-    assert {(row.state, row.attempts) for row in outbox_scene.rows(message)} == {("waiting", 0)}
+    assert "timed out after 0.5 seconds" in reasons(scene)["mail"]
+    assert {(row.state, row.attempts) for row in scene.rows(message)} == {("waiting", 0)}
 
 
 def test_a_mail_whose_answer_does_not_come_is_perhaps_delivered_and_nobody_else_gets_copies(
-    outbox_scene: Scene,
+    scene: Scene,
 ) -> None:
-    mails(outbox_scene, *ABC)
+    mails(scene, *ABC)
     with raw_server(smtp({"END": silent})) as server:
-        done = send(outbox_scene, _odd(server, answer_timeout=0.5))
+        done = send(scene, _odd(server, answer_timeout=0.5))
         assert (len(server.connections), done.not_delivered) == (1, 3)
-        first, *others = outbox_scene.rows(message)
+        first, *others = scene.rows(message)
         assert first.last_error.startswith("perhaps delivered: mail server") and first.attempts == 1
         assert {row.attempts for row in others} == {0}
         for _ in range(9):  # as if every pause were over
-            make_due(outbox_scene)
-            send(outbox_scene, _odd(server, answer_timeout=0.1))
+            make_due(scene)
+            send(scene, _odd(server, answer_timeout=0.1))
         assert len(server.connections) == 9
-    assert set(states(outbox_scene).values()) == {"perhaps delivered"}
+    assert set(states(scene).values()) == {"perhaps delivered"}
 
 
-def test_a_connection_that_breaks_at_the_answer_is_an_unknown_fate_of_that_mail_alone(outbox_scene: Scene) -> None:
-    mails(outbox_scene, *ABC)
+def test_a_connection_that_breaks_at_the_answer_is_an_unknown_fate_of_that_mail_alone(scene: Scene) -> None:
+    mails(scene, *ABC)
     with raw_server(smtp({"END": hang_up})) as server:
-        send(outbox_scene, _odd(server))
+        send(scene, _odd(server))
         assert len(server.connections) == 3
-    assert {(row.state, row.attempts, row.unknown) for row in outbox_scene.rows(message)} == {("waiting", 1, 1)}
+    assert {(row.state, row.attempts, row.unknown) for row in scene.rows(message)} == {("waiting", 1, 1)}
 
 
-def test_ten_minutes_are_waited_for_the_answer_to_a_mail(outbox_scene: Scene) -> None:
-    assert outbox_scene.deployment().mail.answer_timeout == 600
+def test_ten_minutes_are_waited_for_the_answer_to_a_mail(scene: Scene) -> None:
+    assert scene.deployment().mail.answer_timeout == 600
 
 
 class _Sparing:
@@ -97,17 +97,17 @@ class _Sparing:
 @pytest.mark.parametrize("farewell", [None, "421 enough for this connection"], ids=["closes", "421"])
 @pytest.mark.parametrize("each", [1, 2])
 def test_a_server_that_closes_after_some_mails_gets_all_of_them_in_one_round(
-    outbox_scene: Scene, each: int, farewell: str | None
+    scene: Scene, each: int, farewell: str | None
 ) -> None:
-    mails(outbox_scene, *ABC, "d@x.org")
+    mails(scene, *ABC, "d@x.org")
     sparing = _Sparing(each, farewell)
     with raw_server(sparing.talk) as server:
-        done = send(outbox_scene, _odd(server, timeout=5))
+        done = send(scene, _odd(server, timeout=5))
     assert (done.sent["mail"], done.not_delivered, sparing.taken) == (4, 0, 4)
 
 
-def test_a_server_that_closes_at_one_recipient_postpones_that_mail_alone(outbox_scene: Scene) -> None:
-    mails(outbox_scene, *ABC)
+def test_a_server_that_closes_at_one_recipient_postpones_that_mail_alone(scene: Scene) -> None:
+    mails(scene, *ABC)
 
     def rcpt(connection: socket.socket) -> None:
         seen.append(1)
@@ -117,9 +117,9 @@ def test_a_server_that_closes_at_one_recipient_postpones_that_mail_alone(outbox_
 
     seen: list[int] = []
     with raw_server(smtp({"RCPT": rcpt})) as server:
-        send(outbox_scene, _odd(server, timeout=5))
-    assert list(states(outbox_scene).values()) == ["delivered", "waiting", "delivered"]
-    assert "closes the connection at this mail" in outbox_scene.one(message, key="b@x.org").last_error
+        send(scene, _odd(server, timeout=5))
+    assert list(states(scene).values()) == ["delivered", "waiting", "delivered"]
+    assert "closes the connection at this mail" in scene.one(message, key="b@x.org").last_error
 
 
 @pytest.mark.parametrize(
@@ -138,83 +138,83 @@ def test_a_server_that_closes_at_one_recipient_postpones_that_mail_alone(outbox_
     ids=lambda value: str(value)[:30],
 )
 def test_a_slip_of_the_configuration_is_one_finding_and_costs_no_mail_an_attempt(
-    outbox_scene: Scene, answers: dict, options: dict, reason: str
+    scene: Scene, answers: dict, options: dict, reason: str
 ) -> None:
-    mails(outbox_scene, *ABC)
+    mails(scene, *ABC)
     with raw_server(smtp(answers)) as server:
         for _ in range(3):
-            done = send(outbox_scene, _odd(server, **options))
+            done = send(scene, _odd(server, **options))
             assert (done.failed, done.not_delivered, len(list(done.findings()))) == ([], 3, 1)
-            make_due(outbox_scene)
-    told = reasons(outbox_scene)["mail"]
+            make_due(scene)
+    told = reasons(scene)["mail"]
     assert reason in told and "idden-word" not in told
-    assert {(row.state, row.attempts) for row in outbox_scene.rows(message)} == {("waiting", 0)}
+    assert {(row.state, row.attempts) for row in scene.rows(message)} == {("waiting", 0)}
 
 
-def test_a_sender_that_the_server_does_not_allow_is_one_finding_and_gives_no_mail_up(outbox_scene: Scene) -> None:
-    mails(outbox_scene, *ABC)
+def test_a_sender_that_the_server_does_not_allow_is_one_finding_and_gives_no_mail_up(scene: Scene) -> None:
+    mails(scene, *ABC)
     with raw_server(smtp({"MAIL": "550 5.7.1 not you"})) as server:
         for _ in range(3):
-            done = send(outbox_scene, _odd(server, timeout=5))
+            done = send(scene, _odd(server, timeout=5))
             assert (done.not_delivered, len(list(done.findings()))) == (3, 1)
-            make_due(outbox_scene)
-    assert {(row.state, row.attempts) for row in outbox_scene.rows(message)} == {("waiting", 0)}
+            make_due(scene)
+    assert {(row.state, row.attempts) for row in scene.rows(message)} == {("waiting", 0)}
 
 
-def test_a_server_that_relays_for_nobody_without_a_login_costs_no_mail_at_once(outbox_scene: Scene) -> None:
-    mails(outbox_scene, *ABC)
+def test_a_server_that_relays_for_nobody_without_a_login_costs_no_mail_at_once(scene: Scene) -> None:
+    mails(scene, *ABC)
     with raw_server(smtp({"RCPT": "554 5.7.1 Relay access denied"})) as server:
-        send(outbox_scene, _odd(server))
-    assert set(states(outbox_scene).values()) == {"waiting"}
+        send(scene, _odd(server))
+    assert set(states(scene).values()) == {"waiting"}
 
 
-def test_a_server_that_is_slow_within_the_time_that_it_has_gets_everything(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org", "b@x.org")
+def test_a_server_that_is_slow_within_the_time_that_it_has_gets_everything(scene: Scene) -> None:
+    mails(scene, "a@x.org", "b@x.org")
     with mail_server() as server:
         server.pause = 0.3
-        assert send(outbox_scene, server.options | {"timeout": 5}).failed == []
+        assert send(scene, server.options | {"timeout": 5}).failed == []
         assert server.addresses == ["a@x.org", "b@x.org"]
 
 
-def test_a_mail_that_is_too_large_for_the_server_is_given_up_at_once_and_says_so(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "large@x.org", body="line\n" * 600_000)
-    mails(outbox_scene, "small@x.org")
+def test_a_mail_that_is_too_large_for_the_server_is_given_up_at_once_and_says_so(scene: Scene) -> None:
+    mails(scene, "large@x.org", body="line\n" * 600_000)
+    mails(scene, "small@x.org")
     with mail_server(largest=2**20) as server:
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == ["small@x.org"]
-    large, small = outbox_scene.rows(message)
+    large, small = scene.rows(message)
     assert (large.state, large.attempts, small.state) == ("given up", 1, "delivered")
     assert "the mail has 3 MiB, more than the server takes" in large.last_error
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_server_without_encryption_gets_no_mail_where_it_is_demanded(outbox_scene: Scene, security: str) -> None:
-    mails(outbox_scene, "a@x.org")
+def test_a_server_without_encryption_gets_no_mail_where_it_is_demanded(scene: Scene, security: str) -> None:
+    mails(scene, "a@x.org")
     with mail_server() as server:
-        send(outbox_scene, server.options | {"security": security, "timeout": 2})
+        send(scene, server.options | {"security": security, "timeout": 2})
         assert server.addresses == []
-    assert outbox_scene.one(message).state == "waiting"
+    assert scene.one(message).state == "waiting"
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_server_whose_certificate_is_trusted_gets_its_mails_encrypted(
-    outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch, security: str
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, security: str
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    mails(outbox_scene, "a@x.org")
+    mails(scene, "a@x.org")
     with mail_server(security=security) as server:
-        assert send(outbox_scene, server.options | {"security": security}).failed == []
+        assert send(scene, server.options | {"security": security}).failed == []
         assert server.addresses == ["a@x.org"]
 
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
-def test_a_server_whose_certificate_is_not_trusted_gets_no_mail(outbox_scene: Scene, security: str) -> None:
-    mails(outbox_scene, "a@x.org")
+def test_a_server_whose_certificate_is_not_trusted_gets_no_mail(scene: Scene, security: str) -> None:
+    mails(scene, "a@x.org")
     with mail_server(security=security) as server:
-        send(outbox_scene, server.options | {"security": security})
+        send(scene, server.options | {"security": security})
         assert server.addresses == []
-    assert outbox_scene.one(message).state == "waiting"
-    assert "certificate verify failed" in reasons(outbox_scene)["mail"]
+    assert scene.one(message).state == "waiting"
+    assert "certificate verify failed" in reasons(scene)["mail"]
 
 
 # Pauses between attempts
@@ -235,27 +235,27 @@ def _next_pause(scene: Scene, attempts: int) -> float:
 @pytest.mark.parametrize(
     ("attempts", "minutes"), [(0, 1), (1, 2), (2, 4), (3, 8), (7, 128), (8, 256), (9, 360), (18, 360)]
 )
-def test_pauses_double_up_to_six_hours(outbox_scene: Scene, attempts: int, minutes: int) -> None:
-    mails(outbox_scene, "a@x.org")
-    assert _next_pause(outbox_scene, attempts) == minutes
+def test_pauses_double_up_to_six_hours(scene: Scene, attempts: int, minutes: int) -> None:
+    mails(scene, "a@x.org")
+    assert _next_pause(scene, attempts) == minutes
 
 
-def test_a_message_is_not_tried_before_its_pause_is_over(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org")
-    with outbox_scene.engine.begin() as connection:
+def test_a_message_is_not_tried_before_its_pause_is_over(scene: Scene) -> None:
+    mails(scene, "a@x.org")
+    with scene.engine.begin() as connection:
         connection.execute(update(message).values(next_attempt=text("now() + interval '1 minute'")))
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == []
 
 
-def test_what_was_given_up_goes_out_when_an_operator_asks_for_it(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "a@x.org")
+def test_what_was_given_up_goes_out_when_an_operator_asks_for_it(scene: Scene) -> None:
+    mails(scene, "a@x.org")
     with mail_server(refused={"a@x.org"}) as server:
-        send(outbox_scene, server)
-        send(outbox_scene, server)
-        assert outbox_scene.one(message).attempts == 1
+        send(scene, server)
+        send(scene, server)
+        assert scene.one(message).attempts == 1
         server.refused.clear()
-        assert operating.retry(outbox_scene.engine, ["a@x.org"]) == 1
-        send(outbox_scene, server)
+        assert operating.retry(scene.engine, ["a@x.org"]) == 1
+        send(scene, server)
         assert server.addresses == ["a@x.org"]

@@ -42,9 +42,9 @@ def _copy(scene: Scene) -> Iterator[Scene]:
         admin.dispose()
 
 
-def test_a_copy_of_a_site_sends_nothing_that_the_site_wrote_until_it_takes_it_over(outbox_scene: Scene) -> None:
-    _write(outbox_scene, "a@x.org", "b@x.org")
-    with _copy(outbox_scene) as copy, mail_server() as server:
+def test_a_copy_of_a_site_sends_nothing_that_the_site_wrote_until_it_takes_it_over(scene: Scene) -> None:
+    _write(scene, "a@x.org", "b@x.org")
+    with _copy(scene) as copy, mail_server() as server:
         assert send(copy, server).not_delivered == 0
         assert operating.retry(copy.engine, deployment=copy.deployment()) == 0
         assert send(copy, server).sent == {}
@@ -58,27 +58,27 @@ def test_a_copy_of_a_site_sends_nothing_that_the_site_wrote_until_it_takes_it_ov
         assert server.addresses == ["a@x.org", "b@x.org", "own@x.org"]
 
 
-def test_another_deployment_on_the_same_database_sends_only_its_own(outbox_scene: Scene) -> None:
-    _write(outbox_scene, "a@x.org", name="production")
-    _write(outbox_scene, "t@x.org", name="test")
+def test_another_deployment_on_the_same_database_sends_only_its_own(scene: Scene) -> None:
+    _write(scene, "a@x.org", name="production")
+    _write(scene, "t@x.org", name="test")
     with mail_server() as server:
-        send(outbox_scene, server, name="test")
+        send(scene, server, name="test")
         assert server.addresses == ["t@x.org"]
-        send(outbox_scene, server, name="production")
+        send(scene, server, name="production")
         assert server.addresses == ["a@x.org", "t@x.org"]
 
 
-def test_messages_from_before_owners_were_written_are_those_of_whoever_migrates(outbox_scene: Scene) -> None:
-    mails(outbox_scene, "old@x.org")
-    assert operating.adopt(outbox_scene.engine, outbox_scene.deployment(), unowned_only=True) == 1
-    assert outbox_scene.one(message).origin.startswith("waldur on ")
+def test_messages_from_before_owners_were_written_are_those_of_whoever_migrates(scene: Scene) -> None:
+    mails(scene, "old@x.org")
+    assert operating.adopt(scene.engine, scene.deployment(), unowned_only=True) == 1
+    assert scene.one(message).origin.startswith("waldur on ")
     with mail_server() as server:
-        send(outbox_scene, server)
+        send(scene, server)
         assert server.addresses == ["old@x.org"]
 
 
-def test_a_job_that_asks_again_makes_a_message_its_own(outbox_scene: Scene) -> None:
-    _write(outbox_scene, "a@x.org", name="production")
-    with outbox_scene.site(name="test") as site, site.work("e", BORN) as work:
+def test_a_job_that_asks_again_makes_a_message_its_own(scene: Scene) -> None:
+    _write(scene, "a@x.org", name="production")
+    with scene.site(name="test") as site, site.work("e", BORN) as work:
         assert put(work, [letter("a@x.org")], again=True) == 1
-    assert outbox_scene.one(message).origin.startswith("test on ")
+    assert scene.one(message).origin.startswith("test on ")

@@ -63,116 +63,114 @@ def _told(scene: Scene) -> str:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_system_that_is_down_is_tried_once_a_round_and_costs_no_attempt(outbox_scene: Scene, kind: str) -> None:
-    _three(outbox_scene, kind)
+def test_a_system_that_is_down_is_tried_once_a_round_and_costs_no_attempt(scene: Scene, kind: str) -> None:
+    _three(scene, kind)
     url = f"http://127.0.0.1:{free_port()}"
     for _ in range(3):
-        assert send(outbox_scene, **_at(url)).not_delivered == 3
-        make_due(outbox_scene)
-    assert list(reasons(outbox_scene)) == [kind]
-    assert {(row.state, row.attempts) for row in outbox_scene.rows(message)} == {("waiting", 0)}
+        assert send(scene, **_at(url)).not_delivered == 3
+        make_due(scene)
+    assert list(reasons(scene)) == [kind]
+    assert {(row.state, row.attempts) for row in scene.rows(message)} == {("waiting", 0)}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_system_that_is_silent_is_asked_once_in_a_round(
-    outbox_scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "TIMEOUT", 0.5)
-    _three(outbox_scene, kind)
+    _three(scene, kind)
     with raw_server(silent) as server:
         begun = time.monotonic()
-        assert send(outbox_scene, **_at(f"http://127.0.0.1:{server.port}")).not_delivered == 3
+        assert send(scene, **_at(f"http://127.0.0.1:{server.port}")).not_delivered == 3
         assert time.monotonic() - begun < 3
         assert len(server.connections) == 1
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("status", [502, 503])
-def test_what_a_proxy_says_of_a_system_that_is_down_is_no_refusal(outbox_scene: Scene, kind: str, status: int) -> None:
-    _three(outbox_scene, kind)
+def test_what_a_proxy_says_of_a_system_that_is_down_is_no_refusal(scene: Scene, kind: str, status: int) -> None:
+    _three(scene, kind)
     with _answering(status) as url:
         for _ in range(3):
-            send(outbox_scene, **_at(url))
-            make_due(outbox_scene)
-    assert {(row.state, row.attempts) for row in outbox_scene.rows(message)} == {("waiting", 0)}
+            send(scene, **_at(url))
+            make_due(scene)
+    assert {(row.state, row.attempts) for row in scene.rows(message)} == {("waiting", 0)}
 
 
 @pytest.mark.parametrize("kind", ["api_call", "invitation"])
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 409])
-def test_what_is_refused_is_given_up_at_once(outbox_scene: Scene, kind: str, status: int) -> None:
-    _three(outbox_scene, kind)
+def test_what_is_refused_is_given_up_at_once(scene: Scene, kind: str, status: int) -> None:
+    _three(scene, kind)
     with _answering(status, f"no {SECRET}") as url:
-        send(outbox_scene, **_at(url))
-    assert set(states(outbox_scene).values()) == {"given up"}
-    assert SECRET not in _told(outbox_scene)
+        send(scene, **_at(url))
+    assert set(states(scene).values()) == {"given up"}
+    assert SECRET not in _told(scene)
 
 
 @pytest.mark.parametrize("kind", ["api_call", "invitation"])
-def test_a_call_whose_answer_is_lost_is_perhaps_delivered(outbox_scene: Scene, kind: str) -> None:
-    wait(outbox_scene, "one", KINDS[kind])
+def test_a_call_whose_answer_is_lost_is_perhaps_delivered(scene: Scene, kind: str) -> None:
+    wait(scene, "one", KINDS[kind])
     with _answering(200) as url, raw_server(hang_up) as broken:
         document = _at(url)
         address = f"http://127.0.0.1:{broken.port}"
         document["waldur_api"]["url"] = document["waldur"]["WALDUR_CORE.INVITATION_WEBHOOK_URL"] = address
         for _ in range(4):
-            send(outbox_scene, **document)
-            make_due(outbox_scene)
+            send(scene, **document)
+            make_due(scene)
         assert len(broken.connections) == 3
-    assert states(outbox_scene) == {"one": "perhaps delivered"}
+    assert states(scene) == {"one": "perhaps delivered"}
 
 
-def test_an_invitation_has_a_mark_by_which_a_repetition_is_told(outbox_scene: Scene) -> None:
-    _three(outbox_scene, "invitation")
+def test_an_invitation_has_a_mark_by_which_a_repetition_is_told(scene: Scene) -> None:
+    _three(scene, "invitation")
     with _answering(200) as url, hook_server() as hook:
         document = _at(url)
         document["waldur"]["WALDUR_CORE.INVITATION_WEBHOOK_URL"] = hook.url
-        send(outbox_scene, **document)
+        send(scene, **document)
         assert len(set(hook.ids)) == 3 and None not in hook.ids
 
 
 @pytest.mark.parametrize(
     ("kind", "status"), [("api_call", 401), ("invitation", 401), ("invitation", 400), ("account", 401)]
 )
-def test_a_refused_login_leaves_everything_waiting_with_one_finding(
-    outbox_scene: Scene, kind: str, status: int
-) -> None:
-    _three(outbox_scene, kind)
+def test_a_refused_login_leaves_everything_waiting_with_one_finding(scene: Scene, kind: str, status: int) -> None:
+    _three(scene, kind)
     with serving({("POST", ".*"): lambda **_: (status, SECRET.encode())}) as url:
         for _ in range(3):
-            done = send(outbox_scene, **_at(url))
+            done = send(scene, **_at(url))
             assert (done.not_delivered, len(list(done.findings()))) == (3, 1)
-            make_due(outbox_scene)
-    assert {(row.state, row.attempts) for row in outbox_scene.rows(message)} == {("waiting", 0)}
-    assert SECRET not in _told(outbox_scene)
+            make_due(scene)
+    assert {(row.state, row.attempts) for row in scene.rows(message)} == {("waiting", 0)}
+    assert SECRET not in _told(scene)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("url", ["no address", "http://bad..host", "http://[::1", "http://127.0.0.1:99999"])
-def test_a_malformed_address_leaves_everything_waiting(outbox_scene: Scene, kind: str, url: str) -> None:
+def test_a_malformed_address_leaves_everything_waiting(scene: Scene, kind: str, url: str) -> None:
     document = _at(url)
     if url != "http://bad..host":  # a deployment file that says so is refused
         document["waldur_api"]["url"] = "http://"
-    _three(outbox_scene, kind)
-    assert send(outbox_scene, **document).not_delivered == 3
-    assert set(states(outbox_scene).values()) == {"waiting"}
+    _three(scene, kind)
+    assert send(scene, **document).not_delivered == 3
+    assert set(states(scene).values()) == {"waiting"}
 
 
 @pytest.mark.parametrize("secret", ["hidden\nword", "hïdden word"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_secret_that_cannot_be_sent_is_not_told(outbox_scene: Scene, kind: str, secret: str) -> None:
-    _three(outbox_scene, kind)
+def test_a_secret_that_cannot_be_sent_is_not_told(scene: Scene, kind: str, secret: str) -> None:
+    _three(scene, kind)
     with _answering(200) as url:
         document = _at(url)
         document["waldur_api"]["token"] = secret
         document["waldur"]["WALDUR_FREEIPA"]["PASSWORD"] = secret
-        send(outbox_scene, **document)
-    assert "hidden" not in _told(outbox_scene) and "hïdden" not in _told(outbox_scene)
-    assert set(states(outbox_scene).values()) <= {"waiting", "delivered"}
+        send(scene, **document)
+    assert "hidden" not in _told(scene) and "hïdden" not in _told(scene)
+    assert set(states(scene).values()) <= {"waiting", "delivered"}
 
 
-def test_freeipa_keeps_its_session_over_several_accounts(outbox_scene: Scene) -> None:
+def test_freeipa_keeps_its_session_over_several_accounts(scene: Scene) -> None:
     for name in ("a", "b"):
-        wait(outbox_scene, name, KINDS["account"] | {"username": name})
+        wait(scene, name, KINDS["account"] | {"username": name})
     with freeipa_server() as ipa:
-        assert send(outbox_scene, **_at(ipa.hostname)).sent["account"] == 2
+        assert send(scene, **_at(ipa.hostname)).sent["account"] == 2
         assert sorted(ipa.users) == ["a", "b"]

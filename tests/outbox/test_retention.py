@@ -37,26 +37,26 @@ def _finished(scene: Scene, key: str, state: str, days: float) -> None:
         ("waiting", 401, "all"),
     ],
 )
-def test_texts_go_first_and_keys_later(outbox_scene: Scene, state: str, days: int, kept: str) -> None:
-    _finished(outbox_scene, "a", state, days)
-    assert operating.is_anything_to_forget(outbox_scene.engine, OPTIONS) == (kept != "all")
-    operating.forget(outbox_scene.engine, OPTIONS)
-    rows: list[Any] = outbox_scene.rows(message)
+def test_texts_go_first_and_keys_later(scene: Scene, state: str, days: int, kept: str) -> None:
+    _finished(scene, "a", state, days)
+    assert operating.is_anything_to_forget(scene.engine, OPTIONS) == (kept != "all")
+    operating.forget(scene.engine, OPTIONS)
+    rows: list[Any] = scene.rows(message)
     found = "nothing" if not rows else "key" if rows[0].payload == {} else "all"
     assert found == kept
-    assert not operating.is_anything_to_forget(outbox_scene.engine, OPTIONS)
+    assert not operating.is_anything_to_forget(scene.engine, OPTIONS)
 
 
-def test_a_run_that_is_made_again_does_not_send_what_was_forgotten(outbox_scene: Scene) -> None:
-    _finished(outbox_scene, "a", "delivered", 200)
-    operating.forget(outbox_scene.engine, OPTIONS)
-    with outbox_scene.site() as site, site.work("e", BORN) as work:
+def test_a_run_that_is_made_again_does_not_send_what_was_forgotten(scene: Scene) -> None:
+    _finished(scene, "a", "delivered", 200)
+    operating.forget(scene.engine, OPTIONS)
+    with scene.site() as site, site.work("e", BORN) as work:
         assert put(work, [letter("a")]) == 0
 
 
-def test_many_are_forgotten_in_batches(outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_are_forgotten_in_batches(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operating, "BATCH", 3)
     for number in range(10):
-        _finished(outbox_scene, str(number), "delivered", 31)
-    assert operating.forget(outbox_scene.engine, OPTIONS) == 10
-    assert {str(row.payload) for row in outbox_scene.rows(message)} == {"{}"}
+        _finished(scene, str(number), "delivered", 31)
+    assert operating.forget(scene.engine, OPTIONS) == 10
+    assert {str(row.payload) for row in scene.rows(message)} == {"{}"}

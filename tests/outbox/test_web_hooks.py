@@ -45,14 +45,14 @@ def _answering(head: bytes, body: bytes = b"", pause: float = 0) -> Talk:
     [_answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1000, pause=0.02), silent],
     ids=["drips", "silent"],
 )
-def test_a_hook_that_takes_too_long_is_ended_and_its_others_wait(outbox_scene: Scene, talk: Talk) -> None:
+def test_a_hook_that_takes_too_long_is_ended_and_its_others_wait(scene: Scene, talk: Talk) -> None:
     with raw_server(talk) as server:
-        hooks(outbox_scene, *[server.url] * 3)
+        hooks(scene, *[server.url] * 3)
         begun = time.monotonic()
-        done = send(outbox_scene, web_hooks=QUICK)
+        done = send(scene, web_hooks=QUICK)
         assert time.monotonic() - begun < 3
         assert (len(server.connections), done.not_delivered) == (1, 3)
-    first, *others = outbox_scene.rows(message)
+    first, *others = scene.rows(message)
     assert first.last_error == "perhaps delivered: web hook 127.0.0.1: no answer within 0.5 seconds"
     assert {row.attempts for row in others} == {0}
 
@@ -66,11 +66,11 @@ def test_a_hook_that_takes_too_long_is_ended_and_its_others_wait(outbox_scene: S
     ],
     ids=["endless", "packed", "promised"],
 )
-def test_nothing_of_an_answer_is_read_but_its_head(outbox_scene: Scene, head: bytes, body: bytes) -> None:
+def test_nothing_of_an_answer_is_read_but_its_head(scene: Scene, head: bytes, body: bytes) -> None:
     with raw_server(_answering(head, body)) as server:
-        hooks(outbox_scene, server.url)
+        hooks(scene, server.url)
         begun = time.monotonic()
-        assert send(outbox_scene, web_hooks=LOOPBACK).sent["webhook"] == 1
+        assert send(scene, web_hooks=LOOPBACK).sent["webhook"] == 1
         assert time.monotonic() - begun < 3
 
 
@@ -80,38 +80,38 @@ def test_nothing_of_an_answer_is_read_but_its_head(outbox_scene: Scene, head: by
     ids=["junk", "resets", "breaks off"],
 )
 def test_an_answer_that_is_none_is_an_unknown_fate_and_does_not_stop_the_others(
-    outbox_scene: Scene, talk: Talk, reason: str
+    scene: Scene, talk: Talk, reason: str
 ) -> None:
     with raw_server(talk) as server, hook_server() as good:
-        hooks(outbox_scene, server.url, good.url)
-        send(outbox_scene, web_hooks=QUICK)
+        hooks(scene, server.url, good.url)
+        send(scene, web_hooks=QUICK)
         for _ in range(4):
-            make_due(outbox_scene)
-            send(outbox_scene, web_hooks=QUICK)
+            make_due(scene)
+            send(scene, web_hooks=QUICK)
         assert (len(server.connections), len(good.calls)) == (3, 1)
-    bad, _ = outbox_scene.rows(message)
+    bad, _ = scene.rows(message)
     assert bad.state == "perhaps delivered" and reason in bad.last_error
 
 
-def test_a_host_that_is_down_is_asked_once_in_a_round_and_stops_no_other(outbox_scene: Scene) -> None:
+def test_a_host_that_is_down_is_asked_once_in_a_round_and_stops_no_other(scene: Scene) -> None:
     port = free_port()
     with hook_server() as good:
-        hooks(outbox_scene, *[f"http://127.0.0.1:{port}/{n}" for n in range(5)], good.url)
-        done = send(outbox_scene)
+        hooks(scene, *[f"http://127.0.0.1:{port}/{n}" for n in range(5)], good.url)
+        done = send(scene)
         assert (len(done.failed), done.waiting.total(), len(good.calls)) == (1, 4, 1)
-    assert list(reasons(outbox_scene)) == [f"webhook 127.0.0.1:{port}"]
-    assert sum(row.attempts for row in outbox_scene.rows(message)) == 1
+    assert list(reasons(scene)) == [f"webhook 127.0.0.1:{port}"]
+    assert sum(row.attempts for row in scene.rows(message)) == 1
 
 
-def test_what_waits_for_a_host_that_is_down_for_days_is_given_up(outbox_scene: Scene) -> None:
-    hooks(outbox_scene, *[f"http://127.0.0.1:{free_port()}/"] * 2)
-    send(outbox_scene)
-    with outbox_scene.engine.begin() as connection:
+def test_what_waits_for_a_host_that_is_down_for_days_is_given_up(scene: Scene) -> None:
+    hooks(scene, *[f"http://127.0.0.1:{free_port()}/"] * 2)
+    send(scene)
+    with scene.engine.begin() as connection:
         connection.execute(update(system).values(since=func.now() - timedelta(days=4)))
-    make_due(outbox_scene)
-    assert set(states(outbox_scene).values()) == {"waiting"}
-    send(outbox_scene)
-    assert set(states(outbox_scene).values()) == {"given up"}
+    make_due(scene)
+    assert set(states(scene).values()) == {"waiting"}
+    send(scene)
+    assert set(states(scene).values()) == {"given up"}
 
 
 # Whom a hook may reach
@@ -128,20 +128,20 @@ def test_what_waits_for_a_host_that_is_down_for_days_is_given_up(outbox_scene: S
         "http://[::1",
     ],
 )
-def test_only_http_is_spoken(outbox_scene: Scene, url: str) -> None:
-    hooks(outbox_scene, url)
-    send(outbox_scene)
-    assert "is not called: this is no address of the web" in outbox_scene.one(message).last_error
-    assert outbox_scene.one(message).state == "given up"
+def test_only_http_is_spoken(scene: Scene, url: str) -> None:
+    hooks(scene, url)
+    send(scene)
+    assert "is not called: this is no address of the web" in scene.one(message).last_error
+    assert scene.one(message).state == "given up"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433", "127.1"])
-def test_addresses_of_the_deployments_own_networks_are_not_called(outbox_scene: Scene, host: str) -> None:
+def test_addresses_of_the_deployments_own_networks_are_not_called(scene: Scene, host: str) -> None:
     with hook_server() as server:
-        hooks(outbox_scene, server.url.replace("127.0.0.1", host))
-        send(outbox_scene, web_hooks={})
+        hooks(scene, server.url.replace("127.0.0.1", host))
+        send(scene, web_hooks={})
         assert server.calls == []
-    row = outbox_scene.one(message)
+    row = scene.one(message)
     assert row.state == "given up" and "an address that is not public" in row.last_error
 
 
@@ -170,7 +170,7 @@ def test_public_addresses_and_no_others_may_be_called(address: str, may: bool) -
 
 
 def test_a_name_whose_address_changes_after_it_was_looked_at_gains_nothing(
-    outbox_scene: Scene, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The address that is connected to is the one that was checked: the name is looked up once."""
     asked: list[str] = []
@@ -182,18 +182,18 @@ def test_a_name_whose_address_changes_after_it_was_looked_at_gains_nothing(
 
     monkeypatch.setattr(addresses.socket, "getaddrinfo", rebinding)
     with hook_server() as server:
-        hooks(outbox_scene, server.url.replace("127.0.0.1", "rebinding.example"))
-        send(outbox_scene, web_hooks={})
+        hooks(scene, server.url.replace("127.0.0.1", "rebinding.example"))
+        send(scene, web_hooks={})
         assert server.calls == []
     assert asked.count("rebinding.example") == 1
 
 
-def test_redirections_are_checked_as_the_first_address_is(outbox_scene: Scene) -> None:
+def test_redirections_are_checked_as_the_first_address_is(scene: Scene) -> None:
     with hook_server() as inner, _moved(307, inner.url.replace("127.0.0.1", "127.0.0.2")) as url:
-        hooks(outbox_scene, url)
-        send(outbox_scene, web_hooks={"private_networks": ["127.0.0.1/32"]})
+        hooks(scene, url)
+        send(scene, web_hooks={"private_networks": ["127.0.0.1/32"]})
         assert inner.calls == []
-    assert "an address that is not public" in outbox_scene.one(message).last_error
+    assert "an address that is not public" in scene.one(message).last_error
 
 
 # Redirections
@@ -207,58 +207,58 @@ def _moved(status: int, place: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("status", [307, 308])
-def test_a_hook_that_has_moved_gets_its_call_at_the_new_place(outbox_scene: Scene, status: int) -> None:
+def test_a_hook_that_has_moved_gets_its_call_at_the_new_place(scene: Scene, status: int) -> None:
     with hook_server() as server, _moved(status, server.url) as url:
-        hooks(outbox_scene, url)
-        send(outbox_scene)
+        hooks(scene, url)
+        send(scene)
         assert server.calls == [{"event_type": "x"}]
-    assert outbox_scene.one(message).state == "delivered"
+    assert scene.one(message).state == "delivered"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 300])
-def test_other_redirections_are_no_delivery(outbox_scene: Scene, status: int) -> None:
+def test_other_redirections_are_no_delivery(scene: Scene, status: int) -> None:
     with hook_server() as server, _moved(status, server.url) as url:
-        hooks(outbox_scene, url)
-        send(outbox_scene)
+        hooks(scene, url)
+        send(scene)
         assert server.calls == []
-    row = outbox_scene.one(message)
+    row = scene.one(message)
     assert row.state == "given up" and f"answers {status}" in row.last_error
 
 
-def test_a_circle_of_redirections_ends(outbox_scene: Scene) -> None:
+def test_a_circle_of_redirections_ends(scene: Scene) -> None:
     with raw_server(_answering(b"HTTP/1.1 307 Moved\r\nLocation: /hook\r\nContent-Length: 0\r\n\r\n")) as server:
-        hooks(outbox_scene, server.url)
-        send(outbox_scene)
+        hooks(scene, server.url)
+        send(scene)
         assert len(server.connections) == 6
-    assert outbox_scene.one(message).state == "given up"
+    assert scene.one(message).state == "given up"
 
 
-def test_a_redirection_to_another_scheme_is_not_followed(outbox_scene: Scene) -> None:
+def test_a_redirection_to_another_scheme_is_not_followed(scene: Scene) -> None:
     with _moved(307, "ftp://127.0.0.1/") as url:
-        hooks(outbox_scene, url)
-        send(outbox_scene)
-    assert outbox_scene.one(message).state == "given up"
+        hooks(scene, url)
+        send(scene)
+    assert scene.one(message).state == "given up"
 
 
 # Repetitions and secrets
 
 
-def test_a_receiver_can_tell_a_repetition_and_calls_of_other_sites(outbox_scene: Scene) -> None:
+def test_a_receiver_can_tell_a_repetition_and_calls_of_other_sites(scene: Scene) -> None:
     with hook_server() as server:
-        hooks(outbox_scene, server.url, server.url)
-        send(outbox_scene)
-        with outbox_scene.engine.begin() as connection:
+        hooks(scene, server.url, server.url)
+        send(scene)
+        with scene.engine.begin() as connection:
             connection.execute(update(message).values(state="waiting"))
-        send(outbox_scene)
-        with outbox_scene.engine.begin() as connection:
+        send(scene)
+        with scene.engine.begin() as connection:
             connection.execute(update(message).values(state="waiting"))
-        send(outbox_scene, name="another site")
+        send(scene, name="another site")
         first, again, elsewhere = (server.ids[n : n + 2] for n in (0, 2, 4))
     assert first == again and len(set(first)) == 2 and not set(first) & set(elsewhere)
 
 
-def test_the_address_of_a_hook_is_not_told(outbox_scene: Scene) -> None:
-    hooks(outbox_scene, f"http://user:hidden-word@127.0.0.1:{free_port()}/hidden-path?token=hidden-query")
-    send(outbox_scene)
-    row = outbox_scene.one(message)
+def test_the_address_of_a_hook_is_not_told(scene: Scene) -> None:
+    hooks(scene, f"http://user:hidden-word@127.0.0.1:{free_port()}/hidden-path?token=hidden-query")
+    send(scene)
+    row = scene.one(message)
     assert "hidden" not in row.last_error + row.system

@@ -43,8 +43,7 @@ def handed_over(scene: Scene) -> list[tuple[str, list]]:
     return [(row.payload["task"], row.payload.get("args", [])) for row in scene.rows(message, kind="handover")]
 
 
-def test_only_active_roles_whose_end_has_passed_are_revoked(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_only_active_roles_whose_end_has_passed_are_revoked(scene: Scene) -> None:
     project = scene.project(scene.customer())
     ends = {"before": NOON - timedelta(microseconds=1), "now": NOON, "later": NOON + timedelta(1), "never": None}
     roles = {
@@ -58,8 +57,7 @@ def test_only_active_roles_whose_end_has_passed_are_revoked(outbox_scene: Scene)
     assert scene.one(permissions.userrole, id=inactive).expiration_time == ENDED["expiration_time"]
 
 
-def test_the_last_offering_takes_the_managers_role_with_it_once(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_the_last_offering_takes_the_managers_role_with_it_once(scene: Scene) -> None:
     provider, other = scene.customer("Provider"), scene.customer("Other")
     first, second, foreign = (scene.offering(c, n) for c, n in ((provider, "o1"), (provider, "o2"), (other, "o3")))
     leaver, stays = scene.user("leaver@x.org"), scene.user("stays@x.org")
@@ -77,8 +75,7 @@ def test_the_last_offering_takes_the_managers_role_with_it_once(outbox_scene: Sc
     assert sorted(told(scene)) == ["CUSTOMER.MANAGER Provider", "OFFERING.MANAGER o1", "OFFERING.MANAGER o1"]
 
 
-def test_a_customers_manager_loses_all_its_offerings_unless_the_account_is_inactive(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_customers_manager_loses_all_its_offerings_unless_the_account_is_inactive(scene: Scene) -> None:
     provider = scene.customer("Provider")
     offering = scene.offering(provider)
     gone, asleep = scene.user("gone@x.org"), scene.user("asleep@x.org", is_active=False)
@@ -92,8 +89,7 @@ def test_a_customers_manager_loses_all_its_offerings_unless_the_account_is_inact
     assert scene.rows(permissions.userrole, expiration_time=NOON, is_active=True) == []
 
 
-def test_a_role_on_something_that_is_gone_is_revoked_and_reported(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_role_on_something_that_is_gone_is_revoked_and_reported(scene: Scene) -> None:
     customer = scene.customer("Acme")
     for email, on in (("a@x.org", 999), ("b@x.org", customer)):
         scene.role(scene.user(email, username=email), "CUSTOMER.SUPPORT", "customer", on, **ENDED)
@@ -105,8 +101,7 @@ def test_a_role_on_something_that_is_gone_is_revoked_and_reported(outbox_scene: 
     assert "999" in warning.problem
 
 
-def test_a_customer_is_recounted_once_and_only_for_system_roles(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_customer_is_recounted_once_and_only_for_system_roles(scene: Scene) -> None:
     counted_one, custom = scene.customer("Counted"), scene.customer("Custom")
     project = scene.project(counted_one)
     for number in range(3):
@@ -119,8 +114,7 @@ def test_a_customer_is_recounted_once_and_only_for_system_roles(outbox_scene: Sc
     assert scene.one(analytics.dailyquotahistory).usage == 0
 
 
-def test_keys_leave_the_tenants_that_a_user_may_no_longer_use(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_keys_leave_the_tenants_that_a_user_may_no_longer_use(scene: Scene) -> None:
     customer = scene.customer()
     settings = scene.add(structure.servicesettings, customer_id=customer)
     projects = [scene.project(customer, name) for name in ("A", "B")]
@@ -144,8 +138,7 @@ def test_keys_leave_the_tenants_that_a_user_may_no_longer_use(outbox_scene: Scen
     ]
 
 
-def test_other_systems_are_told_where_the_site_has_them(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_other_systems_are_told_where_the_site_has_them(scene: Scene) -> None:
     customer = scene.customer()
     project = scene.project(customer)
     user = scene.user("u@x.org", registration_method="eduteams")
@@ -172,8 +165,7 @@ def test_other_systems_are_told_where_the_site_has_them(outbox_scene: Scene) -> 
     ]
 
 
-def test_nothing_is_handed_over_where_the_site_has_no_such_systems(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_nothing_is_handed_over_where_the_site_has_no_such_systems(scene: Scene) -> None:
     user = scene.user("u@x.org", identity_source="eduteams")
     scene.add(freeipa.profile, user_id=user, username="u")
     scene.role(user, "PROJECT.ADMIN", "project", scene.project(scene.customer()), **ENDED)
@@ -192,8 +184,7 @@ def hooked(scene: Scene, url: str) -> None:
 
 
 @pytest.mark.parametrize("killed", ["before the commit", "before the delivery", "never"])
-def test_hooks_fire_once_however_often_the_job_runs_or_is_killed(outbox_scene: Scene, killed: str) -> None:
-    scene = outbox_scene
+def test_hooks_fire_once_however_often_the_job_runs_or_is_killed(scene: Scene, killed: str) -> None:
     with hook_server(status=500) as web, mail_server() as mail:
         hooked(scene, web.url)
         deployment = scene.deployment(mail={"host": "127.0.0.1", "port": mail.port})
@@ -212,8 +203,7 @@ def test_hooks_fire_once_however_often_the_job_runs_or_is_killed(outbox_scene: S
     assert len(scene.rows(logging.event)) == 1
 
 
-def test_a_dry_run_reports_and_changes_nothing(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_dry_run_reports_and_changes_nothing(scene: Scene) -> None:
     hooked(scene, "http://127.0.0.1:9/")
     outcome = run(scene, dry_run=True)
     assert outcome.rows["permissions_userrole"]["updated"] == 1
@@ -222,8 +212,7 @@ def test_a_dry_run_reports_and_changes_nothing(outbox_scene: Scene) -> None:
     assert scene.rows(logging.event) == scene.rows(message) == []
 
 
-def test_statements_do_not_grow_with_the_roles(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_statements_do_not_grow_with_the_roles(scene: Scene) -> None:
 
     def revoke_many(count: int) -> int:
         for number in range(count):

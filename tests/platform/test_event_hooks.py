@@ -43,27 +43,27 @@ def _bill(scene: Scene, **document: Any) -> Delivered:
 # Web hooks
 
 
-def test_a_web_hook_is_called_with_the_event_as_json(outbox_scene: Scene) -> None:
-    customer = _org(outbox_scene)
+def test_a_web_hook_is_called_with_the_event_as_json(scene: Scene) -> None:
+    customer = _org(scene)
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
-        _bill(outbox_scene)
+        _web_hook(scene, server.url, _staff(scene))
+        _bill(scene)
     (call,) = server.calls
-    event = outbox_scene.one(logging.event)
+    event = scene.one(logging.event)
     assert call == {
         "created": "2025-04-01T00:00:00+00:00",
         "message": "Invoice for customer Org has been created.",
         "event_type": "invoice_created",
         "context": event.context,
     }
-    assert outbox_scene.one(logging.feed).object_id == customer
+    assert scene.one(logging.feed).object_id == customer
 
 
-def test_a_form_holds_the_context_as_json_text(outbox_scene: Scene) -> None:
-    _org(outbox_scene)
+def test_a_form_holds_the_context_as_json_text(scene: Scene) -> None:
+    _org(scene)
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene), content_type=FORM)
-        _bill(outbox_scene)
+        _web_hook(scene, server.url, _staff(scene), content_type=FORM)
+        _bill(scene)
     (call,) = server.calls
     assert call["event_type"] == "invoice_created"
     assert json.loads(call["context"])["customer_name"] == "Org"
@@ -72,20 +72,20 @@ def test_a_form_holds_the_context_as_json_text(outbox_scene: Scene) -> None:
 @pytest.mark.parametrize(
     "hook", [{"is_active": False}, {"event_types": ["role_granted"]}], ids=["inactive", "other events"]
 )
-def test_other_hooks_are_not_called(outbox_scene: Scene, hook: dict) -> None:
-    _org(outbox_scene)
+def test_other_hooks_are_not_called(scene: Scene, hook: dict) -> None:
+    _org(scene)
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene), **hook)
-        _bill(outbox_scene)
+        _web_hook(scene, server.url, _staff(scene), **hook)
+        _bill(scene)
     assert server.calls == []
 
 
-def test_an_owner_is_told_of_his_own_customer_only(outbox_scene: Scene) -> None:
-    own = _org(outbox_scene, "Own")
-    _org(outbox_scene, "Other")
+def test_an_owner_is_told_of_his_own_customer_only(scene: Scene) -> None:
+    own = _org(scene, "Own")
+    _org(scene, "Other")
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, outbox_scene.owner(own, "owner@x.org"))
-        _bill(outbox_scene)
+        _web_hook(scene, server.url, scene.owner(own, "owner@x.org"))
+        _bill(scene)
     assert [call["context"]["customer_name"] for call in server.calls] == ["Own"]
 
 
@@ -97,78 +97,78 @@ def test_an_owner_is_told_of_his_own_customer_only(outbox_scene: Scene) -> None:
         ("CUSTOMER.OWNER", "customer", {"is_active": False}),
     ],
 )
-def test_only_owners_see_the_events_of_a_customer(outbox_scene: Scene, name: str, model: str, values: dict) -> None:
-    customer = _org(outbox_scene)
-    scope = outbox_scene.project(customer) if model == "project" else customer
-    user = outbox_scene.user("user@x.org")
-    outbox_scene.role(user, name, model, scope, **values)
+def test_only_owners_see_the_events_of_a_customer(scene: Scene, name: str, model: str, values: dict) -> None:
+    customer = _org(scene)
+    scope = scene.project(customer) if model == "project" else customer
+    user = scene.user("user@x.org")
+    scene.role(user, name, model, scope, **values)
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, user)
-        _bill(outbox_scene)
+        _web_hook(scene, server.url, user)
+        _bill(scene)
     assert server.calls == []
 
 
-def test_an_answer_of_any_status_counts_as_delivered(outbox_scene: Scene) -> None:
-    _org(outbox_scene)
+def test_an_answer_of_any_status_counts_as_delivered(scene: Scene) -> None:
+    _org(scene)
     with hook_server(status=500) as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
-        assert _bill(outbox_scene).failed == []
-    assert outbox_scene.one(message).state == "delivered"
+        _web_hook(scene, server.url, _staff(scene))
+        assert _bill(scene).failed == []
+    assert scene.one(message).state == "delivered"
 
 
-def test_a_hook_that_is_down_is_called_later_and_stops_no_other(outbox_scene: Scene) -> None:
-    _org(outbox_scene)
-    staff = _staff(outbox_scene)
+def test_a_hook_that_is_down_is_called_later_and_stops_no_other(scene: Scene) -> None:
+    _org(scene)
+    staff = _staff(scene)
     with hook_server() as server:
-        _web_hook(outbox_scene, f"http://127.0.0.1:{free_port()}/", staff)
-        _web_hook(outbox_scene, server.url, staff)
-        done = _bill(outbox_scene)
+        _web_hook(scene, f"http://127.0.0.1:{free_port()}/", staff)
+        _web_hook(scene, server.url, staff)
+        done = _bill(scene)
     assert len(server.calls) == 1
     assert [reason.partition(":")[0] for _, reason in done.failed] == ["web hook 127.0.0.1"]
-    assert [row.state for row in outbox_scene.rows(message)] == ["waiting", "delivered"]
+    assert [row.state for row in scene.rows(message)] == ["waiting", "delivered"]
 
 
-def test_a_hook_that_does_not_answer_is_asked_once_in_a_round(outbox_scene: Scene) -> None:
+def test_a_hook_that_does_not_answer_is_asked_once_in_a_round(scene: Scene) -> None:
     for number in range(4):
-        _org(outbox_scene, f"Org {number}")
+        _org(scene, f"Org {number}")
     with hook_server(hang=0.6) as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
-        assert _bill(outbox_scene, web_hooks=LOOPBACK | {"timeout": 0.2}).not_delivered == 4
+        _web_hook(scene, server.url, _staff(scene))
+        assert _bill(scene, web_hooks=LOOPBACK | {"timeout": 0.2}).not_delivered == 4
     assert len(server.calls) == 1
-    assert {row.state for row in outbox_scene.rows(message)} == {"waiting"}
+    assert {row.state for row in scene.rows(message)} == {"waiting"}
 
 
-def test_a_second_run_calls_nobody_again(outbox_scene: Scene) -> None:
-    _org(outbox_scene)
+def test_a_second_run_calls_nobody_again(scene: Scene) -> None:
+    _org(scene)
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
-        _bill(outbox_scene)
-        _bill(outbox_scene)
-        assert retry(outbox_scene.engine) == 0
+        _web_hook(scene, server.url, _staff(scene))
+        _bill(scene)
+        _bill(scene)
+        assert retry(scene.engine) == 0
     assert len(server.calls) == 1
 
 
-def test_a_dry_run_tells_the_calls_and_makes_none(outbox_scene: Scene) -> None:
-    _org(outbox_scene)
+def test_a_dry_run_tells_the_calls_and_makes_none(scene: Scene) -> None:
+    _org(scene)
     with hook_server() as server:
-        _web_hook(outbox_scene, server.url, _staff(outbox_scene))
-        with outbox_scene.site(dry_run=True) as site:
+        _web_hook(scene, server.url, _staff(scene))
+        with scene.site(dry_run=True) as site:
             assert bill(site, APRIL).figures["web hooks"] == 1
-        deliver(outbox_scene.engine, outbox_scene.deployment())
+        deliver(scene.engine, scene.deployment())
     assert server.calls == []
 
 
 # E-mail hooks and system notifications
 
 
-def test_an_email_hook_gets_the_message_with_the_sites_subject_and_sender(outbox_scene: Scene) -> None:
-    _org(outbox_scene, "R&D")
+def test_an_email_hook_gets_the_message_with_the_sites_subject_and_sender(scene: Scene) -> None:
+    _org(scene, "R&D")
     facts = {"event_types": ["invoice_created"], "event_groups": [], "is_active": True}
     for address in ("hook@x.org", ""):
-        outbox_scene.add(logging.emailhook, user_id=_staff(outbox_scene), email=address, **facts)
+        scene.add(logging.emailhook, user_id=_staff(scene), email=address, **facts)
     waldur = {"EMAIL_HOOK_FROM_EMAIL": "events@x.org", "WALDUR_CORE.NOTIFICATION_SUBJECT": "News"}
     with mail_server() as server:
-        _bill(outbox_scene, waldur=waldur, mail=server.options, time_zone="Europe/Tallinn")
+        _bill(scene, waldur=waldur, mail=server.options, time_zone="Europe/Tallinn")
     ((recipients, mail),) = server.received
     assert (recipients, mail["Subject"], mail["From"]) == (["hook@x.org"], "News", "events@x.org")
     text, html = (mail.get_body((kind,)) for kind in ("plain", "html"))
@@ -176,12 +176,12 @@ def test_an_email_hook_gets_the_message_with_the_sites_subject_and_sender(outbox
     assert html is not None and "R&amp;D" in html.get_content() and "Apr 01 03:00 EEST" in html.get_content()
 
 
-def test_a_system_notification_reaches_owners_even_those_who_want_no_other_mails(outbox_scene: Scene) -> None:
-    customer = _org(outbox_scene)
-    outbox_scene.owner(customer, "quiet@x.org", notifications_enabled=False)
-    outbox_scene.owner(customer, "gone@x.org", is_active=False)
-    outbox_scene.owner(_org(outbox_scene, "Other"), "other@x.org")
-    outbox_scene.add(
+def test_a_system_notification_reaches_owners_even_those_who_want_no_other_mails(scene: Scene) -> None:
+    customer = _org(scene)
+    scene.owner(customer, "quiet@x.org", notifications_enabled=False)
+    scene.owner(customer, "gone@x.org", is_active=False)
+    scene.owner(_org(scene, "Other"), "other@x.org")
+    scene.add(
         logging.systemnotification,
         hook_content_type_id=1,
         name="N",
@@ -190,5 +190,5 @@ def test_a_system_notification_reaches_owners_even_those_who_want_no_other_mails
         roles='["owner"]',
     )
     with mail_server() as server:
-        _bill(outbox_scene, mail=server.options)
+        _bill(scene, mail=server.options)
     assert server.addresses == ["other@x.org", "quiet@x.org"]

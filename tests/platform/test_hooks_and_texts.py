@@ -39,27 +39,27 @@ def _notification(scene: Scene, **values: object) -> None:
     scene.add(logging.systemnotification, **(facts | values))
 
 
-def test_owners_are_told_of_an_event_whose_group_is_named(outbox_scene: Scene) -> None:
-    outbox_scene.owner(customer := outbox_scene.customer(), "boss@x.org")
-    _notification(outbox_scene, event_groups=["invoices"])
-    assert _log(outbox_scene, "invoice_created", (1, customer)) == ["boss@x.org"]
-    assert _log(outbox_scene, "role_revoked", (1, customer)) == ["boss@x.org"]
+def test_owners_are_told_of_an_event_whose_group_is_named(scene: Scene) -> None:
+    scene.owner(customer := scene.customer(), "boss@x.org")
+    _notification(scene, event_groups=["invoices"])
+    assert _log(scene, "invoice_created", (1, customer)) == ["boss@x.org"]
+    assert _log(scene, "role_revoked", (1, customer)) == ["boss@x.org"]
 
 
-def test_a_system_notification_with_malformed_roles_stops_nothing(outbox_scene: Scene) -> None:
-    outbox_scene.owner(customer := outbox_scene.customer(), "boss@x.org")
-    _notification(outbox_scene, event_types=["invoice_created"], roles="owner")
-    _notification(outbox_scene, event_types=["invoice_created"])
-    assert _log(outbox_scene, "invoice_created", (1, customer)) == ["boss@x.org"]
+def test_a_system_notification_with_malformed_roles_stops_nothing(scene: Scene) -> None:
+    scene.owner(customer := scene.customer(), "boss@x.org")
+    _notification(scene, event_types=["invoice_created"], roles="owner")
+    _notification(scene, event_types=["invoice_created"])
+    assert _log(scene, "invoice_created", (1, customer)) == ["boss@x.org"]
 
 
-def test_an_event_that_no_log_shows_fires_no_hook(outbox_scene: Scene) -> None:
-    staff = outbox_scene.user("s@x.org", is_staff=True)
-    customer = outbox_scene.customer()
+def test_an_event_that_no_log_shows_fires_no_hook(scene: Scene) -> None:
+    staff = scene.user("s@x.org", is_staff=True)
+    customer = scene.customer()
     hook = {"event_types": ["invoice_created"], "event_groups": [], "is_active": True}
-    outbox_scene.add(logging.emailhook, user_id=staff, email="hook@x.org", **hook)
-    assert _log(outbox_scene, "invoice_created") == []
-    assert _log(outbox_scene, "invoice_created", (1, customer)) == ["hook@x.org"]
+    scene.add(logging.emailhook, user_id=staff, email="hook@x.org", **hook)
+    assert _log(scene, "invoice_created") == []
+    assert _log(scene, "invoice_created", (1, customer)) == ["hook@x.org"]
 
 
 def _pickled(value: object) -> str:

@@ -109,10 +109,10 @@ def test_reading_a_setting_writes_none(scene: Scene) -> None:
 
 @pytest.mark.parametrize(("reply_to", "header"), [("help@x.org", "help@x.org"), ("", None)])
 def test_the_reply_address_is_a_header_only_where_the_site_has_one(
-    outbox_scene: Scene, reply_to: str, header: str | None
+    scene: Scene, reply_to: str, header: str | None
 ) -> None:
     waldur = {"DEFAULT_REPLY_TO_EMAIL": reply_to, "DEFAULT_FROM_EMAIL": "Waldur <us@x.org>"}
-    with mail_server() as server, outbox_scene.site(waldur=waldur, mail=server.options) as site:
+    with mail_server() as server, scene.site(waldur=waldur, mail=server.options) as site:
         with site.work("e", NOW) as work:
             put(work, [plain_mail(work, "key", "a@x.org", "S", "B")])
         deliver(site.engine, site.deployment)
@@ -120,9 +120,9 @@ def test_the_reply_address_is_a_header_only_where_the_site_has_one(
     assert (mail["Reply-To"], mail["From"]) == (header, "Waldur <us@x.org>")
 
 
-def test_a_mail_has_its_text_and_its_html(outbox_scene: Scene) -> None:
-    outbox_scene.add(core.notification, key=NOTIFICATION, enabled=True)
-    with mail_server() as server, outbox_scene.site(mail=server.options) as site:
+def test_a_mail_has_its_text_and_its_html(scene: Scene) -> None:
+    scene.add(core.notification, key=NOTIFICATION, enabled=True)
+    with mail_server() as server, scene.site(mail=server.options) as site:
         with site.work("e", NOW) as work:
             put(work, notification_mails(work, NOTIFICATION, [Letter("key", "a@x.org", FACTS)]))
         deliver(site.engine, site.deployment)

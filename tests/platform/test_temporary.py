@@ -41,8 +41,8 @@ def test_rows_may_be_spooled_from_a_query_that_is_still_streaming(scene: Scene) 
         assert work.connection.scalar(select(func.sum(rows.c.number))) == 20000 * 20001 / 2
 
 
-def test_many_messages_take_as_many_statements_as_one_and_doubled_keys_are_put_once(outbox_scene: Scene) -> None:
-    with outbox_scene.site() as site, site.work("test", APRIL) as work:
+def test_many_messages_take_as_many_statements_as_one_and_doubled_keys_are_put_once(scene: Scene) -> None:
+    with scene.site() as site, site.work("test", APRIL) as work:
         origin(work.connection, work.deployment)  # is asked once for each connection
         with counted(work.connection) as for_one:
             assert put(work, [Handover(key="first", task="task")]) == 1
@@ -52,8 +52,8 @@ def test_many_messages_take_as_many_statements_as_one_and_doubled_keys_are_put_o
         assert work.outcome.figures["handovers"] == 2501
 
 
-def test_messages_that_are_put_again_may_name_a_key_twice(outbox_scene: Scene) -> None:
+def test_messages_that_are_put_again_may_name_a_key_twice(scene: Scene) -> None:
     doubled = [Handover(key="one", task="task"), Handover(key="one", task="task"), Handover(key="two", task="task")]
-    with outbox_scene.site() as site, site.work("test", APRIL) as work:
+    with scene.site() as site, site.work("test", APRIL) as work:
         assert put(work, doubled, again=True) == 2
         assert put(work, doubled, again=True) == 2

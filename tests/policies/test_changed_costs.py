@@ -19,28 +19,28 @@ MONTH_END = datetime(2025, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
 
 @pytest.mark.generation("8")
-def test_a_policy_is_released_when_the_end_of_a_resource_brings_its_costs_down(outbox_scene: Scene) -> None:
-    assert not _stays_fired(outbox_scene)
+def test_a_policy_is_released_when_the_end_of_a_resource_brings_its_costs_down(scene: Scene) -> None:
+    assert not _stays_fired(scene)
 
 
-def test_up_to_2024_too(outbox_scene: Scene) -> None:
-    assert not _stays_fired(outbox_scene)
-
-
-@pytest.mark.generation("8")
-def test_a_dry_run_releases_nothing(outbox_scene: Scene) -> None:
-    assert _stays_fired(outbox_scene, dry_run=True)
+def test_up_to_2024_too(scene: Scene) -> None:
+    assert not _stays_fired(scene)
 
 
 @pytest.mark.generation("8")
-def test_policies_that_cannot_be_evaluated_do_not_take_the_change_back(outbox_scene: Scene) -> None:
-    place = Place.make(outbox_scene)
-    seat = _billed_booking(outbox_scene, place)
-    with outbox_scene.engine.begin() as connection:
+def test_a_dry_run_releases_nothing(scene: Scene) -> None:
+    assert _stays_fired(scene, dry_run=True)
+
+
+@pytest.mark.generation("8")
+def test_policies_that_cannot_be_evaluated_do_not_take_the_change_back(scene: Scene) -> None:
+    place = Place.make(scene)
+    seat = _billed_booking(scene, place)
+    with scene.engine.begin() as connection:
         connection.exec_driver_sql("ALTER TABLE policy_projectestimatedcostpolicy DROP COLUMN limit_cost")
-    result = execute(outbox_scene.deployment(), REJECT, dg.DagsterInstance.ephemeral(), as_of=NOW.isoformat())
+    result = execute(scene.deployment(), REJECT, dg.DagsterInstance.ephemeral(), as_of=NOW.isoformat())
     assert not result.success and "1 item failed" in troubles(result)
-    assert outbox_scene.one(marketplace.resource, id=seat).state == ResourceState.TERMINATED
+    assert scene.one(marketplace.resource, id=seat).state == ResourceState.TERMINATED
 
 
 def _stays_fired(scene: Scene, *, dry_run: bool = False) -> bool:

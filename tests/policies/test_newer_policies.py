@@ -191,8 +191,7 @@ def test_a_state_changes_without_a_trace_in_modified(scene: Scene) -> None:
         assert (row.has_fired, row.fired_datetime, row.modified) == (state, as_of, BEFORE)
 
 
-def test_a_policy_that_goes_on_covers_what_is_new_and_neither_tells_nor_ends_again(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_policy_that_goes_on_covers_what_is_new_and_neither_tells_nor_ends_again(scene: Scene) -> None:
     allow_mails(scene)
     place = Place.make(scene)
     scene.owner(place.customer, "owner@example.org")
@@ -294,8 +293,7 @@ def test_a_limit_on_usage_keeps_its_own_pause(scene: Scene) -> None:
     assert scene.one(marketplace.resource, id=limited).paused
 
 
-def test_ends_are_ordered_in_the_name_of_who_had_the_resource_ordered_for_him(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_ends_are_ordered_in_the_name_of_who_had_the_resource_ordered_for_him(scene: Scene) -> None:
     place = Place.make(scene)
     robot, author = scene.user("", username="system_robot", is_staff=True), scene.user("author@example.org")
     ordered = {"type": 1, "state": 3, "offering_id": place.offering, "project_id": place.project}
@@ -324,8 +322,7 @@ def test_ends_are_ordered_in_the_name_of_who_had_the_resource_ordered_for_him(ou
 
 
 @pytest.mark.parametrize("scope", ["project", "customer"])
-def test_owners_and_those_whom_the_policy_names_are_mailed(outbox_scene: Scene, scope: str) -> None:
-    scene = outbox_scene
+def test_owners_and_those_whom_the_policy_names_are_mailed(scene: Scene, scope: str) -> None:
     allow_mails(scene)
     place = Place.make(scene)
     scene.owner(place.customer, "owner@example.org")
@@ -377,10 +374,7 @@ SLURM = "notify_organization_owners,request_slurm_resource_downscaling,request_s
 
 
 @pytest.mark.parametrize(("grace", "flags"), [(0.2, {"downscaled", "paused"}), (0.3, {"downscaled"})])
-def test_a_slurm_policy_acts_on_each_resource_at_each_threshold(
-    outbox_scene: Scene, grace: float, flags: set[str]
-) -> None:
-    scene = outbox_scene
+def test_a_slurm_policy_acts_on_each_resource_at_each_threshold(scene: Scene, grace: float, flags: set[str]) -> None:
     cluster = Cluster(scene, SLURM, grace)
     cluster.use(3200)
     run(scene)

@@ -57,32 +57,32 @@ def test_policies_without_an_action_of_their_own_fire_and_are_released_all_at_on
     assert statements(2) == statements(20)
 
 
-def test_a_dry_run_tells_what_would_happen_and_leaves_everything(outbox_scene: Scene) -> None:
-    allow_mails(outbox_scene)
-    place = Place.make(outbox_scene)
+def test_a_dry_run_tells_what_would_happen_and_leaves_everything(scene: Scene) -> None:
+    allow_mails(scene)
+    place = Place.make(scene)
     place.member("member@example.org")
     place.on_project("notify_project_team,request_pausing,terminate_resources")
-    with outbox_scene.site(dry_run=True) as site:
+    with scene.site(dry_run=True) as site:
         planned = evaluate(site)
-    assert outbox_scene.rows(logging.event) == outbox_scene.rows(message) == []
-    assert [row.has_fired for row in outbox_scene.rows(policy.projectestimatedcostpolicy)] == [False]
-    with outbox_scene.site() as site:
+    assert scene.rows(logging.event) == scene.rows(message) == []
+    assert [row.has_fired for row in scene.rows(policy.projectestimatedcostpolicy)] == [False]
+    with scene.site() as site:
         done = evaluate(site)
     assert (planned.rows, planned.figures, planned.failures) == (done.rows, done.figures, [])
     assert (done.figures["mails"], done.figures["handovers"], done.figures["policies fired"]) == (1, 1, 1)
 
 
-def test_two_evaluations_at_once_notify_once(outbox_scene: Scene) -> None:
+def test_two_evaluations_at_once_notify_once(scene: Scene) -> None:
     """Billing and check-polices hold different locks; the policy's own row decides who acts."""
-    allow_mails(outbox_scene)
-    place = Place.make(outbox_scene)
+    allow_mails(scene)
+    place = Place.make(scene)
     place.member("member@example.org")
     place.on_project("notify_project_team")
     both_have_read, problems = Barrier(2, timeout=30), list[Any]()
 
     def run(entry: str) -> None:
         try:
-            with outbox_scene.site() as site, site.work(entry, MARCH) as work:
+            with scene.site() as site, site.work(entry, MARCH) as work:
 
                 def wait(*args: Any) -> None:
                     if args[2].startswith("UPDATE policy_"):
@@ -100,8 +100,8 @@ def test_two_evaluations_at_once_notify_once(outbox_scene: Scene) -> None:
     for thread in threads:
         thread.join()
     assert problems == []
-    assert len(outbox_scene.rows(message)) == 1
-    assert len(outbox_scene.rows(logging.event, event_type="policy_notification")) == 1
+    assert len(scene.rows(message)) == 1
+    assert len(scene.rows(logging.event, event_type="policy_notification")) == 1
 
 
 def test_what_somebody_edits_during_an_evaluation_is_kept(scene: Scene) -> None:

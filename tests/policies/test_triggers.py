@@ -130,8 +130,7 @@ def test_the_cost_of_an_offering_is_what_customers_of_the_policys_groups_pay(sce
     assert _fired(scene, policy.offeringestimatedcostpolicy) == [True, False, True, False, False]
 
 
-def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_exceeded_one(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_any_limit_of_a_usage_policy_fires_it_and_the_mail_names_the_first_exceeded_one(scene: Scene) -> None:
     allow_mails(scene)
     group = scene.group("Group")
     place = Place.make(scene, group=group)

@@ -122,8 +122,8 @@ def test_newer_drafts_of_ended_rounds_are_cancelled_and_what_was_submitted_stays
 
 @pytest.mark.generation("8")
 @pytest.mark.parametrize("known", [True, False])
-def test_sites_with_the_notification_mail_who_made_the_proposal(outbox_scene: Scene, known: bool) -> None:
-    scene, calls = outbox_scene, Calls(outbox_scene)
+def test_sites_with_the_notification_mail_who_made_the_proposal(scene: Scene, known: bool) -> None:
+    calls = Calls(scene)
     if known:
         scene.add(core.notification, key="proposal.proposal_cancelled", enabled=True)
     round_ = calls.round(cutoff=NOON - DAY)

@@ -33,10 +33,8 @@ def left_over(place: Realm, role: str = "old") -> str:
 
 
 @pytest.mark.parametrize("options", [{}, {"is_old": True}, {"most": 2}])
-def test_what_two_runs_see_is_deleted_and_its_parent_two_runs_later(
-    outbox_scene: Scene, options: dict[str, Any]
-) -> None:
-    with realm(outbox_scene, **options) as place:
+def test_what_two_runs_see_is_deleted_and_its_parent_two_runs_later(scene: Scene, options: dict[str, Any]) -> None:
+    with realm(scene, **options) as place:
         kept = place.group()
         left = [left_over(place, f"old{n}") for n in range(5)]
         project = place.site.rancher_project(place.settings, place.cluster)
@@ -51,11 +49,11 @@ def test_what_two_runs_see_is_deleted_and_its_parent_two_runs_later(
         assert place.keycloak.names() == sorted([kept, kept[:34]])
         assert not set(left) & set(place.keycloak.names())
         assert told(run(place, 4)) == ""
-    assert outbox_scene.rows(leftover) == []
+    assert scene.rows(leftover) == []
 
 
-def test_two_looks_within_minutes_are_one_and_a_group_that_gets_its_row_is_forgotten(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_two_looks_within_minutes_are_one_and_a_group_that_gets_its_row_is_forgotten(scene: Scene) -> None:
+    with realm(scene) as place:
         name = left_over(place)
         for minutes in (0, 1, 4):
             run(place, minutes / 60)
@@ -63,7 +61,7 @@ def test_two_looks_within_minutes_are_one_and_a_group_that_gets_its_row_is_forgo
         (id,) = (id for id, group in place.keycloak.groups.items() if group["name"] == name)
         place.site.group(rancher.cluster, place.cluster, place.site.role(place.settings, "old"), id)
         run(place, 1)
-        with outbox_scene.engine.begin() as connection:
+        with scene.engine.begin() as connection:
             connection.exec_driver_sql(f"DELETE FROM {rancher.keycloakgroup.name}")
         run(place, 2)
         assert place.keycloak.changes == []
@@ -71,8 +69,8 @@ def test_two_looks_within_minutes_are_one_and_a_group_that_gets_its_row_is_forgo
         assert name not in place.keycloak.names()
 
 
-def test_a_group_whose_row_has_no_id_yet_stays(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_a_group_whose_row_has_no_id_yet_stays(scene: Scene) -> None:
+    with realm(scene) as place:
         left_over(place, "new")
         place.site.group(rancher.cluster, place.cluster, place.site.role(place.settings, "new"), "")
         for hour in range(3):
@@ -80,8 +78,8 @@ def test_a_group_whose_row_has_no_id_yet_stays(outbox_scene: Scene) -> None:
         assert place.keycloak.changes == []
 
 
-def test_other_platforms_groups_and_other_groups_stay(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_other_platforms_groups_and_other_groups_stay(scene: Scene) -> None:
+    with realm(scene) as place:
         strange = f"c_{uuid.uuid4().hex}_cluster-member"
         place.keycloak.group(strange)
         place.keycloak.parent(f"p_{uuid.uuid4().hex}")
@@ -94,8 +92,8 @@ def test_other_platforms_groups_and_other_groups_stay(outbox_scene: Scene) -> No
         assert "2 groups" in told(outcome) and strange in told(outcome)
 
 
-def test_unknown_groups_go_where_the_deployment_says_so(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_unknown_groups_go_where_the_deployment_says_so(scene: Scene) -> None:
+    with realm(scene) as place:
         strange = f"c_{uuid.uuid4().hex}_cluster-member"
         place.keycloak.group(strange)
         place.keycloak.parent("hpc-admins")
@@ -104,8 +102,8 @@ def test_unknown_groups_go_where_the_deployment_says_so(outbox_scene: Scene) -> 
         assert place.keycloak.names() == ["hpc-admins"]
 
 
-def test_servers_that_share_a_realm_keep_each_others_groups(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_servers_that_share_a_realm_keep_each_others_groups(scene: Scene) -> None:
+    with realm(scene) as place:
         place.site.change(rancher.cluster, place.cluster, state=4)
         second = Realm(place.site, place.keycloak, "second")
         kept = {place.group(), second.group("cluster-owner")}
@@ -116,10 +114,8 @@ def test_servers_that_share_a_realm_keep_each_others_groups(outbox_scene: Scene)
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 200])
 @pytest.mark.parametrize("where", ["groups", "children"])
-def test_after_half_a_list_nothing_is_deleted_and_other_realms_are_done(
-    outbox_scene: Scene, status: int, where: str
-) -> None:
-    with realm(outbox_scene) as place, serving_keycloak(LoopbackKeycloak()) as other:
+def test_after_half_a_list_nothing_is_deleted_and_other_realms_are_done(scene: Scene, status: int, where: str) -> None:
+    with realm(scene) as place, serving_keycloak(LoopbackKeycloak()) as other:
         second = Realm(place.site, other, "second")
         names = [left_over(one, f"old{n}") for one in (place, second) for n in range(3)]
         run(place)
@@ -153,8 +149,8 @@ def _without_children(keycloak: LoopbackKeycloak) -> Any:
     return counting
 
 
-def test_a_deletion_that_fails_is_tried_again_by_the_next_run(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_a_deletion_that_fails_is_tried_again_by_the_next_run(scene: Scene) -> None:
+    with realm(scene) as place:
         names = [left_over(place, f"old{n}") for n in range(2)]
         run(place)
         (bad,) = (id for id, group in place.keycloak.groups.items() if group["name"] == names[0])
@@ -169,8 +165,8 @@ def test_a_deletion_that_fails_is_tried_again_by_the_next_run(outbox_scene: Scen
         assert names[0] not in place.keycloak.names()
 
 
-def test_a_parent_that_is_filled_in_between_stays(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_a_parent_that_is_filled_in_between_stays(scene: Scene) -> None:
+    with realm(scene) as place:
         parent = place.site.group_name(rancher.cluster, place.cluster)
         id = place.keycloak.parent(parent)
         run(place)
@@ -187,19 +183,19 @@ def test_a_parent_that_is_filled_in_between_stays(outbox_scene: Scene) -> None:
         assert place.keycloak.changes == []
 
 
-def test_a_dry_run_deletes_nothing_and_remembers_nothing(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_a_dry_run_deletes_nothing_and_remembers_nothing(scene: Scene) -> None:
+    with realm(scene) as place:
         name = left_over(place)
         run(place, dry_run=True)
-        assert outbox_scene.rows(leftover) == []
+        assert scene.rows(leftover) == []
         run(place)
         outcome = run(place, 1, dry_run=True)
         assert outcome.figures["outside changes that would be made"] == 1
         assert name in place.keycloak.names()
 
 
-def test_settings_without_a_realm_are_left_out(outbox_scene: Scene) -> None:
-    with realm(outbox_scene) as place:
+def test_settings_without_a_realm_are_left_out(scene: Scene) -> None:
+    with realm(scene) as place:
         place.site.change(structure.servicesettings, place.settings, options='{"keycloak_url": ""}')
         assert told(run(place)) == ""
         assert place.keycloak.logins == 0

@@ -80,16 +80,16 @@ def test_people_are_added_by_the_next_run_and_two_runs_do_not_meet(scene: Scene)
 
 
 @pytest.mark.generation("8")
-def test_leftovers_that_one_process_saw_are_known_to_the_next_and_deleted_by_a_third(outbox_scene: Scene) -> None:
+def test_leftovers_that_one_process_saw_are_known_to_the_next_and_deleted_by_a_third(scene: Scene) -> None:
     entry = "waldur-rancher-delete-leftover-keycloak-groups"
-    with realm(outbox_scene) as place:
+    with realm(scene) as place:
         names = [place.site.group_name(rancher.cluster, place.cluster, f"old{n}") for n in range(MANY)]
         for name in names:
             place.keycloak.group(name)
-        assert begun(outbox_scene, entry, delete_leftover_groups, NOW.replace(hour=5)).wait() == 0
+        assert begun(scene, entry, delete_leftover_groups, NOW.replace(hour=5)).wait() == 0
         assert place.keycloak.changes == []
         place.keycloak.fault = slowly
-        running = begun(outbox_scene, entry, delete_leftover_groups, NOW.replace(hour=6))
+        running = begun(scene, entry, delete_leftover_groups, NOW.replace(hour=6))
         wait_until(lambda: place.keycloak.counted["DELETE"] >= 3)
         kill(running)
         assert set(names) & set(place.keycloak.names())

@@ -79,14 +79,12 @@ def state(scene: Scene) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("entry", WORK)
-def test_after_a_kill_the_next_run_does_the_rest_and_nothing_twice(
-    outbox_scene: Scene, twin_scene: Scene, entry: str
-) -> None:
+def test_after_a_kill_the_next_run_does_the_rest_and_nothing_twice(scene: Scene, twin_scene: Scene, entry: str) -> None:
     run = Function(WORK[entry])
     with serving_remote() as remote:
-        site = fill(outbox_scene, remote, entry)
+        site = fill(scene, remote, entry)
         remote.fault, go_on = stalling(3)
-        child = started(CHILD, outbox_scene.engine.url.render_as_string(hide_password=False), entry)
+        child = started(CHILD, scene.engine.url.render_as_string(hide_password=False), entry)
         wait_until(lambda: sum(remote.calls.values()) > 3)
         kill(child)
         go_on.set()
@@ -96,16 +94,16 @@ def test_after_a_kill_the_next_run_does_the_rest_and_nothing_twice(
     with serving_remote() as remote:
         undisturbed = fill(twin_scene, remote, entry)
         undisturbed.run(run, entry, by_month=entry in BY_MONTH)
-    assert state(outbox_scene) == state(twin_scene)
+    assert state(scene) == state(twin_scene)
     assert all(not calls.startswith(("POST", "PATCH")) for calls in remote.calls)
 
 
 @pytest.mark.parametrize("entry", ["waldur-remote-pull-usage", "waldur-remote-pull-resources"])
-def test_of_two_runs_at_once_one_works_and_the_other_says_so(outbox_scene: Scene, entry: str) -> None:
+def test_of_two_runs_at_once_one_works_and_the_other_says_so(scene: Scene, entry: str) -> None:
     with serving_remote() as remote:
-        site = fill(outbox_scene, remote, entry)
+        site = fill(scene, remote, entry)
         remote.fault, go_on = stalling(1)
-        child = started(CHILD, outbox_scene.engine.url.render_as_string(hide_password=False), entry)
+        child = started(CHILD, scene.engine.url.render_as_string(hide_password=False), entry)
         wait_until(lambda: sum(remote.calls.values()) > 1)
         with pytest.raises(AlreadyRunning):
             site.run(Function(WORK[entry]), entry, by_month=entry in BY_MONTH)

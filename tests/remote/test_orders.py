@@ -49,8 +49,7 @@ def told(scene: Scene) -> list[str]:
     return [row.event_type for row in scene.rows(logging.event)]
 
 
-def test_a_creation_is_finished_once(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_creation_is_finished_once(scene: Scene) -> None:
     with one_remote(scene) as (site, remote, offering):
         (resource,) = site.resources(offering, period=False, state=1)
         site.change(marketplace.resource, resource, backend_id="")

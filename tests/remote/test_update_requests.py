@@ -18,9 +18,9 @@ WEEK = timedelta(days=7)
 
 
 @pytest.fixture
-def place(outbox_scene: Scene) -> Scene:
-    outbox_scene.add(core.notification, key=NOTIFICATION, enabled=True)
-    return outbox_scene
+def place(scene: Scene) -> Scene:
+    scene.add(core.notification, key=NOTIFICATION, enabled=True)
+    return scene
 
 
 def _request(scene: Scene, project: int, age: timedelta = WEEK, state: int = PENDING) -> None:

@@ -46,15 +46,15 @@ def changed_events(scene: Scene) -> int:
     return len(scene.rows(logging.event, event_type="marketplace_resource_has_been_changed"))
 
 
-def test_a_report_is_kept_and_told_in_an_event(outbox_scene: Scene) -> None:
-    job(outbox_scene)
+def test_a_report_is_kept_and_told_in_an_event(scene: Scene) -> None:
+    job(scene)
     report = [{"header": " State ", "body": 7, "colour": "red"}]
-    pull(outbox_scene, lambda _: say(report=report, other=1))
-    assert resource_named(outbox_scene).report == [{"header": "State", "body": "7"}]
-    assert (changed_events(outbox_scene), robots(outbox_scene)) == (1, 1)
+    pull(scene, lambda _: say(report=report, other=1))
+    assert resource_named(scene).report == [{"header": "State", "body": "7"}]
+    assert (changed_events(scene), robots(scene)) == (1, 1)
 
 
-def test_a_script_is_told_of_its_resource_and_of_the_offering_s_secrets(outbox_scene: Scene) -> None:
+def test_a_script_is_told_of_its_resource_and_of_the_offering_s_secrets(scene: Scene) -> None:
     seen: list[Container] = []
 
     def play(container: Container) -> Ended:
@@ -62,10 +62,10 @@ def test_a_script_is_told_of_its_resource_and_of_the_offering_s_secrets(outbox_s
         return Ended()
 
     offering, plan = script_offering(
-        outbox_scene, environ=[*SCRIPT["environ"], "no pair", {"name": "LIMITS", "value": {"own": 1}}]
+        scene, environ=[*SCRIPT["environ"], "no pair", {"name": "LIMITS", "value": {"own": 1}}]
     )
-    script_resource(outbox_scene, offering, plan, attributes={"size": 4, "name": "ä"}, limits={"cpu": 1})
-    pull(outbox_scene, play)
+    script_resource(scene, offering, plan, attributes={"size": 4, "name": "ä"}, limits={"cpu": 1})
+    pull(scene, play)
     (container,) = seen
     facts = container.environment
     assert (facts["ATTRIBUTES"], facts["LIMITS"]) == (r'{"name": "\u00e4", "size": 4}', '{"own": 1}')
@@ -76,21 +76,21 @@ def test_a_script_is_told_of_its_resource_and_of_the_offering_s_secrets(outbox_s
     assert (host["Memory"], host["NanoCpus"], host.get("NetworkMode")) == (512 * 2**20, 10**9, "default")
 
 
-def test_scripts_lie_in_a_volume_that_the_engine_knows_by_its_name(outbox_scene: Scene, tmp_path: Path) -> None:
-    job(outbox_scene, state=ERRED)
+def test_scripts_lie_in_a_volume_that_the_engine_knows_by_its_name(scene: Scene, tmp_path: Path) -> None:
+    job(scene, state=ERRED)
     with docker_server(lambda _: Ended(), volumes={"launchzone": tmp_path}) as server:
         here = {"DOCKER_CLIENT": {"base_url": server.url}, "DOCKER_SCRIPT_DIR": str(tmp_path)}
-        pull_from(outbox_scene, here | {"DOCKER_VOLUME_NAME": "launchzone"})
+        pull_from(scene, here | {"DOCKER_VOLUME_NAME": "launchzone"})
         (container,) = server.containers.values()
         assert container.script == "echo" and container.bind == ("/work", "ro")
         assert container.command[0] == "sh" and container.command[1].startswith("docker")
-        outcome = pull_from(outbox_scene, here | {"DOCKER_VOLUME_NAME": "typo"})
+        outcome = pull_from(scene, here | {"DOCKER_VOLUME_NAME": "typo"})
         assert "typo: no such volume" in outcome.failures[0].problem
-        outcome = pull_from(outbox_scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": "launchzone"})
+        outcome = pull_from(scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": "launchzone"})
         assert "DOCKER_SCRIPT_DIR must say where the volume" in outcome.failures[0].problem
-        pull_from(outbox_scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": DEFAULT_VOLUME})
+        pull_from(scene, here | {"DOCKER_SCRIPT_DIR": "", "DOCKER_VOLUME_NAME": DEFAULT_VOLUME})
         assert [container.bind[0] for container in server.containers.values()] == ["/work", "/work/script"]
-    assert resource_named(outbox_scene).state == OK
+    assert resource_named(scene).state == OK
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_settings_that_cannot_be_read_are_named_without_their_values(value: dict
     assert not any(str(one) in str(refused.value) for one in value.values())
 
 
-def test_an_erred_resource_is_ok_again_when_its_script_succeeds(outbox_scene: Scene) -> None:
-    job(outbox_scene, state=ERRED, error_message="x", error_traceback="y")
-    pull(outbox_scene, lambda _: Ended())
-    row = resource_named(outbox_scene)
+def test_an_erred_resource_is_ok_again_when_its_script_succeeds(scene: Scene) -> None:
+    job(scene, state=ERRED, error_message="x", error_traceback="y")
+    pull(scene, lambda _: Ended())
+    row = resource_named(scene)
     assert (row.state, row.error_message, row.error_traceback) == (OK, "", "")
-    assert robots(outbox_scene) == 0  # there was nothing to write in its name
+    assert robots(scene) == 0  # there was nothing to write in its name
 
 
 @pytest.mark.parametrize(
@@ -128,33 +128,33 @@ def test_an_erred_resource_is_ok_again_when_its_script_succeeds(outbox_scene: Sc
         (Ended(stderr=b"\x00nul", status=1), "exit status 1: nul"),
     ],
 )
-def test_a_script_that_fails_makes_its_own_resource_erred(outbox_scene: Scene, ended: Ended, message: str) -> None:
-    offering, plan = script_offering(outbox_scene)
-    script_resource(outbox_scene, offering, plan, "bad")
-    script_resource(outbox_scene, offering, plan, "good", state=ERRED)
+def test_a_script_that_fails_makes_its_own_resource_erred(scene: Scene, ended: Ended, message: str) -> None:
+    offering, plan = script_offering(scene)
+    script_resource(scene, offering, plan, "bad")
+    script_resource(scene, offering, plan, "good", state=ERRED)
     limits = {"time_limit": 0.5, "output_limit": 1024}
     outcome = pull(
-        outbox_scene,
+        scene,
         lambda container: ended if container.environment["RESOURCE_NAME"] == "bad" else Ended(),
         containers=limits,
     )
-    bad = resource_named(outbox_scene, "bad")
+    bad = resource_named(scene, "bad")
     assert bad.state == ERRED and message in bad.error_message and bad.error_traceback.startswith(bad.error_message)
-    assert resource_named(outbox_scene, "good").state == OK
+    assert resource_named(scene, "good").state == OK
     assert (outcome.failures, len(outcome.warnings)) == ([], 1)
 
 
-def test_no_secret_and_no_word_of_a_script_is_in_what_the_run_tells(outbox_scene: Scene) -> None:
-    job(outbox_scene)
-    outcome = pull(outbox_scene, lambda _: Ended(stderr=b"the key is geheim-7", status=1))
-    assert "geheim" in resource_named(outbox_scene).error_traceback
+def test_no_secret_and_no_word_of_a_script_is_in_what_the_run_tells(scene: Scene) -> None:
+    job(scene)
+    outcome = pull(scene, lambda _: Ended(stderr=b"the key is geheim-7", status=1))
+    assert "geheim" in resource_named(scene).error_traceback
     assert "geheim" not in repr(outcome)
 
 
-def test_containers_are_removed_and_only_some_run_at_once(outbox_scene: Scene) -> None:
-    offering, plan = script_offering(outbox_scene)
+def test_containers_are_removed_and_only_some_run_at_once(scene: Scene) -> None:
+    offering, plan = script_offering(scene)
     for number in range(9):
-        script_resource(outbox_scene, offering, plan, f"job {number}")
+        script_resource(scene, offering, plan, f"job {number}")
     together = threading.Barrier(3, timeout=20)
 
     def play(_: Container) -> Ended:
@@ -162,7 +162,7 @@ def test_containers_are_removed_and_only_some_run_at_once(outbox_scene: Scene) -
         return Ended()
 
     with docker_server(play) as server:
-        pull_from(outbox_scene, {"DOCKER_CLIENT": {"base_url": server.url}}, containers={"parallel": 3})
+        pull_from(scene, {"DOCKER_CLIENT": {"base_url": server.url}}, containers={"parallel": 3})
     assert (server.most_at_once, set(server.removed)) == (3, set(server.containers))
 
 
@@ -178,46 +178,46 @@ def test_containers_are_removed_and_only_some_run_at_once(outbox_scene: Scene) -
     ],
 )
 def test_an_engine_that_cannot_be_reached_changes_no_resource(
-    outbox_scene: Scene, settings: dict[str, Any], reason: str
+    scene: Scene, settings: dict[str, Any], reason: str
 ) -> None:
-    job(outbox_scene, "one", state=ERRED)
-    job(outbox_scene, "two")
-    outcome = pull_from(outbox_scene, settings)
+    job(scene, "one", state=ERRED)
+    job(scene, "two")
+    outcome = pull_from(scene, settings)
     (failure,) = outcome.failures
     assert failure.item == "2 resources" and reason in failure.problem and "geheim" not in failure.problem
-    assert [row.state for row in outbox_scene.rows(marketplace.resource)] == [ERRED, OK]
+    assert [row.state for row in scene.rows(marketplace.resource)] == [ERRED, OK]
 
 
-def test_an_image_that_cannot_be_fetched_changes_no_resource(outbox_scene: Scene) -> None:
-    offering, plan = script_offering(outbox_scene)
+def test_an_image_that_cannot_be_fetched_changes_no_resource(scene: Scene) -> None:
+    offering, plan = script_offering(scene)
     for name in ("one", "two"):
-        script_resource(outbox_scene, offering, plan, name)
-    outcome = pull(outbox_scene, lambda _: Ended(), images=set(), fetchable=False)
+        script_resource(scene, offering, plan, name)
+    outcome = pull(scene, lambda _: Ended(), images=set(), fetchable=False)
     assert all("alpine:3 cannot be fetched: pull access denied" in failure.problem for failure in outcome.failures)
     assert sorted(failure.item.split()[1] for failure in outcome.failures) == ["one", "two"]
-    assert {row.state for row in outbox_scene.rows(marketplace.resource)} == {OK}
+    assert {row.state for row in scene.rows(marketplace.resource)} == {OK}
 
 
-def test_an_engine_that_refuses_one_script_runs_the_others(outbox_scene: Scene) -> None:
-    offering, plan = script_offering(outbox_scene)
+def test_an_engine_that_refuses_one_script_runs_the_others(scene: Scene) -> None:
+    offering, plan = script_offering(scene)
     for name in ("one", "bad", "two"):
-        script_resource(outbox_scene, offering, plan, name, state=ERRED)
+        script_resource(scene, offering, plan, name, state=ERRED)
 
     def play(container: Container) -> Ended:
         if container.environment["RESOURCE_NAME"] == "bad":
             raise EngineBroken("no space left on device")
         return Ended()
 
-    outcome = pull(outbox_scene, play)
+    outcome = pull(scene, play)
     (failure,) = outcome.failures
     assert failure.item.startswith("resource bad") and "no space left" in failure.problem
-    assert [row.state for row in outbox_scene.rows(marketplace.resource)] == [OK, ERRED, OK]
+    assert [row.state for row in scene.rows(marketplace.resource)] == [OK, ERRED, OK]
 
 
-def test_a_missing_image_is_fetched_once(outbox_scene: Scene) -> None:
-    job(outbox_scene, state=ERRED)
-    pull(outbox_scene, lambda _: Ended(), images=set())
-    assert resource_named(outbox_scene).state == OK
+def test_a_missing_image_is_fetched_once(scene: Scene) -> None:
+    job(scene, state=ERRED)
+    pull(scene, lambda _: Ended(), images=set())
+    assert resource_named(scene).state == OK
 
 
 @pytest.mark.parametrize(
@@ -231,15 +231,15 @@ def test_a_missing_image_is_fetched_once(outbox_scene: Scene) -> None:
     ],
 )
 def test_an_offering_that_is_misconfigured_is_reported_and_its_resource_unchanged(
-    outbox_scene: Scene, options: dict[str, Any], settings: dict[str, Any], problem: str
+    scene: Scene, options: dict[str, Any], settings: dict[str, Any], problem: str
 ) -> None:
-    script_resource(outbox_scene, *script_offering(outbox_scene, **options), "bad", state=ERRED)
-    outcome = pull_from(outbox_scene, settings | {"DOCKER_CLIENT": {"base_url": "http://127.0.0.1:9"}})
+    script_resource(scene, *script_offering(scene, **options), "bad", state=ERRED)
+    outcome = pull_from(scene, settings | {"DOCKER_CLIENT": {"base_url": "http://127.0.0.1:9"}})
     assert outcome.failures[0].problem  # the engine is looked for first
-    outcome = _with_engine(outbox_scene, settings)
+    outcome = _with_engine(scene, settings)
     (failure,) = outcome.failures
     assert problem in failure.problem and "geheim" not in failure.problem
-    assert resource_named(outbox_scene, "bad").state == ERRED
+    assert resource_named(scene, "bad").state == ERRED
 
 
 def _with_engine(scene: Scene, settings: dict[str, Any]) -> Outcome:
@@ -248,93 +248,93 @@ def _with_engine(scene: Scene, settings: dict[str, Any]) -> Outcome:
 
 
 @pytest.mark.parametrize("state", [UPDATING, TERMINATING, ResourceState.TERMINATED])
-def test_what_happens_to_a_resource_while_its_script_runs_stays(outbox_scene: Scene, state: ResourceState) -> None:
-    resource = job(outbox_scene)
+def test_what_happens_to_a_resource_while_its_script_runs_stays(scene: Scene, state: ResourceState) -> None:
+    resource = job(scene)
 
     def play(_: Container) -> Ended:
-        with outbox_scene.engine.begin() as connection:
+        with scene.engine.begin() as connection:
             table = marketplace.resource
             connection.execute(update(table).where(table.c.id == resource).values(state=state, limits={"cpu": 9}))
         return say(usages=[usage(2)], report=[{"header": "State", "body": "running"}])
 
-    pull(outbox_scene, play)
-    row = resource_named(outbox_scene)
+    pull(scene, play)
+    row = resource_named(scene)
     assert (row.state, row.limits, row.report, row.current_usages) == (state, {"cpu": 9}, None, {})
     taken = 0 if state == ResourceState.TERMINATED else 1
-    assert len(outbox_scene.rows(marketplace.componentusage)) == taken
+    assert len(scene.rows(marketplace.componentusage)) == taken
 
 
-def test_a_resource_that_is_gone_meanwhile_is_no_failure(outbox_scene: Scene) -> None:
-    resource = job(outbox_scene)
+def test_a_resource_that_is_gone_meanwhile_is_no_failure(scene: Scene) -> None:
+    resource = job(scene)
 
     def play(_: Container) -> Ended:
-        with outbox_scene.engine.begin() as connection:
+        with scene.engine.begin() as connection:
             for table in (marketplace.resourceplanperiod, marketplace.resource):
                 key = table.c.resource_id if "resource_id" in table.c else table.c.id
                 connection.execute(table.delete().where(key == resource))
         return say(usages=[usage(2)])
 
-    outcome = pull(outbox_scene, play)
+    outcome = pull(scene, play)
     assert (outcome.failures, outcome.warnings) == ([], [])
 
 
-def test_only_live_resources_with_a_pull_script_are_pulled(outbox_scene: Scene) -> None:
-    offering, plan = script_offering(outbox_scene)
+def test_only_live_resources_with_a_pull_script_are_pulled(scene: Scene) -> None:
+    offering, plan = script_offering(scene)
     for state in ResourceState:
-        script_resource(outbox_scene, offering, plan, state.name, state=state)
-    other = outbox_scene.offering(outbox_scene.customer(), type="Marketplace.Basic", secret_options=SCRIPT)
-    script_resource(outbox_scene, other, outbox_scene.plan(other), "basic")
-    silent = outbox_scene.offering(outbox_scene.customer(), type="Marketplace.Script", secret_options={"create": ""})
-    script_resource(outbox_scene, silent, outbox_scene.plan(silent), "silent")
+        script_resource(scene, offering, plan, state.name, state=state)
+    other = scene.offering(scene.customer(), type="Marketplace.Basic", secret_options=SCRIPT)
+    script_resource(scene, other, scene.plan(other), "basic")
+    silent = scene.offering(scene.customer(), type="Marketplace.Script", secret_options={"create": ""})
+    script_resource(scene, silent, scene.plan(silent), "silent")
     names: set[str] = set()
 
     def play(container: Container) -> Ended:
         names.add(container.environment["RESOURCE_NAME"])
         return Ended()
 
-    pull(outbox_scene, play)
+    pull(scene, play)
     assert names == {"ERRED", "OK"}
 
 
-def test_a_dry_run_says_how_many_scripts_it_would_run_and_runs_none(outbox_scene: Scene) -> None:
-    job(outbox_scene)
-    outcome = pull_from(outbox_scene, {"DOCKER_CLIENT": {"base_url": "http://127.0.0.1:9"}}, dry_run=True)
+def test_a_dry_run_says_how_many_scripts_it_would_run_and_runs_none(scene: Scene) -> None:
+    job(scene)
+    outcome = pull_from(scene, {"DOCKER_CLIENT": {"base_url": "http://127.0.0.1:9"}}, dry_run=True)
     assert (outcome.figures["scripts that would be run"], outcome.failures) == (1, [])
 
 
-def test_an_engine_that_goes_away_ends_the_run_and_the_rest_is_counted(outbox_scene: Scene) -> None:
-    offering, plan = script_offering(outbox_scene)
+def test_an_engine_that_goes_away_ends_the_run_and_the_rest_is_counted(scene: Scene) -> None:
+    offering, plan = script_offering(scene)
     for number in range(6):
-        script_resource(outbox_scene, offering, plan, f"job {number}", state=ERRED)
+        script_resource(scene, offering, plan, f"job {number}", state=ERRED)
 
     def play(container: Container) -> Ended:
         if container.environment["RESOURCE_NAME"] == "job 2":
             raise ConnectionResetError
         return Ended()
 
-    outcome = pull(outbox_scene, play, containers={"parallel": 1})
+    outcome = pull(scene, play, containers={"parallel": 1})
     assert outcome.failures[-1].item == "3 more resources"
-    assert [row.state for row in outbox_scene.rows(marketplace.resource)] == [OK, OK, ERRED, ERRED, ERRED, ERRED]
+    assert [row.state for row in scene.rows(marketplace.resource)] == [OK, OK, ERRED, ERRED, ERRED, ERRED]
 
 
-def test_the_statements_for_a_resource_do_not_grow_with_what_it_reports(outbox_scene: Scene) -> None:
+def test_the_statements_for_a_resource_do_not_grow_with_what_it_reports(scene: Scene) -> None:
     def count(name: str, amounts: int) -> int:
-        offering, plan = script_offering(outbox_scene)
+        offering, plan = script_offering(scene)
         for number in range(amounts):
-            outbox_scene.price(plan, outbox_scene.component(offering, f"c{number}", "usage"), 1)
-        script_resource(outbox_scene, offering, plan, name)
+            scene.price(plan, scene.component(offering, f"c{number}", "usage"), 1)
+        script_resource(scene, offering, plan, name)
         answer = say(usages=[usage(1, f"c{number}") for number in range(amounts)])
-        with docker_server(lambda _: answer) as server, _site(outbox_scene, server.url) as site:
-            resource = resource_named(outbox_scene, name).id
+        with docker_server(lambda _: answer) as server, _site(scene, server.url) as site:
+            resource = resource_named(scene, name).id
             with counted(site.engine) as statements:
                 pull_script_resources(transactions(site))
             assert site.outcome.failures == []
-        _end(outbox_scene, resource)
+        _end(scene, resource)
         return len(statements)
 
     count("first", 1)  # makes the system robot, too
     assert count("one", 1) == count("many", 30)
-    assert len(outbox_scene.rows(invoices.invoiceitem)) == 32
+    assert len(scene.rows(invoices.invoiceitem)) == 32
 
 
 def _site(scene: Scene, url: str) -> Site:

@@ -27,17 +27,15 @@ execute(deployment, "waldur-marketplace-script-pull-resources", dg.DagsterInstan
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_a_run_that_is_stopped_ends_its_containers_and_changes_nothing(
-    outbox_scene: Scene, stop: signal.Signals
-) -> None:
-    offering, plan = script_offering(outbox_scene)
+def test_a_run_that_is_stopped_ends_its_containers_and_changes_nothing(scene: Scene, stop: signal.Signals) -> None:
+    offering, plan = script_offering(scene)
     for number in range(5):
-        script_resource(outbox_scene, offering, plan, f"job {number}", state=ResourceState.ERRED)
-    url = outbox_scene.engine.url.render_as_string(hide_password=False)
+        script_resource(scene, offering, plan, f"job {number}", state=ResourceState.ERRED)
+    url = scene.engine.url.render_as_string(hide_password=False)
     with docker_server(lambda _: Ended(status=None)) as server:
         run = started(RUN, url, server.url)
         wait_until(lambda: sum(container.ended is not None for container in server.containers.values()) == 2)
         run.send_signal(stop)
         run.communicate(timeout=30)
         assert (len(server.containers), set(server.removed)) == (2, set(server.containers))
-    assert {row.state for row in outbox_scene.rows(marketplace.resource)} == {ResourceState.ERRED}
+    assert {row.state for row in scene.rows(marketplace.resource)} == {ResourceState.ERRED}

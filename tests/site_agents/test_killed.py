@@ -36,17 +36,17 @@ END = """
 """
 
 
-def test_what_a_killed_run_did_not_say_is_said_by_the_next(outbox_scene: Scene, stomp: RabbitMq) -> None:
-    agents = Agents(outbox_scene, stomp)
+def test_what_a_killed_run_did_not_say_is_said_by_the_next(scene: Scene, stomp: RabbitMq) -> None:
+    agents = Agents(scene, stomp)
     (queue,) = agents.subscribe(agents.agent(), "resource")
     made = {agents.resource() for _ in range(3)}
     rabbit = {"HOST": "127.0.0.1", "STOMP_PORT": stomp.stomp_port, "USER": USER, "PASSWORD": PASSWORD}
     document = {
-        "database": {"url": outbox_scene.engine.url.render_as_string(hide_password=False)},
+        "database": {"url": scene.engine.url.render_as_string(hide_password=False)},
         "waldur": {"RABBITMQ": rabbit},
         "site_agents": {"amqp_port": stomp.port},
     }
-    with outbox_scene.engine.begin() as connection:
+    with scene.engine.begin() as connection:
         connection.exec_driver_sql(HOLD)
     run = started(RUN, json.dumps(document), NOON.isoformat())
     heard: list[str] = []
@@ -57,11 +57,11 @@ def test_what_a_killed_run_did_not_say_is_said_by_the_next(outbox_scene: Scene, 
 
     wait_until(all_said)
     kill(run)
-    with outbox_scene.engine.begin() as connection:
+    with scene.engine.begin() as connection:
         connection.exec_driver_sql(END)
         connection.exec_driver_sql("DROP FUNCTION hold CASCADE")
-    assert outbox_scene.rows(agent_message) == []
+    assert scene.rows(agent_message) == []
     agents.tell(as_of=NOON + timedelta(minutes=10))  # a hint that comes twice does no harm
     assert {message["resource_uuid"] for message in agents.heard(0, queue)} == made
-    assert {row.topic.partition("/")[0] for row in outbox_scene.rows(agent_message)} == {"subscription"}
+    assert {row.topic.partition("/")[0] for row in scene.rows(agent_message)} == {"subscription"}
     assert AGENTS[0].hex not in queue

@@ -97,8 +97,8 @@ class Agents:
 
 
 @pytest.fixture
-def agents(outbox_scene: Scene, stomp: RabbitMq) -> Agents:
-    return Agents(outbox_scene, stomp)
+def agents(scene: Scene, stomp: RabbitMq) -> Agents:
+    return Agents(scene, stomp)
 
 
 def test_silent_resources_are_asked_for_by_their_subscriptions(agents: Agents) -> None:
@@ -212,8 +212,8 @@ def test_a_wrong_password_is_not_tried_for_everybody(agents: Agents) -> None:
     assert "geheim-wrong" not in str(done.failures)
 
 
-def test_without_a_port_nobody_is_told_and_the_run_says_so(outbox_scene: Scene) -> None:
-    agents = Agents(outbox_scene, None)
+def test_without_a_port_nobody_is_told_and_the_run_says_so(scene: Scene) -> None:
+    agents = Agents(scene, None)
     agents.subscribe(agents.agent(), "resource")
     agents.resource()
     done = agents.tell(STOMP_PORT=None)

@@ -43,9 +43,9 @@ def ledger(scene: Scene) -> list[tuple[Any, ...]]:
 
 @pytest.mark.parametrize(("spent", "left"), [(True, 90), (False, 100)])
 def test_what_a_removed_project_has_not_used_is_lost_to_the_organization_where_it_says_so(
-    outbox_scene: Scene, spent: bool, left: int
+    scene: Scene, spent: bool, left: int
 ) -> None:
-    scene, customer = outbox_scene, outbox_scene.customer()
+    customer = scene.customer()
     credit = scene.add(invoices.customercredit, customer_id=customer, value=100)
     project, own = share(scene, customer, 10, spent=spent)
     remove(scene, project)
@@ -57,8 +57,8 @@ def test_what_a_removed_project_has_not_used_is_lost_to_the_organization_where_i
     assert {row.object_id for event in told for row in scene.rows(logging.feed, event_id=event.id)} == {customer}
 
 
-def test_an_organization_never_loses_more_than_it_has(outbox_scene: Scene) -> None:
-    scene, customer = outbox_scene, outbox_scene.customer()
+def test_an_organization_never_loses_more_than_it_has(scene: Scene) -> None:
+    customer = scene.customer()
     scene.add(invoices.customercredit, customer_id=customer, value=15)
     projects = [share(scene, customer, 10, spent=True)[0] for _ in range(3)]
     remove(scene, *projects)
@@ -66,16 +66,16 @@ def test_an_organization_never_loses_more_than_it_has(outbox_scene: Scene) -> No
     assert [row.amount for row in scene.rows(invoices.credittransaction) if row.credit_id] == [-10, -5]
 
 
-def test_without_a_credit_of_the_organization_nothing_changes(outbox_scene: Scene) -> None:
-    project, _ = share(outbox_scene, outbox_scene.customer(), 10, spent=True)
-    remove(outbox_scene, project)
-    assert value_of(outbox_scene, invoices.projectcredit) == [10]
-    assert ledger(outbox_scene) == []
+def test_without_a_credit_of_the_organization_nothing_changes(scene: Scene) -> None:
+    project, _ = share(scene, scene.customer(), 10, spent=True)
+    remove(scene, project)
+    assert value_of(scene, invoices.projectcredit) == [10]
+    assert ledger(scene) == []
 
 
 @pytest.mark.generation("2024-10")
-def test_up_to_2024_credits_outlive_their_projects(outbox_scene: Scene) -> None:
-    scene, customer = outbox_scene, outbox_scene.customer()
+def test_up_to_2024_credits_outlive_their_projects(scene: Scene) -> None:
+    customer = scene.customer()
     scene.add(invoices.customercredit, customer_id=customer, value=100)
     project, _ = share(scene, customer, 10, spent=True)
     remove(scene, project)

@@ -30,8 +30,8 @@ ENDED = {"good": "SUCCESS", "bad": "FAILURE", "stopped": "REVOKED", "runs": "STA
 
 
 @pytest.fixture
-def cloud(outbox_scene: Scene) -> Cloud:
-    return Cloud(outbox_scene)
+def cloud(scene: Scene) -> Cloud:
+    return Cloud(scene)
 
 
 @pytest.fixture
@@ -146,8 +146,8 @@ def test_a_store_that_does_not_answer_stops_the_job_before_it_writes(cloud: Clou
         ({"result_store_url": "db+nonsense://u:secret@h/d"}, "[celery] result_store_url names no result store"),
     ],
 )
-def test_an_entry_without_a_usable_store_says_what_it_lacks(outbox_scene: Scene, celery: dict, lacking: str) -> None:
-    with outbox_scene.site(celery=celery) as site:
+def test_an_entry_without_a_usable_store_says_what_it_lacks(scene: Scene, celery: dict, lacking: str) -> None:
+    with scene.site(celery=celery) as site:
         (said,) = missing_parts(site, ENTRY)
     assert said.startswith(lacking) and "secret" not in said
 

@@ -39,8 +39,7 @@ def delete_all(scene: Scene, *, dry_run: bool = False) -> int:
     return len(statements)
 
 
-def test_a_deleted_project_is_marked_told_and_no_longer_counted(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_deleted_project_is_marked_told_and_no_longer_counted(scene: Scene) -> None:
     customer = scene.customer("Acme")
     project, kept = expired_project(scene, customer, "Alpha"), scene.project(customer, "Beta")
     member(scene, project, "ann@example.com")
@@ -79,8 +78,7 @@ def test_a_deleted_project_is_marked_told_and_no_longer_counted(outbox_scene: Sc
     assert payload["args"] == [f"structure.project:{project}"]
 
 
-def test_a_project_that_is_removed_already_is_left_alone(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_project_that_is_removed_already_is_left_alone(scene: Scene) -> None:
     expired_project(scene, scene.customer(), "Alpha")
     delete_all(scene)
     written = scene.rows(logging.event), scene.rows(quotas.quotausage)
@@ -88,8 +86,7 @@ def test_a_project_that_is_removed_already_is_left_alone(outbox_scene: Scene) ->
     assert (scene.rows(logging.event), scene.rows(quotas.quotausage)) == written
 
 
-def test_a_dry_run_deletes_nothing(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_a_dry_run_deletes_nothing(scene: Scene) -> None:
     project = expired_project(scene, scene.customer(), "Alpha")
     member(scene, project, "ann@example.com")
     delete_all(scene, dry_run=True)
@@ -99,8 +96,7 @@ def test_a_dry_run_deletes_nothing(outbox_scene: Scene) -> None:
     assert len(scene.rows(billing.priceestimate)) == 1
 
 
-def test_statements_do_not_grow_with_the_projects(outbox_scene: Scene) -> None:
-    scene = outbox_scene
+def test_statements_do_not_grow_with_the_projects(scene: Scene) -> None:
 
     def delete_many(count: int) -> int:
         for number in range(count):

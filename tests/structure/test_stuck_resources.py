@@ -24,8 +24,8 @@ CHANGED = "marketplace_resource_has_been_changed"
 
 
 @pytest.fixture
-def cloud(outbox_scene: Scene) -> Cloud:
-    return Cloud(outbox_scene)
+def cloud(scene: Scene) -> Cloud:
+    return Cloud(scene)
 
 
 def run(scene: Scene, *, dry_run: bool = False) -> tuple[Outcome, int]:

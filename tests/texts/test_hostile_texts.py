@@ -264,13 +264,13 @@ def test_no_text_stops_a_mail(render: Render, content: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_refused_text_of_either_storage_is_told_and_the_others_are_used(
-    outbox_scene: Scene, tmp_path: Path, form: str
+    scene: Scene, tmp_path: Path, form: str
 ) -> None:
     name = "marketplace/notification_about_project_ending"
-    keep(outbox_scene, form, {f"{name}_message.txt": '{% include "./x" %}', f"{name}_subject.txt": "Ours"})
-    done = make(outbox_scene, tmp_path, name)
+    keep(scene, form, {f"{name}_message.txt": '{% include "./x" %}', f"{name}_subject.txt": "Ours"})
+    done = make(scene, tmp_path, name)
     assert [found.item for found in done.warnings] == [f"template {name}_message.txt"]
-    mail = outbox_scene.rows(message)[0].payload
+    mail = scene.rows(message)[0].payload
     assert mail["subject"] == "Ours" and "your project Alpha ends" in mail["body"]
 
 
@@ -284,17 +284,17 @@ def test_where_texts_are_kept_with_notifications_the_older_table_is_not_read(sce
         assert work.once(Templates).render("invoices/report_body.txt", FACTS) == "New"
 
 
-def test_facts_that_texts_ask_for_are_fetched_once_for_all_mails(outbox_scene: Scene, tmp_path: Path) -> None:
+def test_facts_that_texts_ask_for_are_fetched_once_for_all_mails(scene: Scene, tmp_path: Path) -> None:
     name = "marketplace/notification_about_project_ending"
     own = "{{ project.name }} {{ project.customer.name }} {{ project.customer.email }} {{ user.username }}"
-    keep(outbox_scene, "2024", {f"{name}_message.txt": own})
-    make(outbox_scene, tmp_path, name)
+    keep(scene, "2024", {f"{name}_message.txt": own})
+    make(scene, tmp_path, name)
     asked = []
     for _ in range(2):
-        with outbox_scene.site() as site, site.work("e", NOON) as work, counted(work.connection) as seen:
+        with scene.site() as site, site.work("e", NOON) as work, counted(work.connection) as seen:
             tell_of_ending_projects(work)
         asked.append([statement for statement in seen if "INSERT" not in statement])
         for number in range(10):
-            outbox_scene.project(1, f"Project {number}", end_date=TOMORROW)
+            scene.project(1, f"Project {number}", end_date=TOMORROW)
     assert len(asked[0]) == len(asked[1])
-    assert len(outbox_scene.rows(message)) == 2 + 10
+    assert len(scene.rows(message)) == 2 + 10

@@ -46,13 +46,11 @@ def _texts(scene: Scene, name: str) -> list[str]:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", NAMES)
-def test_a_text_with_all_documented_names_has_no_hole(
-    outbox_scene: Scene, tmp_path: Path, name: str, form: str
-) -> None:
-    keep(outbox_scene, form, dict.fromkeys(_files(name), _text_with(NAMES[name])))
-    done = make(outbox_scene, tmp_path, name)
+def test_a_text_with_all_documented_names_has_no_hole(scene: Scene, tmp_path: Path, name: str, form: str) -> None:
+    keep(scene, form, dict.fromkeys(_files(name), _text_with(NAMES[name])))
+    done = make(scene, tmp_path, name)
     assert done.warnings == [] and done.failures == []
-    for text in _texts(outbox_scene, name):
+    for text in _texts(scene, name):
         shown = dict(part.split(" ~ ", 1) for part in text.replace("&#x27;", "'").split(" ; "))
         assert list(shown) == NAMES[name]
         assert {key for key, value in shown.items() if value.strip() in ("", "None", "<View>")} == set()
@@ -60,14 +58,14 @@ def test_a_text_with_all_documented_names_has_no_hole(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_is_not_there_is_told_once_for_each_text_and_the_mail_goes_out(
-    outbox_scene: Scene, tmp_path: Path, name: str
+    scene: Scene, tmp_path: Path, name: str
 ) -> None:
     files = _files(name)
-    keep(outbox_scene, "2024", dict.fromkeys(files, "Text {{ nonsense }}{{ nonsense }}{% if absent.name %}{% endif %}"))
-    done = make(outbox_scene, tmp_path, name)
+    keep(scene, "2024", dict.fromkeys(files, "Text {{ nonsense }}{{ nonsense }}{% if absent.name %}{% endif %}"))
+    done = make(scene, tmp_path, name)
     told = [(finding.item, finding.problem.split()[4].rstrip(",")) for finding in done.warnings]
     assert sorted(told) == sorted((f"template {file}", word) for file in files for word in ("nonsense", "absent.name"))
-    assert {text.strip() for text in _texts(outbox_scene, name)} == {"Text"}
+    assert {text.strip() for text in _texts(scene, name)} == {"Text"}
 
 
 def test_every_built_in_text_has_a_table_of_names() -> None:
@@ -78,13 +76,13 @@ def test_every_built_in_text_has_a_table_of_names() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_copy_of_the_built_in_text_makes_the_same_mail(
-    outbox_scene: Scene, twin_scene: Scene, tmp_path: Path, name: str
+    scene: Scene, twin_scene: Scene, tmp_path: Path, name: str
 ) -> None:
-    keep(outbox_scene, "2024", {file: (BUILT_IN / file).read_text() for file in _files(name)})
-    done = make(outbox_scene, tmp_path, name)
+    keep(scene, "2024", {file: (BUILT_IN / file).read_text() for file in _files(name)})
+    done = make(scene, tmp_path, name)
     make(twin_scene, tmp_path, name)
     assert done.warnings == []
-    for own, built_in in zip(_texts(outbox_scene, name), _texts(twin_scene, name), strict=True):
+    for own, built_in in zip(_texts(scene, name), _texts(twin_scene, name), strict=True):
         assert _without_uuids(own) == _without_uuids(built_in)
 
 

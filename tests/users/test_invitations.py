@@ -30,12 +30,12 @@ PROJECT_TYPE = 2
 
 
 @pytest.fixture
-def site(outbox_scene: Scene) -> Scene:
+def site(scene: Scene) -> Scene:
     """A site that sends every notification about invitations."""
     for name in ("created", "approved", "expired"):
-        outbox_scene.add(core.notification, key=f"users.invitation_{name}", enabled=True)
-    outbox_scene.add(permissions.role, name="PROJECT.MEMBER", is_system_role=True, content_type_id=PROJECT_TYPE)
-    return outbox_scene
+        scene.add(core.notification, key=f"users.invitation_{name}", enabled=True)
+    scene.add(permissions.role, name="PROJECT.MEMBER", is_system_role=True, content_type_id=PROJECT_TYPE)
+    return scene
 
 
 def invite(scene: Scene, email: str, project: int, **values: Any) -> int:

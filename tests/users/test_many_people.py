@@ -58,16 +58,16 @@ def _run(scene: Scene, job: Callable[[Work], Any], *, dry_run: bool = False) -> 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job.__name__)
 def test_statements_do_not_grow_with_rows_and_a_dry_run_leaves_no_trace(
-    outbox_scene: Scene, job: Callable[[Work], Any]
+    scene: Scene, job: Callable[[Work], Any]
 ) -> None:
-    _people(outbox_scene, 3)
-    _, planned = _run(outbox_scene, job, dry_run=True)
-    assert outbox_scene.rows(message) == []
-    few, done = _run(outbox_scene, job)
+    _people(scene, 3)
+    _, planned = _run(scene, job, dry_run=True)
+    assert scene.rows(message) == []
+    few, done = _run(scene, job)
     assert (planned.rows, planned.figures) == (done.rows, done.figures)
     assert [*done.rows, *done.figures]
-    _people(outbox_scene, 30)
-    many, _ = _run(outbox_scene, job)
+    _people(scene, 30)
+    many, _ = _run(scene, job)
     assert many == few
 
 
