@@ -20,8 +20,8 @@ from waldur_dagster import clock
 from waldur_dagster.demo.home import DemoHome
 from waldur_dagster.deployment import CONFIG_VARIABLE, Deployment
 from waldur_dagster.notifications.broadcasts import put_broadcasts
-from waldur_dagster.outbox.tables import SCHEMA
 from waldur_dagster.outcome import Outcome
+from waldur_dagster.own_schema import SCHEMA
 from waldur_dagster.schema import marketplace
 from waldur_dagster.script_offerings.pull import pull_script_resources
 from waldur_dagster.site import Site, make_engine

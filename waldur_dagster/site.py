@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -17,13 +18,12 @@ from tenacity import (
     Retrying,
     retry_if_exception,
     retry_if_exception_type,
-    retry_if_result,
     stop_after_attempt,
     wait_exponential,
     wait_random,
 )
 
-from waldur_dagster import locks
+from waldur_dagster import commits, locks
 from waldur_dagster.database.constance import Constance, settings_in_force
 from waldur_dagster.database.encryption import Secrets
 from waldur_dagster.database.site_schema import SiteSchema
@@ -185,7 +185,7 @@ class Site:
         entry, SiteUnreachable when the database does not answer.
         """
         connection = self.hold(entry)
-        with self._transaction(connection, alone):
+        with self._transaction(connection, entry, alone):
             present = self.present or as_of
             work = Work(connection, self.deployment, self.schema, entry, as_of, present, self.dry_run, self.run_id)
             work.earlier = self.outcome
@@ -194,9 +194,9 @@ class Site:
         self.outcome.add(work.outcome)
 
     @contextmanager
-    def _transaction(self, connection: Connection, alone: bool) -> Iterator[None]:
+    def _transaction(self, connection: Connection, entry: str, alone: bool) -> Iterator[None]:
         if not self.dry_run:
-            with self._committed(connection):
+            with self._committed(connection, entry):
                 yield
         elif alone:
             transaction = connection.begin_nested() if connection.in_transaction() else connection.begin()
@@ -211,33 +211,29 @@ class Site:
                 yield
 
     @contextmanager
-    def _committed(self, connection: Connection) -> Iterator[None]:
-        """A transaction; when the connection is lost with its COMMIT, the server is asked what became of it."""
+    def _committed(self, connection: Connection, entry: str) -> Iterator[None]:
+        """A transaction; when the connection is lost with its COMMIT, the database is asked what became of it."""
         with connection.begin() as transaction:
             yield
-            number = connection.scalar(text("SELECT txid_current_if_assigned()"))
+            mark = commits.mark(connection, entry)
             try:
                 transaction.commit()
             except DBAPIError as problem:
-                if number is None or not is_lost(problem) or not self._was_committed(number):
+                if mark is None or not is_lost(problem) or not self._was_committed(entry, mark):
                     raise
 
-    def _was_committed(self, number: int) -> bool:
-        """Whether a transaction of a lost connection was committed; one that is about to be is waited for."""
-        until_known = Retrying(
-            stop=stop_after_attempt(6),
-            wait=wait_exponential(multiplier=0.1),
-            retry=retry_if_result(lambda status: status == "in progress"),
-            retry_error_callback=lambda _: None,
-        )
-        connection = self._ready_connection()
+    def _was_committed(self, entry: str, mark: UUID) -> bool:
+        """Whether a transaction of a lost connection was committed; False as well when nobody can say for long."""
+        tries = Retrying(stop=stop_after_attempt(TRIES), wait=PAUSES, retry=retry_if_exception(passes), reraise=True)
 
-        def status() -> str | None:
-            with connection.begin():
-                found: str | None = connection.scalar(text("SELECT txid_status(:number)"), {"number": number})
-            return found
+        def ask() -> bool:
+            with self.engine.begin() as connection:
+                return commits.is_committed(connection, entry, mark)
 
-        return bool(until_known(status) == "committed")
+        try:
+            return tries(ask)
+        except OperationalError:
+            return False
 
     def check(self) -> None:
         """Raises SiteUnreachable when the database does not answer, or takes no changes."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tests.chaos.kills import kill
 from tests.chaos.launcher import Launcher
@@ -17,7 +19,9 @@ from tests.chaos.steps import small_site
 from tests.chaos.together import together
 from tests.chaos.trials import Usual, usual
 from waldur_dagster.definitions import implemented_entries
+from waldur_dagster.deployment import parse_deployment
 from waldur_dagster.schema.generations import Generation
+from waldur_dagster.site import Site
 
 BILLING, ENDS = "waldur-create-invoices", "terminate_expired_resources"
 SMALL = Scene(
@@ -83,6 +87,31 @@ def test_a_server_that_crashes_in_the_middle_costs_nothing(
     launcher: Launcher, place: Place, undisturbed: Usual
 ) -> None:
     assert restarted(launcher, place, BILLING, first_write(undisturbed.points), undisturbed) == []
+
+
+def test_a_crash_at_a_commit_is_told_from_others_that_got_its_number(place: Place) -> None:
+    """After a crash PostgreSQL gives the numbers of transactions that left no trace to the next ones."""
+    with place.copied() as copy, Site(parse_deployment(place.document(copy.engine.url))) as site:
+        dialect: Any = site.engine.dialect
+        is_first = iter([True])
+
+        def crash_and_commit(connection: Any) -> None:
+            written = connection.driver_connection.execute("SELECT txid_current_if_assigned()").fetchone()[0]
+            if written and next(is_first, False):
+                place.restart()
+                copy.engine.dispose()
+                for _ in range(20):
+                    with copy.engine.begin() as other:
+                        number = other.scalar(text("SELECT txid_current()"))
+                assert number >= written
+            type(dialect).do_commit(dialect, connection)
+
+        dialect.do_commit = crash_and_commit
+        add = text("UPDATE structure_customer SET abbreviation = abbreviation || 'x'")
+        site.do("entry", SMALL.as_of, lambda work: work.execute(add))
+        with copy.engine.connect() as connection:
+            assert set(connection.scalars(text("SELECT abbreviation FROM structure_customer"))) == {"x"}
+        assert next(is_first, None) is None
 
 
 def test_a_statement_that_takes_too_long_ends_the_run_and_the_next_one_does_it(

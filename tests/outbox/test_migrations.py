@@ -43,7 +43,7 @@ def test_the_tables_are_what_the_migrations_make(database: Engine) -> None:
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
 
-    from waldur_dagster.outbox.tables import SCHEMA, metadata
+    from waldur_dagster.own_schema import SCHEMA, metadata
 
     migrate.migrate(database)
     with database.connect() as connection:

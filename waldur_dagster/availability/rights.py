@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from sqlalchemy import Connection, text
 
-from waldur_dagster.outbox.tables import SCHEMA
+from waldur_dagster.own_schema import SCHEMA
 from waldur_dagster.site import Site
 
 # Rights on some columns only count too; an insert into a table that numbers its rows by a sequence needs that one.
@@ -32,6 +32,7 @@ _LACKING = text(
 _WHOLE = text("SELECT current_user, has_database_privilege(current_database(), 'TEMPORARY')")
 _OUTBOX = {
     f"{SCHEMA}.outbox_message": ("SELECT", "INSERT", "UPDATE", "DELETE"),
+    f"{SCHEMA}.last_commit": ("SELECT", "INSERT", "UPDATE"),
     f"{SCHEMA}.alembic_version": ("SELECT",),
 }
 

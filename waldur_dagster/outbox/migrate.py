@@ -9,7 +9,7 @@ from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Engine
 from sqlalchemy.exc import ProgrammingError
 
-from waldur_dagster.outbox.tables import SCHEMA
+from waldur_dagster.own_schema import SCHEMA
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -11,7 +11,6 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -19,7 +18,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-SCHEMA = "waldur_dagster"
+from waldur_dagster.own_schema import metadata
+
 WAITING, SENDING, DELIVERED = "waiting", "sending", "delivered"
 PERHAPS, GIVEN_UP, DROPPED = "perhaps delivered", "given up", "dropped"
 UNFINISHED = (WAITING, SENDING)
@@ -32,8 +32,6 @@ SYSTEM = (
     " || coalesce(lower(substring(payload ->> 'url' from '^[^:]+://(?:[^/?#]*@)?([^/?#]+)')), '')"
     " ELSE kind END"
 )
-
-metadata = MetaData(schema=SCHEMA)
 
 message = Table(
     "outbox_message",
