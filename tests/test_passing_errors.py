@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from tests.scene import Scene
 from waldur_dagster import site as site_module
@@ -168,6 +168,16 @@ def _lose_one_commit(site: Site, scene: Scene, *, committed: bool) -> None:
 
 def _wrote(connection: Any) -> bool:
     return bool(connection.driver_connection.execute("SELECT txid_current_if_assigned()").fetchone()[0])
+
+
+def test_a_commit_that_the_database_refuses_costs_nobody_else(scene: Scene) -> None:
+    """Waldur's foreign keys are looked at when everything is written."""
+    scene.project(scene.customer("before"))
+    with scene.site() as site:
+        with pytest.raises(IntegrityError):
+            site.do("entry", NOW, lambda work: work.execute(structure.project.update().values(customer_id=9999)))
+        site.do("entry", NOW, rename)
+    assert scene.one(customer).abbreviation == "x"
 
 
 PASSING = pytest.mark.parametrize("code", ["40001", "40P01", "55P03"])

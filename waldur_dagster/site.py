@@ -219,6 +219,7 @@ class Site:
             try:
                 transaction.commit()
             except DBAPIError as problem:
+                transaction.rollback()  # SQLAlchemy would have the connection begin no other
                 if mark is None or not is_lost(problem) or not self._was_committed(entry, mark):
                     raise
 
