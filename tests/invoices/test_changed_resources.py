@@ -61,6 +61,10 @@ class Sold:
         ]
 
     @property
+    def of_limit(self) -> list[Decimal]:
+        return [quantity for name, quantity, *_ in self.items() if name == "cpu"]
+
+    @property
     def total(self) -> Decimal:
         return self.scene.one(invoices.invoice, customer_id=self.customer).total_price
 
@@ -225,3 +229,49 @@ def test_an_item_whose_periods_cannot_be_read_ends_as_it_is_and_is_told(scene: S
     told = sold.change(state=6)
     assert len(told.warnings) == 1
     assert {end for *_, end in sold.items()} == {NOW}
+
+
+@pytest.mark.generation("8")
+@pytest.mark.parametrize("period", ["quarterly", "annual"])
+@pytest.mark.parametrize(
+    ("change", "is_told"),
+    [({"limits": {"cpu": 8}}, True), ({"plan_id": 1}, True), ({"limits": {"cpu": 4, "x": 1}}, False)],
+)
+def test_what_an_older_invoice_has_billed_ahead_stays_and_is_told(
+    scene: Scene, period: str, change: dict[str, Any], is_told: bool
+) -> None:
+    sold = Sold(scene, limit_period=period)
+    with scene.engine.begin() as connection:  # its years begin in April, as its quarters do
+        connection.execute(update(marketplace.resource).values(created=datetime(2024, 4, 1, tzinfo=UTC)))
+    sold.bill()
+    before = [row for row in sold.items() if row[0] == "cpu"]
+    assert len(before) == 1
+    outcome = sold.change(
+        datetime(2025, 5, 10, tzinfo=UTC),
+        **{name: sold.plans[value] if name == "plan_id" else value for name, value in change.items()},
+    )
+    assert [row for row in sold.items() if row[0] == "cpu"] == before
+    told = [warning for warning in outcome.warnings if "billed ahead by the invoice of 2025-04" in warning.problem]
+    assert [warning.item for warning in told] == ["organization Customer"] * is_told
+
+
+@pytest.mark.parametrize("unit", ["month", "day"])
+@pytest.mark.parametrize("limit", ["many", None, [], True])
+@pytest.mark.generation("8")
+def test_a_limit_that_is_no_number_is_none_from_tomorrow_on(scene: Scene, unit: str, limit: Any) -> None:
+    sold = Sold(scene, unit)
+    sold.bill()
+    sold.change(limits={"cpu": limit})
+    assert sold.of_limit == [(40 if unit == "day" else Decimal("1.34"))]
+
+
+@pytest.mark.parametrize("limit", [10**14, 10**15, 10**40, 1e300])
+@pytest.mark.parametrize("unit", ["month", "day"])
+@pytest.mark.generation("8")
+def test_a_limit_that_no_invoice_can_hold_leaves_its_item_and_is_told(scene: Scene, unit: str, limit: float) -> None:
+    sold = Sold(scene, unit)
+    sold.bill()
+    before = sold.items()
+    outcome = sold.change(limits={"cpu": limit})
+    assert sold.items() == before
+    assert ["too large for an invoice" in warning.problem for warning in outcome.warnings] == [True]

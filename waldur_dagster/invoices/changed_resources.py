@@ -1,6 +1,6 @@
 """What resources cost that end, or change plan or limits, within a month (spec invoices 1.12; newer_billing 1.7).
 
-Of the running month only, and as long as its invoice is open: what is billed for other months stays.
+Of the running month only, and as long as its invoice is open: what is billed for other months stays (paid_ahead).
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_
 from waldur_dagster.invoices.items import (
     add_fixed_items,
     component,
+    fits,
     insert_items,
     item_details,
     item_name,
@@ -51,6 +52,7 @@ from waldur_dagster.invoices.items import (
 from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit, has_billable_limit
 from waldur_dagster.invoices.limit_periods import billed_span
 from waldur_dagster.invoices.new_invoices import create_invoices_of
+from waldur_dagster.invoices.paid_ahead import warn_of_paid_ahead
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.states import is_open
 from waldur_dagster.invoices.term import Term
@@ -83,8 +85,10 @@ def bill_changes(work: Work, changed: Table) -> None:
     before = work.connection.scalar(select(func.coalesce(func.max(item.c.id), 0))) or 0
     ending = {bill.resource_id for bill in bills if bill.ended or bill.switched}
     limited = {bill.resource_id for bill in bills if bill.limited}
+    switched = {bill.resource_id for bill in bills if bill.switched}
     _update(work, [*_closed(work, month, place, ending), *_split(work, place, limited)])
-    _begin_plans(work, month, place, {bill.resource_id for bill in bills if bill.switched})
+    warn_of_paid_ahead(work, place, switched, limited)
+    _begin_plans(work, month, place, switched)
     if limited:
         _begin_limits(work, month, place, changed)
     log_new_items(work, select(item.c.id).where(item.c.id > before, item.c.invoice_id.in_(select(place.c.id))))
@@ -230,7 +234,12 @@ def _update(work: Work, changed: Sequence[Mapping[str, Any]]) -> None:
     types |= {"end": DateTime(timezone=True), "details": JSONB, "quantity": Numeric, "old_quantity": Numeric}
     rows = given_rows(changed, **types)
     columns = [*(rows.c[name] for name in (*names, "end", "details", "old_quantity"))]
-    kept = temporary_table(work, "changed_item", select(*columns, rows.c.quantity.label("new_quantity")))
+    of_item = rows.join(item, item.c.id == rows.c.id)
+    holds = fits(item.c.unit_price, rows.c.quantity)
+    for name, uuid in work.connection.execute(select(rows.c.name, rows.c.uuid).select_from(of_item).where(~holds)):
+        counted_limits.warn_of_too_large(work, name, uuid)
+    columns.append(rows.c.quantity.label("new_quantity"))
+    kept = temporary_table(work, "changed_item", select(*columns).select_from(of_item).where(holds))
     values = {"end": kept.c.end, "details": kept.c.details, "quantity": kept.c.new_quantity}
     work.execute(update(item).values(values).where(item.c.id == kept.c.id))
     differing = select(kept).where(kept.c.old_quantity != kept.c.new_quantity).subquery("differing")

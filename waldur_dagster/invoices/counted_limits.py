@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, time, timedelta
 from decimal import ROUND_UP, Decimal
 from typing import Any
+from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, TypeAdapter, ValidationError
 
@@ -13,6 +14,7 @@ from waldur_dagster.invoices import rules
 from waldur_dagster.work import Work
 
 LAST_SECOND = time(23, 59, 59)
+LARGEST = 10**15  # more than the column of an item's quantity holds
 HUNDREDTH, DAY = Decimal("0.01"), timedelta(days=1)
 
 
@@ -50,9 +52,21 @@ def resumed(work: Work, item: Any, counted: Sequence[dict[str, Any]], limit: Any
     return _recounted(work, item, [*counted, _period(work, _of(limit, work.local_time), end)])
 
 
+def warn_of_too_large(work: Work, name: str, uuid: UUID) -> None:
+    work.outcome.warn(
+        f"invoice item {name} ({uuid.hex})", "its new limit is too large for an invoice; it stays as it was"
+    )
+
+
 def changed(work: Work, item: Any, counted: Sequence[dict[str, Any]], limit: Any) -> dict[str, Any] | None:
-    """Those of one whose limit is another one from today, or where it is lower from tomorrow, on; None: the same."""
+    """Those of one whose limit is another one from today, or where it is lower from tomorrow, on; None: as before.
+
+    A limit that no invoice can hold changes nothing, and is told.
+    """
     last = counted[-1]
+    if Decimal(limit or 0) > LARGEST:
+        warn_of_too_large(work, item.name, item.uuid)
+        return None
     old, new = Decimal(str(last["quantity"])), max(Decimal(limit or 0), Decimal(0))  # -1 is unlimited
     begin = datetime.combine(work.today, time.min, work.zone) + (DAY if new < old else timedelta())
     end = datetime.fromisoformat(last["end"])

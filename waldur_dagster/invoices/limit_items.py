@@ -110,8 +110,9 @@ def _times(schema: SiteSchema, limit: ColumnElement[str], days: Any) -> ColumnEl
 
 
 def converted_limit(schema: SiteSchema) -> ColumnElement[str]:
-    """The limit in the unit that is billed, as the text of a number."""
-    text = resource.c.limits.op("->>", return_type=Text())(component.c.type)
+    """The limit in the unit that is billed, as the text of a number; null where there is none, or no number."""
+    raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
+    text = case((func.jsonb_typeof(raw) == "number", cast(raw, Text)))
     number = cast(text, Numeric)
     return case(
         (offering.c.type == TENANT, cast(tenant_limit(schema, number), Text)),

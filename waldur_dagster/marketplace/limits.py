@@ -12,6 +12,7 @@ from waldur_dagster.schema import marketplace
 from waldur_dagster.work import Work
 
 LIMIT = "limit"
+QUOTA_BOUND = 10**18
 component, quota = marketplace.offeringcomponent, marketplace.componentquota
 plan, price = marketplace.plan, marketplace.plancomponent
 EMPTY = literal_column("'{}'::jsonb", JSONB)
@@ -44,7 +45,10 @@ def estimated_cost(plan_id: ColumnElement[Any], limits: ColumnElement[Any]) -> C
 
 
 def keep_limits(work: Work, changed: Table) -> None:
-    """Write the limits of changed resources (resource_id, new_limits) to their component quotas."""
+    """Write the limits of changed resources (resource_id, new_limits) to their component quotas.
+
+    One that a quota cannot hold leaves it as it was; what bills the change tells of it.
+    """
     resource = marketplace.resource
     given = each_limit(changed.c.new_limits)
     rows = (
@@ -61,7 +65,7 @@ def keep_limits(work: Work, changed: Table) -> None:
             .join(given, literal(value=True))
             .join(component, (component.c.offering_id == resource.c.offering_id) & (component.c.type == given.c.type))
         )
-        .where(component.c.billing_type == LIMIT, number_of(given.c.value).is_not(None))
+        .where(component.c.billing_type == LIMIT, func.abs(number_of(given.c.value)) < QUOTA_BOUND)
     )
     statement = work.insert_from(quota, rows)
     work.execute(
