@@ -13,11 +13,12 @@ import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 
 from tests.databases import Databases
-from tests.engines import sharing_engine
+from tests.engines import sharing_engine, sharing_tables
 from tests.scene import Scene
 from waldur_dagster import sessions
 from waldur_dagster.availability import NEEDS
 from waldur_dagster.availability.writes import WRITES
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.demo import server
 from waldur_dagster.outbox.migrate import migrate
 from waldur_dagster.schema.generations import Generation, create_tables
@@ -84,9 +85,10 @@ def _only_declared_tables_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _statements_are_compiled_once() -> Iterator[None]:
+def _statements_are_compiled_and_tables_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sessions, "create_engine", sharing_engine)
+        patch.setattr(SiteSchema, "tables", sharing_tables)
         yield
 
 

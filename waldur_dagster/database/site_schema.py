@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Column,
@@ -61,8 +61,7 @@ _REFERENCES = text(
 )
 
 
-@dataclass(frozen=True)
-class SiteColumn:
+class SiteColumn(NamedTuple):
     """A column as PostgreSQL has it; ``demanded`` columns refuse an insert that does not name them.
 
     ``length`` is that of texts which have one, in characters.
