@@ -181,14 +181,27 @@ class RunSite:
         context.add_output_metadata(metadata_of(outcome, dry_run=self.dry_run) | dict(further or {}))
 
     def deliver(self, context: dg.OpExecutionContext, entry: str) -> None:
-        """Send what this run wrote to the outbox for an entry, and what runs of it that died have left there."""
-        if self._deliver:
-            from waldur_dagster.outbox.delivery import deliver
+        """Send what this run wrote to the outbox for an entry, and what runs of it that died have left there.
 
-            delivered = deliver(self.site.engine, self.deployment, entry=entry, longest=LONGEST_OF_RUN)
-            context.add_output_metadata(delivery_metadata(delivered))
-            for finding in delivered.findings():
-                context.log.warning(f"not delivered: {finding}")
+        The work is done; a database that is away for long does not undo that, and what waits there is sent later.
+        """
+        if not self._deliver:
+            return
+        from waldur_dagster.outbox.delivery import deliver
+        from waldur_dagster.passing_errors import in_short, passes
+        from waldur_dagster.site import patiently
+
+        with _refusals():
+            try:
+                delivered = patiently()(deliver, self.site.engine, self.deployment, entry=entry, longest=LONGEST_OF_RUN)
+            except Exception as problem:
+                if not passes(problem):
+                    raise
+                context.log.warning(f"not delivered: {in_short(problem)}; all waits for the sensor outbox")
+                return
+        context.add_output_metadata(delivery_metadata(delivered))
+        for finding in delivered.findings():
+            context.log.warning(f"not delivered: {finding}")
 
     def finish(self, context: dg.OpExecutionContext, entry: str) -> None:
         """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""

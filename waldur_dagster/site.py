@@ -35,7 +35,7 @@ from waldur_dagster.settings import Settings
 from waldur_dagster.words import keep_secret
 from waldur_dagster.work import Work
 
-__all__ = ["AlreadyRunning", "Site", "SiteUnreachable", "Transactions", "current_settings", "make_engine"]
+__all__ = ["AlreadyRunning", "Site", "SiteUnreachable", "Transactions", "current_settings", "make_engine", "patiently"]
 
 # How often a step is tried when a passing error of the database ends it, with pauses of about 1, 2, 4 and 8 seconds.
 TRIES = 5
@@ -59,6 +59,11 @@ class Transactions:
 
     def __call__(self) -> AbstractContextManager[Work]:
         return self.open()
+
+
+def patiently() -> Retrying:
+    """Calls a function again, as often as a step is tried, while it ends with passing errors of the database."""
+    return Retrying(stop=stop_after_attempt(TRIES), wait=PAUSES, retry=retry_if_exception(passes), reraise=True)
 
 
 class AlreadyRunning(Exception):
@@ -225,14 +230,13 @@ class Site:
 
     def _was_committed(self, entry: str, mark: UUID) -> bool:
         """Whether a transaction of a lost connection was committed; False as well when nobody can say for long."""
-        tries = Retrying(stop=stop_after_attempt(TRIES), wait=PAUSES, retry=retry_if_exception(passes), reraise=True)
 
         def ask() -> bool:
             with self.engine.begin() as connection:
                 return commits.is_committed(connection, entry, mark)
 
         try:
-            return tries(ask)
+            return patiently()(ask)
         except OperationalError:
             return False
 

@@ -163,3 +163,35 @@ def test_a_run_whose_process_died_is_started_again_and_one_whose_step_failed_is_
             run_id = run.run_id
         found = instance.get_run_by_id(run_id)
         assert found is not None and found.tags["dagster/will_retry"] == str(not is_step).lower()
+
+
+def renames(work: Work) -> None:
+    _rename(work)
+
+
+@pytest.mark.parametrize(("times", "is_told"), [(TRIES - 1, False), (99, True)])
+@pytest.mark.parametrize("make", [entry_job, item_by_item_job])
+def test_trouble_of_the_database_while_messages_are_sent_costs_no_run_that_has_done_its_work(
+    scene: Scene, instance: dg.DagsterInstance, times: int, is_told: bool, make: Callable[..., dg.JobDefinition]
+) -> None:
+    scene.customer("before")
+    with scene.engine.begin() as connection:
+        connection.execute(text("CREATE SEQUENCE met"))
+        connection.execute(
+            text(
+                "CREATE FUNCTION trouble() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+                f"IF nextval('met') <= {times} THEN RAISE deadlock_detected; END IF; RETURN NULL; END $$"
+            )
+        )
+        trigger = "CREATE TRIGGER trouble BEFORE UPDATE ON waldur_dagster.outbox_message EXECUTE FUNCTION trouble()"
+        connection.execute(text(trigger))
+    do = renames if make is entry_job else renames_by_item
+    result = _run(scene.deployment(), do, instance, make, deliver=True)
+    assert result.success and scene.one(customer).abbreviation == "x"
+    told = [event.message for event in instance.all_logs(result.run_id) if "all waits for the sensor" in event.message]
+    assert len(told) == is_told
+
+
+def renames_by_item(transaction: Transactions) -> None:
+    with transaction() as work:
+        _rename(work)

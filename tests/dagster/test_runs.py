@@ -9,7 +9,7 @@ import dagster as dg
 import pandas as pd
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
-from sqlalchemy import text, update
+from sqlalchemy import Engine, text, update
 
 from assets.checks import CHECKS as ALL_CHECKS
 from tests.dagster.runs import APRIL, APRIL_START, QUIET, billable, execute, figures, troubles
@@ -134,8 +134,8 @@ def test_without_delivery_mails_wait_for_the_outbox_sensor_whose_job_sends_them(
     assert len(_letters(tmp_path)) == 1 and tick() == []
 
 
-def test_the_outbox_sensor_says_why_it_does_nothing(scene: Scene, instance: dg.DagsterInstance) -> None:
-    repository = build_definitions(scene.deployment()).get_repository_def()
+def test_the_outbox_sensor_says_why_it_does_nothing(database: Engine, instance: dg.DagsterInstance) -> None:
+    repository = build_definitions(Scene(database).deployment()).get_repository_def()
     with dg.build_sensor_context(instance, repository_def=repository) as context:
         skipped = repository.get_sensor_def("outbox").evaluate_tick(context).skip_message
     assert skipped == "The site has no outbox yet: run `waldur-dagster migrate`."

@@ -11,7 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
 from schedules import predecessors
 from tests.scene import Scene
@@ -143,8 +143,10 @@ def test_a_tick_skips_with_the_reason_when_the_site_lacks_a_table(scene: Scene, 
     assert _tick(scene.deployment(), REMINDERS, instance).run_requests
 
 
-def test_a_tick_skips_with_the_reason_when_the_outbox_is_not_there(scene: Scene, instance: dg.DagsterInstance) -> None:
-    assert "waldur-dagster migrate" in _tick(scene.deployment(), REMINDERS, instance).skip_message
+def test_a_tick_skips_with_the_reason_when_the_outbox_is_not_there(
+    database: Engine, instance: dg.DagsterInstance
+) -> None:
+    assert "waldur-dagster migrate" in _tick(Scene(database).deployment(), REMINDERS, instance).skip_message
 
 
 def test_a_tick_skips_with_the_reason_when_the_database_is_down(instance: dg.DagsterInstance) -> None:

@@ -22,8 +22,8 @@ NOW = datetime(2025, 4, 1, 0, 5, tzinfo=UTC)
 @pytest.mark.generation("8")
 def test_billing_the_demo_site_fires_and_releases_policies_and_leaves_none_to_check_polices(database: Engine) -> None:
     deployment = parse_deployment({"database": {"url": database.url.render_as_string(hide_password=False)}})
-    build_site(database, deployment, Month.of(NOW, deployment.zone))
     migrate(database)
+    build_site(database, deployment, Month.of(NOW, deployment.zone))
     with Site(deployment) as site:
         billed = bill(site, NOW.isoformat())
     assert billed.failures == []
