@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -14,6 +15,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from tests.databases import Databases
 from tests.engines import sharing_engine, sharing_tables
+from tests.memory import memory_folder
 from tests.scene import Scene
 from waldur_dagster import sessions
 from waldur_dagster.availability import NEEDS
@@ -35,6 +37,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--generation", default=str(Generation.OCTOBER_2024), help="the version of Waldur of tests that name none"
     )
+
+
+def pytest_configure() -> None:
+    if folder := memory_folder():
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)  # pytest's name for where tmp_path lies
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -61,8 +68,8 @@ def _forget_safety(url: URL) -> None:
     """Nothing of a test's server has to survive a crash of the machine; making a database takes a fifth of the time."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
-            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        for setting in ("fsync = off", "full_page_writes = off", "synchronous_commit = off", "max_wal_size = '128MB'"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting}"))
         connection.execute(text("SELECT pg_reload_conf()"))
     engine.dispose()
 

@@ -28,6 +28,7 @@ from tests.chaos.servers import ChaosServer
 from tests.chaos.sizes import FULL, SMALL, Size
 from tests.chaos.together import together
 from tests.chaos.trials import Usual, chosen, usual
+from tests.memory import memory_folder
 from waldur_dagster.availability.writes import WRITES
 
 PROGRESS = 30.0  # seconds
@@ -142,7 +143,7 @@ def _only(scene: Scene, wanted: list[str] | None) -> Scene:
 def _fallen(size: Size, wanted: list[str], scenes: list[Scene]) -> bool:
     """Try the parts that are wanted, and print what was tried; whether anything fell."""
     counts: dict[str, tuple[int, int]] = {}
-    with tempfile.TemporaryDirectory(prefix="waldur-chaos-", ignore_cleanup_errors=True) as folder:
+    with _folder() as folder:
         server = ChaosServer(Path(folder) / "postgresql")
         for name in wanted:
             if name in ALONE:
@@ -159,6 +160,10 @@ def _fallen(size: Size, wanted: list[str], scenes: list[Scene]) -> bool:
     for name, (tried, fell) in counts.items():
         print(f"| {name} | {tried:,} | {fell:,} |")
     return any(fell for _, fell in counts.values())
+
+
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="waldur-chaos-", dir=memory_folder(), ignore_cleanup_errors=True)
 
 
 def _report(what: str, trials: Trials) -> tuple[int, int]:
