@@ -10,6 +10,8 @@ from sqlalchemy import Connection, text
 
 from tests.scene import Scene
 from waldur_dagster.commits import is_committed, mark
+from waldur_dagster.deployment_sections import Outbox
+from waldur_dagster.outbox.operating import forget
 
 WRITE = text("CREATE TABLE written AS SELECT 1 AS one")
 
@@ -48,3 +50,18 @@ def test_what_has_written_nothing_has_no_mark_and_leaves_none(scene: Scene) -> N
         assert mark(connection, "entry") is None
         assert connection.scalar(text("SELECT txid_current_if_assigned()")) is None
     assert not ask(scene, uuid4())
+
+
+def test_old_marks_are_forgotten_with_old_messages(scene: Scene) -> None:
+    for entry in ("old", "entry"):
+        with scene.engine.begin() as connection:
+            connection.execute(text(f"CREATE TABLE written_by_{entry} AS SELECT 1 AS one"))
+            found = mark(connection, entry)
+    with scene.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE waldur_dagster.last_commit SET made = now() - interval '25 h' WHERE entry = 'old'")
+        )
+    forget(scene.engine, Outbox())
+    with scene.engine.connect() as connection:
+        assert connection.scalars(text("SELECT entry FROM waldur_dagster.last_commit")).all() == ["entry"]
+    assert ask(scene, found)

@@ -7,8 +7,9 @@ which nothing was on the disk yet are given to others.
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
-from sqlalchemy import Column, Connection, Table, Text, Uuid, bindparam, func, select
+from sqlalchemy import Column, Connection, DateTime, Table, Text, Uuid, bindparam, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from waldur_dagster.own_schema import metadata
@@ -18,7 +19,10 @@ last_commit = Table(
     metadata,
     Column("entry", Text, primary_key=True),
     Column("mark", Uuid, comment="of the transaction that an entry's runs committed last"),
+    Column("made", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
+# Whoever asks does so within a minute.
+KEPT = timedelta(days=1)
 
 _NEW = insert(last_commit).from_select(
     ["entry", "mark"],
@@ -26,9 +30,9 @@ _NEW = insert(last_commit).from_select(
         func.txid_current_if_assigned().is_not(None)
     ),
 )
-_MARK = _NEW.on_conflict_do_update(index_elements=["entry"], set_={"mark": _NEW.excluded.mark}).returning(
-    last_commit.c.mark
-)
+_MARK = _NEW.on_conflict_do_update(
+    index_elements=["entry"], set_={"mark": _NEW.excluded.mark, "made": func.now()}
+).returning(last_commit.c.mark)
 # It writes, so that it waits for a transaction that has written here and whose COMMIT is under way.
 _LAST = (
     insert(last_commit)
@@ -50,3 +54,8 @@ def is_committed(connection: Connection, entry: str, mark: uuid.UUID) -> bool:
     Raises OperationalError when that takes longer than the session's ``lock_timeout``.
     """
     return bool(connection.scalar(_LAST, {"name": entry}) == mark)
+
+
+def forget_old(connection: Connection) -> None:
+    """Delete the marks that nobody asks for any more: alerts have one for each event."""
+    connection.execute(delete(last_commit).where(last_commit.c.made < func.now() - KEPT))

@@ -32,7 +32,7 @@ _LACKING = text(
 _WHOLE = text("SELECT current_user, has_database_privilege(current_database(), 'TEMPORARY')")
 _OUTBOX = {
     f"{SCHEMA}.outbox_message": ("SELECT", "INSERT", "UPDATE", "DELETE"),
-    f"{SCHEMA}.last_commit": ("SELECT", "INSERT", "UPDATE"),
+    f"{SCHEMA}.last_commit": ("SELECT", "INSERT", "UPDATE", "DELETE"),
     f"{SCHEMA}.alembic_version": ("SELECT",),
 }
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import Delete, Engine, Select, Text, Update, cast, delete, func, select, update
 
+from waldur_dagster import commits
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.deployment_sections import Outbox
 from waldur_dagster.outbox.origin import is_foreign, is_own, origin
@@ -56,8 +57,13 @@ def adopt(engine: Engine, deployment: Deployment, *, unowned_only: bool = False)
 
 
 def forget(engine: Engine, options: Outbox) -> int:
-    """Delete what delivered and dropped messages said, and later their keys too, in batches. Returns how many rows."""
+    """Delete what delivered and dropped messages said, and later their keys too, in batches. Returns how many rows.
+
+    Marks of old commits go with them.
+    """
     texts, keys = _to_forget(options)
+    with engine.begin() as connection:
+        commits.forget_old(connection)
     emptied = update(message).values(payload={}, last_error=None)
     return _in_batches(engine, emptied, texts) + _in_batches(engine, delete(message), keys)
 

@@ -14,6 +14,7 @@ def upgrade() -> None:
         "last_commit",
         sa.Column("entry", sa.Text, primary_key=True),
         sa.Column("mark", sa.Uuid, comment="of the transaction that an entry's runs committed last"),
+        sa.Column("made", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
         schema=SCHEMA,
     )
 
