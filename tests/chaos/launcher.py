@@ -48,7 +48,7 @@ class Ended:
     @property
     def problem(self) -> str:
         """What was raised, for people; not that Dagster says so."""
-        raised = re.compile(r"(?!dagster\.)[\w.]+(Failure|Error|Failed|Unreachable|Requested): ")
+        raised = re.compile(r"(?!dagster\._core\.errors)[\w.]+(Failure|Error|Failed|Unreachable|Requested): ")
         lines = [line for line in self.log.splitlines() if raised.match(line)]
         return (lines or self.log.splitlines() or ["no word"])[0].strip()[:300]
 
