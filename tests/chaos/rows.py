@@ -34,8 +34,8 @@ KEYS = text(
 UUID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b")
 # Names that are drawn when a row is made.
 DRAWN = re.compile(r"\beduteams_key_[0-9a-f]+\b")
-# How messages name orders.
-ORDER = re.compile(r"\b(process order |marketplace\.order:)(\d+)\b")
+# How messages name rows: by model, and orders in their keys.
+NAMED = re.compile(r"\b(process order |([a-z_]+)\.([a-z]+):)(\d+)\b")
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?")
 
 
@@ -80,7 +80,7 @@ class Rows:
                 kept[column] = value
         words = DRAWN.sub("#", UUID.sub("#", json.dumps(kept, sort_keys=True)))
         if table == "outbox_message":
-            words = ORDER.sub(self._order, words)
+            words = NAMED.sub(self._number, words)
         return INSTANT.sub(self._instant, words)
 
     def _named(self, table: str, id: Any, *, deep: bool) -> Any:
@@ -88,9 +88,10 @@ class Rows:
             return id
         return f"new {self._content[table, id]}" if deep else "new"
 
-    def _order(self, match: re.Match[str]) -> str:
+    def _number(self, match: re.Match[str]) -> str:
         """A run that was killed has taken numbers that the next one does not get."""
-        return f"{match[1]}new" if self._is_new("marketplace_order", int(match[2])) else match[0]
+        table = f"{match[2]}_{match[3]}" if match[2] else "marketplace_order"
+        return f"{match[1]}new" if self._is_new(table, int(match[4])) else match[0]
 
     def _instant(self, match: re.Match[str]) -> str:
         """Those of the present, and of the instant that runs work for, differ from run to run."""
