@@ -7,6 +7,7 @@ by AMQP, which makes none. The libraries are imported when they are used.
 from __future__ import annotations
 
 import contextlib
+import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -73,6 +74,7 @@ class VirtualHost(Closing):
         from stomp import Connection12
         from stomp.exception import ConnectFailedException, StompException
 
+        logging.getLogger("stomp.py").setLevel(logging.CRITICAL)  # it has a line for each frame of junk
         self._answers = _Answers()
         server = self.server
         connection = Connection12(
