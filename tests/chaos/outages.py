@@ -75,7 +75,7 @@ def _locked(copy: Copy) -> Iterator[None]:
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path | None]:
     """A disk of a few megabytes; None where this user may not make one."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     mount = shutil.which("mount")
     made = mount and subprocess.run(
         [mount, "-t", "tmpfs", "-o", f"size={ROOM}", "tmpfs", str(folder)], capture_output=True, check=False
