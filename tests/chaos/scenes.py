@@ -37,6 +37,8 @@ from waldur_dagster.demo.home import fill
 from waldur_dagster.deployment import Deployment
 from waldur_dagster.schema import openstack
 from waldur_dagster.schema.generations import Generation
+from waldur_dagster.site import Site
+from waldur_dagster.users.system_robot import system_robot
 
 NOW = clock.now()
 CLOUDS = Outside()
@@ -104,12 +106,19 @@ def _fill_clouds(engine: Engine, _: Deployment) -> None:
             site.add(openstack.port, tenant, settings, f"p{number}-{n}", **fixed)
 
 
+def _fill_demo(engine: Engine, deployment: Deployment) -> None:
+    """With the robot, as every site has it sooner or later: once it is there, events tell of it."""
+    fill(engine, deployment, NOW)
+    with Site(deployment) as site, site.work("demo", NOW) as work:
+        system_robot(work)
+
+
 def all_scenes() -> list[Scene]:
     return [
         Scene(
             "demo",
             NOW,
-            lambda engine, deployment: fill(engine, deployment, NOW),
+            _fill_demo,
             of_demo,
             {"entries": {name: {"superseded": "run"} for name in SUPERSEDED}},
             _demo_systems,
