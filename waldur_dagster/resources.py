@@ -207,6 +207,8 @@ class RunSite:
         """The last step: deliver what this run wrote to the outbox; fail if items failed, now that all else is done."""
         self.deliver(context, entry)
         if failures := self.site.outcome.failures:
+            for finding in failures[:SHOWN_FINDINGS]:
+                context.log.error(f"{finding.item} {finding.problem}")
             rest = "everything else would be done" if self.dry_run else "everything else is done and committed"
             raise dg.Failure(
                 f"{counted(len(failures), 'items')} {'would fail' if self.dry_run else 'failed'}; {rest}.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -195,3 +196,14 @@ def test_trouble_of_the_database_while_messages_are_sent_costs_no_run_that_has_d
 def renames_by_item(transaction: Transactions) -> None:
     with transaction() as work:
         _rename(work)
+
+
+def fails_for_two(work: Work) -> None:
+    for name in ("one", "two"):
+        work.outcome.fail(f"item {name}", "cannot be read")
+
+
+def test_items_that_failed_are_told_in_the_log_too(scene: Scene, instance: dg.DagsterInstance) -> None:
+    result = _run(scene.deployment(), fails_for_two, instance)
+    told = [event.user_message for event in instance.all_logs(result.run_id) if event.level == logging.ERROR]
+    assert not result.success and told[:2] == ["item one cannot be read", "item two cannot be read"]
