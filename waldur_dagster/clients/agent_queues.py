@@ -72,7 +72,7 @@ class VirtualHost(Closing):
     def connect(self) -> None:
         """Raises LoginRefused, ItemFailed when there is no such virtual host for this program, or SystemFailed."""
         from stomp import Connection12
-        from stomp.exception import ConnectFailedException
+        from stomp.exception import ConnectFailedException, StompException
 
         logging.getLogger("stomp.py").setLevel(logging.CRITICAL)  # it has a line for each frame of junk
         self._answers = _Answers()
@@ -93,8 +93,8 @@ class VirtualHost(Closing):
         except ConnectFailedException as error:
             self._drop()
             raise SystemFailed(f"{server} cannot be reached {server.shown(error)}".rstrip()) from None
-        # It took the connection, and was gone before the library's first word; which may stumble over that, too.
-        except Exception:
+        # It took the connection, and was gone before the library's first word: its socket may be None by then.
+        except (StompException, OSError, AttributeError):
             self._drop()
             raise SystemFailed(f"{server} hung up") from None
         self._wait(_Answers.CONNECTED)
