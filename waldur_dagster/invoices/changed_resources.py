@@ -31,7 +31,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices import counted_limits, rules
-from waldur_dagster.invoices.components import CREATING, TERMINATED, billing_type, is_billed_here, limit_period
+from waldur_dagster.invoices.components import (
+    CREATING,
+    TERMINATED,
+    billing_type,
+    is_billed_here,
+    limit_in,
+    limit_period,
+)
 from waldur_dagster.invoices.discounts import discounted_prices
 from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_items
 from waldur_dagster.invoices.items import (
@@ -57,7 +64,7 @@ from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.states import is_open
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
-from waldur_dagster.platform.expressions import given_ids, given_rows, json_object, merged
+from waldur_dagster.platform.expressions import given_ids, given_rows, json_number, json_object, merged
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices
 from waldur_dagster.temporary import temporary_table
@@ -297,8 +304,7 @@ def _differences(work: Work, term: Term, place: Table, changed: Table) -> Select
     """Limits on the whole life were paid when they were bought: what is added, or given back, has an item."""
 
     def number(limits: Any) -> ColumnElement[Any]:
-        value = limits.op("->", return_type=JSONB())(component.c.type)
-        return func.coalesce(case((func.jsonb_typeof(value) == "number", cast(value, Numeric))), 0)
+        return func.coalesce(json_number(limit_in(limits)), 0)
 
     more = func.greatest(number(changed.c.new_limits), 0) - func.greatest(number(changed.c.old_limits), 0)
     by_day = (

@@ -27,11 +27,12 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB, distinct_on
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.invoices import rules
-from waldur_dagster.invoices.components import billing_type, is_billed_here, is_prepaid, limit_period
+from waldur_dagster.invoices.components import billing_type, is_billed_here, is_prepaid, limit_in, limit_period
 from waldur_dagster.invoices.items import WARNINGS_SHOWN
+from waldur_dagster.platform.expressions import json_number
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import marketplace
 from waldur_dagster.temporary import temporary_table
@@ -85,8 +86,7 @@ def charged_usage(work: Work, month: Month, due: FromClause) -> Table:
 
 def _excess(work: Work, month: Month, due: FromClause) -> ColumnElement[Any]:
     """The whole units that are used beyond what was bought; NULL where it is not known how much was bought."""
-    raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
-    bought = case((func.jsonb_typeof(raw) == "number", cast(raw, Numeric)))
+    bought = json_number(limit_in(resource.c.limits))
     begin, end = _window(work)
     other = usage.alias("other")
     this_one = and_(

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import ColumnElement, Numeric, and_, case, cast, false, func, literal, literal_column
+from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
@@ -60,6 +61,11 @@ def is_prepaid(schema: SiteSchema, plan: Any = plan) -> ColumnElement[bool]:
     if not rules.has_billing_modes(schema):
         return component.c.is_prepaid
     return and_(component.c.is_prepaid, ~_mode_holds(plan))
+
+
+def limit_in(limits: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The JSON value that a resource's limits have for the component; NULL where they have none, or are no object."""
+    return limits.op("->", return_type=JSONB())(component.c.type)
 
 
 def measured_unit(schema: SiteSchema, plan: Any = plan) -> ColumnElement[str]:

@@ -64,10 +64,10 @@ def changed(work: Work, item: Any, counted: Sequence[dict[str, Any]], limit: Any
     A limit that no invoice can hold changes nothing, and is told.
     """
     last = counted[-1]
-    if Decimal(limit or 0) > LARGEST:
+    old, new = Decimal(str(last["quantity"])), max(Decimal(limit or 0), Decimal(0))  # -1 is unlimited
+    if new > LARGEST:
         warn_of_too_large(work, item.name, item.uuid)
         return None
-    old, new = Decimal(str(last["quantity"])), max(Decimal(limit or 0), Decimal(0))  # -1 is unlimited
     begin = datetime.combine(work.today, time.min, work.zone) + (DAY if new < old else timedelta())
     end = datetime.fromisoformat(last["end"])
     if new == old or begin >= end:

@@ -13,7 +13,7 @@ from waldur_dagster.invoices.components import (
     SLURM_PACKAGE,
     TENANT,
     billing_type,
-    component,
+    limit_in,
     limit_period,
     offering,
     package_amount,
@@ -34,7 +34,7 @@ from waldur_dagster.invoices.items import (
 )
 from waldur_dagster.invoices.limit_periods import Span, billed_span, is_due
 from waldur_dagster.invoices.term import Term
-from waldur_dagster.platform.expressions import json_list, json_object, merged
+from waldur_dagster.platform.expressions import json_list, json_number, json_object, merged
 from waldur_dagster.work import Work
 
 
@@ -72,8 +72,7 @@ def has_billable_limit(schema: SiteSchema, term: Term) -> ColumnElement[bool]:
 
     Limits on the resource's whole life are billed when it is ordered, never later.
     """
-    raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
-    number = case((func.jsonb_typeof(raw) == "number", cast(raw, Numeric)))
+    number = json_number(limit_in(resource.c.limits))
     return and_(
         billing_type(schema) == "limit",
         limit_period(schema).is_distinct_from("total"),
@@ -111,11 +110,9 @@ def _times(schema: SiteSchema, limit: ColumnElement[str], days: Any) -> ColumnEl
 
 def converted_limit(schema: SiteSchema) -> ColumnElement[str]:
     """The limit in the unit that is billed, as the text of a number; null where there is none, or no number."""
-    raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
-    text = case((func.jsonb_typeof(raw) == "number", cast(raw, Text)))
-    number = cast(text, Numeric)
+    number = json_number(limit_in(resource.c.limits))
     return case(
         (offering.c.type == TENANT, cast(tenant_limit(schema, number), Text)),
         (offering.c.type == SLURM_PACKAGE, cast(package_amount(schema, number), Text)),
-        else_=text,
+        else_=cast(number, Text),
     )

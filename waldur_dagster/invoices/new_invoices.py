@@ -12,7 +12,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    case,
     cast,
     func,
     literal,
@@ -20,11 +19,10 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.carried_usage import carry_usage_over
-from waldur_dagster.invoices.components import billing_type, has_resources_to_bill
+from waldur_dagster.invoices.components import billing_type, has_resources_to_bill, limit_in
 from waldur_dagster.invoices.discounts import discounted_prices
 from waldur_dagster.invoices.item_events import log_items_of
 from waldur_dagster.invoices.items import SMALLEST_LIMIT, WARNINGS_SHOWN, add_fixed_items, fits
@@ -34,6 +32,7 @@ from waldur_dagster.invoices.recurring_usage import repeat_usage
 from waldur_dagster.invoices.states import PENDING
 from waldur_dagster.invoices.term import Term
 from waldur_dagster.invoices.totals import refresh_totals
+from waldur_dagster.platform.expressions import json_number
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.temporary import temporary_returned
@@ -124,9 +123,9 @@ def _warn_about_unbillable(work: Work, new_invoice: Table) -> None:
     """Tell of resources and prices of which no item could be made (spec invoices D2); the rest is billed."""
     resource, offering, project = marketplace.resource, marketplace.offering, structure.project
     plan, priced, component = marketplace.plan, marketplace.plancomponent, marketplace.offeringcomponent
-    raw = resource.c.limits.op("->", return_type=JSONB())(component.c.type)
+    raw = limit_in(resource.c.limits)
     json_type = func.jsonb_typeof(raw)
-    number = case((json_type == "number", cast(raw, Numeric)))
+    number = json_number(raw)
     no_number = or_(
         json_type.not_in(("number", "null")), func.jsonb_typeof(resource.c.limits).not_in(("object", "null"))
     )

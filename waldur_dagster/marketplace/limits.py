@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Numeric, Table, Text, case, cast, column, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, Table, Text, case, column, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.selectable import TableValuedAlias
 
+from waldur_dagster.platform.expressions import json_number
 from waldur_dagster.schema import marketplace
 from waldur_dagster.work import Work
 
@@ -24,16 +25,11 @@ def each_limit(limits: ColumnElement[Any], name: str = "limits_of") -> TableValu
     return func.jsonb_each(known).table_valued(column("type", Text), column("value", JSONB)).render_derived(name=name)
 
 
-def number_of(value: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The number in a JSON value, NULL when it is none."""
-    return case((func.jsonb_typeof(value) == "number", cast(value.op("#>>")(literal_column("'{}'")), Numeric)))
-
-
 def estimated_cost(plan_id: ColumnElement[Any], limits: ColumnElement[Any]) -> ColumnElement[Any]:
     """The price of the plan, and of the limits by the prices of its components that are sold by limit."""
     given = each_limit(limits, "limits_priced")
     priced = (
-        select(func.coalesce(func.sum(price.c.price * number_of(given.c.value)), 0))
+        select(func.coalesce(func.sum(price.c.price * json_number(given.c.value)), 0))
         .select_from(
             price.join(component, component.c.id == price.c.component_id).join(given, given.c.type == component.c.type)
         )
@@ -57,7 +53,7 @@ def keep_limits(work: Work, changed: Table) -> None:
             literal(work.as_of).label("modified"),
             changed.c.resource_id,
             component.c.id.label("component_id"),
-            number_of(given.c.value).label("limit"),
+            json_number(given.c.value).label("limit"),
             literal(0).label("usage"),
         )
         .select_from(
@@ -65,7 +61,7 @@ def keep_limits(work: Work, changed: Table) -> None:
             .join(given, literal(value=True))
             .join(component, (component.c.offering_id == resource.c.offering_id) & (component.c.type == given.c.type))
         )
-        .where(component.c.billing_type == LIMIT, func.abs(number_of(given.c.value)) < QUOTA_BOUND)
+        .where(component.c.billing_type == LIMIT, func.abs(json_number(given.c.value)) < QUOTA_BOUND)
     )
     statement = work.insert_from(quota, rows)
     work.execute(

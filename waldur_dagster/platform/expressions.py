@@ -10,9 +10,11 @@ from sqlalchemy import (
     BigInteger,
     ColumnElement,
     Integer,
+    Numeric,
     Select,
     TableValuedAlias,
     Text,
+    case,
     cast,
     column,
     func,
@@ -34,6 +36,11 @@ def json_object(**values: Any) -> ColumnElement[Any]:
 
 def json_list(*items: Any) -> ColumnElement[Any]:
     return func.jsonb_build_array(*items)
+
+
+def json_number(value: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The number in a JSON value, NULL when it is none."""
+    return case((func.jsonb_typeof(value) == "number", cast(value, Numeric)))
 
 
 def merged(*objects: ColumnElement[Any]) -> ColumnElement[Any]:
