@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 
 from tests.scene import Scene
+from tests.sessions import OURS, ending
 from waldur_dagster import site as site_module
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.schema import structure
@@ -22,10 +23,7 @@ from waldur_dagster.work import Work
 
 NOW = datetime(2025, 4, 1, tzinfo=UTC)
 customer = structure.customer
-END_ALL = (
-    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-    "WHERE application_name = 'waldur-dagster' AND datname = current_database()"
-)
+END_ALL = ending(OURS)
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from tests.cli.conftest import Terminal, terminal  # noqa: F401  a fixture
 from tests.pgbouncer import PGBOUNCER, pgbouncer
 from tests.scene import Scene
+from tests.sessions import OTHERS, ending
 from waldur_dagster.deployment import parse_deployment
 from waldur_dagster.locks import RUNS, held
 from waldur_dagster.sessions import SessionNotKept, make_engine
@@ -51,10 +52,7 @@ def test_a_run_is_seen_at_work_by_its_lock_and_no_longer_when_its_process_is_gon
             other.hold("entry")
         with scene.engine.connect() as connection:
             connection.execute(
-                text(
-                    "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
-                    "WHERE d.datname = current_database() AND locktype = 'advisory'"
-                )
+                text(ending(f"{OTHERS} AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"))
             )
             assert held(connection, RUNS, ["one"]) == set()
         other.hold("entry")

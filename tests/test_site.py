@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from tests.scene import Scene
+from tests.sessions import OURS, ending
 from waldur_dagster.schema import structure
 from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
 
@@ -18,12 +19,7 @@ NOW = datetime(2025, 4, 1, tzinfo=UTC)
 def _drop_connections(scene: Scene) -> None:
     """As a restart of the server does to everybody but this test."""
     with scene.engine.connect() as connection:
-        connection.execute(
-            text(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE application_name = 'waldur-dagster' AND datname = current_database()"
-            )
-        )
+        connection.execute(text(ending(OURS)))
 
 
 def _rename(site: Site, name: str) -> None:

@@ -19,6 +19,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_f
 
 from tests.conftest import PROJECT
 from tests.mail_server import free_port
+from tests.sessions import ending
 from waldur_dagster.deployment import CONFIG_VARIABLE
 
 PATIENCE = 240  # seconds; a quiet machine needs a quarter of it
@@ -140,8 +141,7 @@ class Servers:
         self.site.dispose()
         self._let_connect("false")
         with self.administrator.connect() as connection:
-            others = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name")
-            connection.execute(others, {"name": self.site.url.database})
+            connection.execute(text(ending("datname = :name")), {"name": self.site.url.database})
         try:
             yield
         finally:

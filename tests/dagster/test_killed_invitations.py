@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import signal
-
 import dagster as dg
 
 from tests.dagster.runs import execute
 from tests.mail_server import mail_server
-from tests.processes import started
+from tests.processes import started, wait_until_killed
 from tests.scene import BORN, Scene
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.schema import core, permissions, users
@@ -42,7 +40,8 @@ def test_the_next_run_delivers_and_the_invitation_is_final(scene: Scene, instanc
         object_id=project,
         affiliations=[],
     )
-    assert started(CHILD, scene.engine.url.render_as_string(hide_password=False)).wait() == -signal.SIGKILL
+    child = started(CHILD, scene.engine.url.render_as_string(hide_password=False))
+    wait_until_killed(child, scene.engine)
     assert scene.one(users.invitation).execution_state == "Processing"
     with mail_server() as server:
         assert execute(scene.deployment(mail=server.options), ENTRY, instance).success

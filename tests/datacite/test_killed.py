@@ -51,7 +51,7 @@ def test_a_killed_run_is_continued_by_the_next_and_a_second_one_waits_its_turn(
     wait_until(lambda: len(scene.rows(pid.datacitereferral)) == 4)  # the others are done
     second = started(RUN, url, json.dumps(server.settings()))
     assert second.communicate()[0].strip() == "being done"
-    kill(first)
+    kill(first, scene.engine)
     free.set()
     assert rows(scene, own[1]) == {}
     assert not update(scene, server).failures

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -34,7 +33,7 @@ from tests.eduteams.scenes import (
 )
 from tests.freeipa.scenes import settings as freeipa_settings
 from tests.freeipa_server import freeipa_server
-from tests.processes import kill, started, wait_until
+from tests.processes import started, wait_until, wait_until_killed
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.eduteams.entries import pull_ssh_keys, pull_users
@@ -220,8 +219,8 @@ def test_a_run_that_is_killed_doubles_nothing(scene: Scene, eduteams: Eduteams, 
         blocker.execute(select(core.user.c.id).where(core.user.c.id == user).with_for_update())
         child = started(CHILD, url_of(scene), arguments(settings))
         wait_until(lambda: bool(eduteams.asked))
-        kill(child)
-        assert child.returncode == -signal.SIGKILL
+        child.kill()
+    wait_until_killed(child, scene.engine)
     for _ in range(2):
         assert not run(scene, pull_ssh_keys, settings).failures
     assert len(scene.rows(core.sshpublickey)) == len(scene.rows(logging.event)) == 3

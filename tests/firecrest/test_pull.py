@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -225,8 +224,7 @@ def test_a_run_that_is_killed_leaves_nothing_doubled(scene: Scene) -> None:
         url = site.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         child = started(CHILD, url)
         wait_until(lambda: bool(cluster.calls))
-        kill(child)
-        assert child.returncode == -signal.SIGKILL
+        kill(child, scene.engine)
         cluster.blocked.set()
         assert [pull(site).failures, pull(site).failures] == [[], []]
     assert owners(site) == [1, 2]

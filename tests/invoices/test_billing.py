@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from datetime import date
 from decimal import Decimal
-from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
 from sqlalchemy import select, text
 
+from tests.processes import started, wait_until_killed
 from tests.scene import STEPS, Scene, bill
 from waldur_dagster.billing import monthly as billing
 from waldur_dagster.outbox.tables import message
@@ -208,13 +204,8 @@ def test_a_run_that_was_killed_leaves_after_the_next_one_what_an_undisturbed_run
     for site_of_two in (scene, twin_scene):
         _busy_site(site_of_two)
     url = scene.engine.url.render_as_string(hide_password=False)
-    child = subprocess.run(
-        [sys.executable, "-c", CHILD, url, APRIL, str(step), where, json.dumps(EVERYTHING)],
-        cwd=Path(__file__).parents[2],
-        env=os.environ,
-        check=False,
-    )
-    assert child.returncode == -signal.SIGKILL
+    child = started(CHILD, url, APRIL, str(step), where, json.dumps(EVERYTHING))
+    wait_until_killed(child, scene.engine)
     for site_of_two in (scene, twin_scene):
         with site_of_two.site(waldur=EVERYTHING) as site:
             bill(site, APRIL)

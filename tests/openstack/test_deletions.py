@@ -12,7 +12,7 @@ import pytest
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
 from tests.openstack.running import meet, running
 from tests.openstack.scenes import NOW, CloudSite, project_id, snapshot
-from tests.processes import kill, wait_until
+from tests.processes import halting, kill, wait_until
 from tests.scene import Scene
 from waldur_dagster.clients import patience
 from waldur_dagster.openstack import snapshot_deletion
@@ -193,9 +193,11 @@ def test_a_run_that_is_killed_is_continued(scene: Scene, entry: str) -> None:
     """Killed while the cloud deletes: the next run ends as if nothing had happened."""
     with expired(scene, 8, kept=entry == BACKUPS, pause=0.05) as (site, cloud):
         url = scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        cloud.fault, go_on = halting(lambda: len(cloud.deleted) >= 3)
         process = running(url, entry)
         wait_until(lambda: len(cloud.deleted) >= 3)
-        kill(process)
+        kill(process, scene.engine)
+        go_on.set()
         assert 3 <= len(cloud.deleted) < 8
         assert {row.state for row in scene.rows(openstack.snapshot)} == {DELETING}
         run(site, entry)

@@ -9,7 +9,7 @@ import pytest
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
 from tests.openstack.running import ENTRIES, meet, running
 from tests.openstack.scenes import CloudSite, port, project_id, server, snapshot, volume
-from tests.processes import kill, wait_until
+from tests.processes import halting, kill, wait_until
 from tests.scene import Scene
 from waldur_dagster.schema import openstack, quotas
 
@@ -72,9 +72,11 @@ def test_a_pull_that_is_killed_is_ended_by_the_next(scene: Scene, twin_scene: Sc
     with serving_cloud(cloud_of_tenants()) as cloud:
         site, undisturbed = site_of(scene, cloud), site_of(twin_scene, cloud)
         undisturbed.run(ENTRIES[entry])
+        cloud.fault, go_on = halting(lambda: done(scene, entry) >= 2)
         process = running(address(scene), entry)
         wait_until(lambda: done(scene, entry) >= 2)
-        kill(process)
+        kill(process, scene.engine)
+        go_on.set()
         assert 2 <= done(scene, entry) < TENANTS
         site.run(ENTRIES[entry])
     assert state(scene) == state(twin_scene)

@@ -14,6 +14,7 @@ from tests.mail_server import MailServer, mail_server
 from tests.outbox.messages import letter, mails, send, states
 from tests.processes import wait_until
 from tests.scene import BORN, Scene
+from tests.sessions import OTHERS, ending
 from waldur_dagster.outbox import operating, put
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.site import make_engine
@@ -73,8 +74,7 @@ def test_no_transaction_is_open_while_a_server_is_waited_for(scene: Scene) -> No
 
 def test_a_mail_that_was_taken_while_the_database_was_away_is_sent_once(scene: Scene) -> None:
     with _being_sent(scene, "a@x.org") as server, scene.engine.connect() as connection:
-        others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity {others}"))
+        connection.execute(text(ending(OTHERS)))
     send(scene, server)
     assert states(scene) == {"a@x.org": "delivered"}
     assert server.addresses == ["a@x.org"]
@@ -84,8 +84,7 @@ def test_a_claim_whose_connection_was_lost_is_told_as_perhaps_delivered_until_it
     scene: Scene,
 ) -> None:
     with _being_sent(scene, "a@x.org") as server, scene.engine.connect() as connection:
-        others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        connection.execute(text(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity {others}"))
+        connection.execute(text(ending(OTHERS)))
         send(scene, server)
         row = scene.one(message)
         assert (row.state, row.unknown) == ("waiting", 1) and "perhaps delivered" in row.last_error

@@ -39,7 +39,7 @@ def test_a_mail_whose_sender_is_killed_is_told_as_perhaps_delivered_and_the_othe
         process = _start(scene, server)
         wait_until(lambda: ADDRESSES[2] in server.asked)
         assert scene.one(message, key=ADDRESSES[2]).attempts == 1  # counted before it is sent
-        kill(process)
+        kill(process, scene.engine)
         server.pause = 0
         send(scene, server)
         assert server.addresses == [a for a in ADDRESSES if a != ADDRESSES[2]]
@@ -60,7 +60,7 @@ def test_killed_between_the_servers_answer_and_the_note_of_it_the_mail_comes_aga
     with mail_server() as server:
         process = _start(scene, server)
         wait_until(lambda: len(server.received) == 3)
-        kill(process)
+        kill(process, scene.engine)
         server.pause = 0
         send(scene, server)
         assert Counter(server.addresses) == Counter(ADDRESSES)
@@ -78,7 +78,7 @@ def test_a_mail_whose_sending_kills_every_process_is_tried_three_times_and_left_
         for tries in range(1, 4):
             process = _start(scene, server)
             wait_until(partial(_has, server, tries))
-            kill(process)
+            kill(process, scene.engine)
             server.pause = 0
             send(scene, server)
             assert states(scene) == {"deadly@x.org": "waiting" if tries < 3 else "perhaps delivered"}

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.processes import kill, started, wait_until
+from tests.processes import halting, kill, started, wait_until
 from tests.rancher.keycloak_site import realm
 from tests.rancher.rancher_server import LoopbackRancher, node, serving_rancher
 from tests.rancher.rancher_site import NOW, RancherSite, told
@@ -33,10 +33,6 @@ with Site(parse_deployment({"database": {"url": url}, "first_month": "2024-01"})
 MANY = 24
 
 
-def slowly(*_: Any) -> None:
-    time.sleep(0.03)
-
-
 def begun(scene: Scene, entry: str, do: Any, at: Any = NOW) -> Any:
     url = scene.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     return started(RUN, url, entry, f"{do.__module__}:{do.__name__}", at.isoformat())
@@ -45,7 +41,8 @@ def begun(scene: Scene, entry: str, do: Any, at: Any = NOW) -> Any:
 @pytest.mark.generation("8")
 def test_bindings_are_made_once(scene: Scene) -> None:
     entry, site = "waldur-rancher-sync-rancher-group-bindings", RancherSite(scene)
-    server = LoopbackRancher(fault=slowly)
+    server = LoopbackRancher()
+    server.fault, go_on = halting(lambda: len(server.bindings()) >= 3)
     server.collections = {"clusterroletemplatebindings": [], "projectroletemplatebindings": []}
     with serving_rancher(server):
         settings = site.server(server)
@@ -53,7 +50,8 @@ def test_bindings_are_made_once(scene: Scene) -> None:
         groups = {f"c-{n}": site.group(rancher.cluster, site.cluster(settings, f"c-{n}"), role) for n in range(MANY)}
         running = begun(scene, entry, sync_bindings)
         wait_until(lambda: len(server.bindings()) >= 3)
-        kill(running)
+        kill(running, scene.engine)
+        go_on.set()
         time.sleep(0.2)  # what it has sent is still being done
         assert 3 <= len(server.bindings()) < MANY
         assert told(site.run(sync_bindings, entry)) == ""
@@ -64,7 +62,8 @@ def test_bindings_are_made_once(scene: Scene) -> None:
 @pytest.mark.generation("8")
 def test_people_are_added_by_the_next_run_and_two_runs_do_not_meet(scene: Scene) -> None:
     entry = "waldur-rancher-sync-keycloak-users"
-    with realm(scene, fault=slowly) as place:
+    with realm(scene) as place:
+        place.keycloak.fault, go_on = halting(lambda: place.keycloak.counted["PUT"] >= 3)
         group = place.group()
         for n in range(MANY):
             place.keycloak.user(f"user{n}")
@@ -73,7 +72,8 @@ def test_people_are_added_by_the_next_run_and_two_runs_do_not_meet(scene: Scene)
         wait_until(lambda: place.keycloak.counted["PUT"] >= 3)
         with pytest.raises(AlreadyRunning):
             place.site.run(sync_users, entry)
-        kill(running)
+        kill(running, scene.engine)
+        go_on.set()
         assert told(place.site.run(sync_users, entry)) == ""
         assert sorted(place.members(group)) == sorted(f"user{n}" for n in range(MANY))
     assert {row.state for row in scene.rows(rancher.membership)} == {"active"}
@@ -88,10 +88,11 @@ def test_leftovers_that_one_process_saw_are_known_to_the_next_and_deleted_by_a_t
             place.keycloak.group(name)
         assert begun(scene, entry, delete_leftover_groups, NOW.replace(hour=5)).wait() == 0
         assert place.keycloak.changes == []
-        place.keycloak.fault = slowly
+        place.keycloak.fault, go_on = halting(lambda: place.keycloak.counted["DELETE"] >= 3)
         running = begun(scene, entry, delete_leftover_groups, NOW.replace(hour=6))
         wait_until(lambda: place.keycloak.counted["DELETE"] >= 3)
-        kill(running)
+        kill(running, scene.engine)
+        go_on.set()
         assert set(names) & set(place.keycloak.names())
         assert told(place.site.run(delete_leftover_groups, entry)) == ""
         assert not set(names) & set(place.keycloak.names())
@@ -101,7 +102,8 @@ def test_leftovers_that_one_process_saw_are_known_to_the_next_and_deleted_by_a_t
 
 def test_nodes_are_counted_and_billed_once(scene: Scene) -> None:
     entry, site = "waldur-rancher-update-clusters-nodes", RancherSite(scene)
-    with serving_rancher(LoopbackRancher(fault=slowly)) as server:
+    with serving_rancher(LoopbackRancher()) as server:
+        server.fault, go_on = halting(lambda: len(scene.rows(marketplace.componentusage)) >= 3)
         settings = site.server(server)
         for n in range(MANY):
             cluster = site.cluster(settings, f"c-{n}")
@@ -110,8 +112,9 @@ def test_nodes_are_counted_and_billed_once(scene: Scene) -> None:
             nodes_of(server, f"c-{n}", node(f"n{n}"))
         running = begun(scene, entry, update_nodes)
         wait_until(lambda: len(scene.rows(marketplace.componentusage)) >= 3)
-        kill(running)
-        assert len(scene.rows(marketplace.componentusage)) < MANY
+        kill(running, scene.engine)
+        go_on.set()
+        assert 3 <= len(scene.rows(marketplace.componentusage)) < MANY
         assert told(site.run(update_nodes, entry)) == ""
     assert {row.state for row in scene.rows(rancher.node)} == {OK}
     assert [float(row.usage) for row in scene.rows(marketplace.componentusage)] == [1.0] * MANY

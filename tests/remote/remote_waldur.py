@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import threading
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tests.loopback import serving
+from tests.processes import halting
 
 TOKEN = "0123456789abcdef-remote-token"
 LARGEST_PAGE = 300
@@ -133,14 +135,8 @@ def failing(path: str, status: int, body: Any = None, *, page: int | None = None
 
 def stalling(after: int) -> tuple[Callable[..., None], threading.Event]:
     """A fault that lets some requests through, and lets no further one be answered until the event is set."""
-    left, go_on = [after], threading.Event()
-
-    def fault(*_: Any) -> None:
-        left[0] -= 1
-        if left[0] < 0:
-            go_on.wait(60)
-
-    return fault, go_on
+    asked = itertools.count()
+    return halting(lambda: next(asked) >= after)
 
 
 def uuid_of(kind: int, number: int) -> str:

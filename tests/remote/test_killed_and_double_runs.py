@@ -86,7 +86,7 @@ def test_after_a_kill_the_next_run_does_the_rest_and_nothing_twice(scene: Scene,
         remote.fault, go_on = stalling(3)
         child = started(CHILD, scene.engine.url.render_as_string(hide_password=False), entry)
         wait_until(lambda: sum(remote.calls.values()) > 3)
-        kill(child)
+        kill(child, scene.engine)
         go_on.set()
         remote.fault = lambda *_: None
         assert site.run(run, entry, by_month=entry in BY_MONTH).failures == []

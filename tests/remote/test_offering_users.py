@@ -219,7 +219,7 @@ def test_a_run_that_is_killed_leaves_whole_remotes(accounts: Accounts) -> None:
     accounts.remote.fault, go_on = stalling(0)
     run = started(RUN, accounts.scene.engine.url.render_as_string(hide_password=False))
     wait_until(lambda: accounts.remote.calls.total() > 0)
-    kill(run)
+    kill(run, accounts.scene.engine)
     assert accounts.names == {gone: "old"}
     go_on.set()
     accounts.remote.fault = lambda *_: None

@@ -326,7 +326,7 @@ def test_after_a_kill_the_next_run_pulls_the_rest_and_two_runs_do_not_meet(scene
         wait_until(lambda: sum(remote.calls.values()) > 3)
         with pytest.raises(AlreadyRunning):
             site.run(pull_offerings)
-        kill(child)
+        kill(child, scene.engine)
         go_on.set()
         remote.fault = lambda *_: None
         assert site.run(pull_offerings).failures == []

@@ -273,7 +273,7 @@ def test_a_run_that_was_killed_is_taken_up_a_day_later(market: Market) -> None:
     market.remote.fault, go_on = stalling(1)
     run = started(RUN, market.scene.engine.url.render_as_string(hide_password=False), NOW.isoformat())
     wait_until(lambda: market.remote.calls[f"GET {LISTED}"] > 0)
-    kill(run)
+    kill(run, market.scene.engine)
     go_on.set()
     market.remote.fault = lambda *_: None
     assert (market.result.state, market.states) == ("Processing", {})

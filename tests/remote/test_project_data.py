@@ -159,7 +159,7 @@ def test_after_a_kill_the_next_run_sends_the_rest_and_nothing_twice_and_two_runs
     wait_until(lambda: len(remote.sent) > 4)
     with pytest.raises(AlreadyRunning):
         _push(site)
-    kill(child)
+    kill(child, site.scene.engine)
     go_on.set()
     assert _push(site).failures == []
     paths = [path for _, path, _ in remote.sent]

@@ -330,7 +330,7 @@ def test_after_a_kill_between_a_post_and_its_answer_nothing_is_posted_again(team
         wait_until(partial(_was_sent, teams.remote, waits_at))
         with pytest.raises(AlreadyRunning):
             teams.sync()
-        kill(run)
+        kill(run, teams.scene.engine)
         go_on.set()
     waits_at = ""
     assert teams.sync().failures == []

@@ -214,7 +214,7 @@ def test_a_run_that_is_killed_leaves_whole_remotes(robots: Robots) -> None:
     robots.remote.fault, go_on = stalling(0)
     run = started(RUN, robots.scene.engine.url.render_as_string(hide_password=False))
     wait_until(lambda: robots.remote.calls.total() > 0)
-    kill(run)
+    kill(run, robots.scene.engine)
     assert set(robots.rows) == {gone}
     go_on.set()
     robots.remote.fault = lambda *_: None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from tests.processes import kill, started, wait_until
+from tests.processes import started, wait_until, wait_until_killed
 from tests.rabbitmq import PASSWORD, USER, RabbitMq
 from tests.scene import Scene
+from tests.sessions import ending
 from tests.site_agents.conftest import AGENTS
 from tests.site_agents.scenes import NOON
 from tests.site_agents.test_messages import Agents, pytestmark  # noqa: F401  of the newest generation
@@ -30,10 +31,7 @@ HOLD = """
     CREATE TRIGGER hold BEFORE INSERT ON waldur_dagster.agent_message EXECUTE FUNCTION hold()
 """
 # PostgreSQL notices only at the end of a statement that its client has gone.
-END = """
-    SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event = 'PgSleep'
-"""
+END = ending("datname = current_database() AND wait_event = 'PgSleep'")
 
 
 def test_what_a_killed_run_did_not_say_is_said_by_the_next(scene: Scene, stomp: RabbitMq) -> None:
@@ -56,10 +54,11 @@ def test_what_a_killed_run_did_not_say_is_said_by_the_next(scene: Scene, stomp: 
         return set(heard) == made
 
     wait_until(all_said)
-    kill(run)
+    run.kill()
     with scene.engine.begin() as connection:
         connection.exec_driver_sql(END)
         connection.exec_driver_sql("DROP FUNCTION hold CASCADE")
+    wait_until_killed(run, scene.engine)
     assert scene.rows(agent_message) == []
     agents.tell(as_of=NOON + timedelta(minutes=10))  # a hint that comes twice does no harm
     assert {message["resource_uuid"] for message in agents.heard(0, queue)} == made
