@@ -8,12 +8,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
 from tests.openstack.cloud import LoopbackCloud, serving_cloud
 from tests.openstack.running import meet, running
 from tests.openstack.scenes import NOW, CloudSite, project_id, snapshot
 from tests.processes import halting, kill, wait_until
 from tests.scene import Scene
+from tests.statements import counted
 from waldur_dagster.clients import patience
 from waldur_dagster.openstack import snapshot_deletion
 from waldur_dagster.openstack.expired_backups import delete_expired_backups
@@ -167,6 +169,20 @@ def test_a_refused_snapshot_errs_its_backup_and_the_others_go(scene: Scene) -> N
     assert (left.backend_id, left.state) == ("id-1", ERRED)
     assert scene.one(openstack.backup).state == ERRED
     assert "Invalid snapshot" in scene.one(openstack.backup).error_message
+
+
+@pytest.mark.parametrize("entry", [SNAPSHOTS, BACKUPS])
+def test_statements_do_not_grow_with_refused_snapshots(scene: Scene, twin_scene: Scene, entry: str) -> None:
+    counts = []
+    for own, count in ((scene, 2), (twin_scene, 20)):
+        with expired(own, count, kept=entry == BACKUPS) as (site, cloud):
+            for one in cloud.data[project_id(1)]["snapshots"]:
+                one["status"] = "backing-up"
+            with counted(Engine) as statements:
+                run(site, entry)
+        assert {row.state for row in own.rows(openstack.snapshot)} == {ERRED}
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
 
 
 def test_a_dry_run_deletes_nothing_and_lists_all(scene: Scene) -> None:

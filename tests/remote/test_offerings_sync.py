@@ -110,6 +110,21 @@ def market(scene: Scene) -> Iterator[Market]:
         yield Market(scene, remote)
 
 
+def test_statements_do_not_grow_with_renamed_categories(scene: Scene, twin_scene: Scene) -> None:
+    counts = []
+    for one, size in ((scene, 2), (twin_scene, 20)):
+        with serving_remote() as remote:
+            market = Market(one, remote)
+            for number in range(2, size + 1):
+                market.mapped(number)
+            with counted(Engine) as statements:
+                assert market.sync().failures == []
+        names = {row.remote_category_name for row in one.rows(remotelocalcategory)}
+        assert names == {f"Category {number}" for number in range(1, size + 1)}
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+
+
 def test_statements_do_not_grow_with_new_offerings(scene: Scene, twin_scene: Scene) -> None:
     counts = []
     for one, size in ((scene, 2), (twin_scene, 20)):

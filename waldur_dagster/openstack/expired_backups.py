@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import exists, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.openstack import snapshot_deletion
 from waldur_dagster.openstack.begun_deletions import begun_ids, forget, note_begun
 from waldur_dagster.openstack.rows import STABLE
-from waldur_dagster.openstack.snapshot_deletion import Batch, Fate, Result, tell_scheduled
+from waldur_dagster.openstack.snapshot_deletion import Batch, Fate, Result, given_reasons, refusal, tell_scheduled
 from waldur_dagster.platform.plugin_resources import DELETING, DELETION_SCHEDULED, ERRED, OK
 from waldur_dagster.platform.plugin_rows import remove_rows
 from waldur_dagster.schema import openstack
@@ -56,22 +57,22 @@ def _begin(work: Work) -> Sequence[int]:
 
 def _merge(work: Work, _: Batch, result: Result) -> None:
     """Remove what is gone; a backup is erred with the first of its snapshots that was refused."""
-    for id, reason in result.reasons.items():
-        of_snapshot = select(links.c.backup_id).where(links.c.snapshot_id == id)
-        erred = (
-            update(backup)
-            .where(backup.c.id.in_(of_snapshot), backup.c.state != ERRED)
-            .values(
-                state=ERRED, error_message=reason, error_traceback=f"DeletionRefused: {reason}", modified=work.as_of
-            )
-        )
-        work.execute(erred)
-        forget(work, KIND, list(work.connection.scalars(of_snapshot)))
+    if result.reasons:
+        _mark_refused(work, result.reasons)
     snapshot_deletion.mark_refused(work, result.reasons, told=False)
     snapshot_deletion.remove(work, result.of(Fate.GONE))
     if waiting := result.of(Fate.UNDER_WAY):
         work.outcome.figures["snapshots still being deleted"] += len(waiting)
     _remove_emptied(work)
+
+
+def _mark_refused(work: Work, reasons: Mapping[int, str]) -> None:
+    given = given_reasons(reasons)
+    first = select(links.c.backup_id, given.c.reason).join(given, given.c.id == links.c.snapshot_id)
+    refused = first.ext(distinct_on(links.c.backup_id)).order_by(links.c.backup_id, given.c.id).subquery("refused")
+    values = {"state": ERRED, "modified": work.as_of} | refusal(refused.c.reason)
+    work.execute(update(backup).where(backup.c.id == refused.c.backup_id, backup.c.state != ERRED).values(values))
+    forget(work, KIND, list(work.connection.scalars(select(refused.c.backup_id))))
 
 
 def _remove_emptied(work: Work) -> None:

@@ -9,13 +9,27 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, cast, exists, func, literal, select, union_all, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    TableValuedAlias,
+    Text,
+    cast,
+    exists,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from waldur_dagster.clients.failures import ItemFailed, NotFound, SystemFailed, VisitFailed
 from waldur_dagster.clients.openstack import Cloud
 from waldur_dagster.openstack.begun_deletions import begun_ids, forget, note_begun
 from waldur_dagster.openstack.providers import Sessions, Tenant, read_tenants
 from waldur_dagster.openstack.rows import content_type_of
+from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_events import log_plugin_events
 from waldur_dagster.platform.plugin_resources import DELETING, DELETION_SCHEDULED, ERRED
 from waldur_dagster.platform.plugin_rows import chosen_rows, remove_rows
@@ -206,10 +220,23 @@ def remove(work: Work, ids: Sequence[int], *, used: bool = True) -> None:
 
 def mark_refused(work: Work, reasons: Mapping[int, str], *, told: bool = True) -> None:
     """Snapshots that the cloud does not delete are erred; ``told``: with the reason."""
-    for id, reason in reasons.items():
-        texts = {"error_message": reason, "error_traceback": f"DeletionRefused: {reason}"} if told else {}
-        work.execute(update(snapshot).where(snapshot.c.id == id).values(state=ERRED, modified=work.as_of, **texts))
+    if not reasons:
+        return
+    given = given_reasons(reasons)
+    values = {"state": ERRED, "modified": work.as_of} | (refusal(given.c.reason) if told else {})
+    work.execute(update(snapshot).where(snapshot.c.id == given.c.id).values(values))
     forget(work, KIND, list(reasons))
+
+
+def given_reasons(reasons: Mapping[int, str]) -> TableValuedAlias:
+    """Snapshots that the cloud does not delete, by id, with the reason."""
+    rows = [{"id": id, "reason": reason} for id, reason in reasons.items()]
+    return given_rows(rows, id=Integer, reason=Text)
+
+
+def refusal(reason: ColumnElement[str]) -> dict[str, ColumnElement[str]]:
+    """What a snapshot or backup says that the cloud does not delete."""
+    return {"error_message": reason, "error_traceback": literal("DeletionRefused: ", Text) + reason}
 
 
 def _give_back(work: Work, ids: Sequence[int]) -> None:

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Integer, Text, and_, func, or_, select, update
 
-from waldur_dagster.platform.expressions import hex_of
+from waldur_dagster.platform.expressions import given_rows, hex_of
 from waldur_dagster.remote.remotes import TYPE, Remote
 from waldur_dagster.schema import marketplace, marketplace_remote
 from waldur_dagster.words import keep_secret
@@ -97,10 +97,11 @@ def end(work: Work, place: Synchronisation, output: Sequence[str], error: str = 
 
 def rename_categories(work: Work, place: Synchronisation, names: Mapping[str, str]) -> None:
     """Keep what the remote calls its categories, where the site has room for that."""
-    if work.schema.has_column(mapping.c.remote_category_name):
-        for one in place.categories:
-            if (name := names.get(one.remote, one.remote_name)[:255]) != one.remote_name:
-                work.execute(update(mapping).where(mapping.c.id == one.id).values(remote_category_name=name))
+    told = [(one, names.get(one.remote, one.remote_name)[:255]) for one in place.categories]
+    changed = [{"id": one.id, "name": name} for one, name in told if name != one.remote_name]
+    if changed and work.schema.has_column(mapping.c.remote_category_name):
+        given = given_rows(changed, id=Integer, name=Text)
+        work.execute(update(mapping).where(mapping.c.id == given.c.id).values(remote_category_name=given.c.name))
 
 
 def _categories(work: Work, ids: Sequence[int]) -> Mapping[int, Sequence[Category]]:
