@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from sqlalchemy import URL, Engine, create_engine, text
 
 from tests.databases import Databases
 from tests.engines import sharing_engine, sharing_tables
-from tests.memory import memory_folder
+from tests.memory import own_folder
 from tests.scene import Scene
 from waldur_dagster import sessions
 from waldur_dagster.availability import NEEDS
@@ -29,6 +29,8 @@ from waldur_dagster.words import forget_secrets
 from waldur_dagster.work import Work
 
 RIGHTS = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
+# pytest's name for where tmp_path lies.
+TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 
@@ -39,9 +41,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_configure() -> None:
-    if folder := memory_folder():
-        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", folder)  # pytest's name for where tmp_path lies
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers find the folder of the process that starts them; who names one keeps what is in it."""
+    if TEMPORARY not in os.environ:
+        until_the_end = ExitStack()
+        os.environ[TEMPORARY] = str(until_the_end.enter_context(own_folder()))
+        config.add_cleanup(until_the_end.close)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

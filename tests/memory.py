@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
+_OURS = "waldur-tests-"
 _MEMORY, _NEEDED = Path("/dev/shm"), 4 * 2**30  # bytes
+
+
+@contextmanager
+def own_folder() -> Iterator[Path]:
+    """A folder for the temporary files of one run of the tests alone, removed at its end.
+
+    pytest closes the folder that all runs share to other users whenever a run begins; a server of another run, which
+    root starts as another user, loses its data then, and aborts. What killed runs have left is removed first.
+    """
+    base = Path(memory_folder() or tempfile.gettempdir())
+    for left in base.glob(f"{_OURS}*"):
+        if not psutil.pid_exists(int(left.name.removeprefix(_OURS).partition("-")[0])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=f"{_OURS}{os.getpid()}-", dir=base))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def memory_folder() -> str | None:

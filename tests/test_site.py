@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import OperationalError
 
 from tests.scene import Scene
-from tests.sessions import OURS, ending
+from tests.sessions import OURS, ending, is_unlocked
 from waldur_dagster.schema import structure
 from waldur_dagster.site import AlreadyRunning, Site, SiteUnreachable
 
@@ -36,6 +36,26 @@ def test_a_connection_that_was_dropped_between_two_steps_is_made_anew_with_its_l
         with pytest.raises(AlreadyRunning):
             _rename(other, "other")
     assert scene.one(structure.customer).name == "second"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_the_next_run_may_begin_before_the_server_has_ended_the_session(scene: Scene, dry_run: bool) -> None:
+    scene.customer("before")
+    free: list[bool] = []
+    with scene.site(dry_run=dry_run) as site:
+        _rename(site, "after")
+        assert not is_unlocked(scene.engine)
+        event.listen(site.engine, "close", lambda *_: free.append(is_unlocked(scene.engine)))
+    assert free == [True]
+    assert scene.one(structure.customer).name == ("before" if dry_run else "after")
+
+
+def test_a_run_whose_connection_was_dropped_ends_quietly(scene: Scene) -> None:
+    scene.customer("before")
+    with scene.site() as site:
+        _rename(site, "after")
+        _drop_connections(scene)
+    assert is_unlocked(scene.engine)
 
 
 def test_a_lock_that_another_run_took_meanwhile_is_not_taken_back(scene: Scene) -> None:

@@ -19,6 +19,11 @@ def try_lock(connection: Connection, space: int, name: str) -> bool:
     return bool(found)
 
 
+def release_all(connection: Connection) -> None:
+    """Free all locks of the session at once: those of one that only disconnects are held for a moment longer."""
+    connection.execute(text("SELECT pg_advisory_unlock_all()"))
+
+
 def held(connection: Connection, space: int, names: Iterable[str]) -> set[str]:
     """Those of ``names`` whose lock a session of this database has."""
     of_database = text(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -266,8 +266,11 @@ class Site:
             return locks.held(connection, locks.RUNS, runs)
 
     def close(self) -> None:
-        """Free the lock, roll back a dry run, disconnect."""
+        """Roll back a dry run, free the locks, disconnect: the next run of the same entry may begin."""
         if self._connection is not None:
+            with suppress(DBAPIError):  # a connection that was lost has no locks
+                self._connection.rollback()
+                locks.release_all(self._connection)
             self._connection.close()
             self._connection = None
         self._locked.clear()

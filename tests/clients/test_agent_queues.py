@@ -5,14 +5,14 @@ from __future__ import annotations
 import itertools
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.drips import AMQP_HEARTBEAT, amqp_start, byte_by_byte, drip, for_ever
 from tests.raw_server import Talk, raw_server, silent
+from tests.soon import soon
 from tests.stomp_server import CONNECTED, frames, serving_stomp
 from waldur_dagster.clients import agent_queues
 from waldur_dagster.clients.agent_queues import Queues, Reach, Server, VirtualHost
@@ -31,13 +31,6 @@ DRIPS: dict[str, Talk] = {
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(agent_queues, "CONNECT_TIMEOUT", 0.5)
     monkeypatch.setattr(agent_queues, "ANSWER_TIMEOUT", 0.5)
-
-
-@contextmanager
-def soon() -> Iterator[None]:
-    begun = time.monotonic()
-    yield
-    assert time.monotonic() - begun < 10
 
 
 def at(port: int, amqp_port: int | None = None) -> Server:

@@ -17,6 +17,7 @@ from tests.drips import AMQP_HEARTBEAT, amqp_start, byte_by_byte, for_ever
 from tests.mail_server import free_port
 from tests.rabbitmq import PASSWORD, RabbitMq
 from tests.raw_server import Talk, raw_server
+from tests.soon import soon
 from waldur_dagster.clients import broker as broker_module
 from waldur_dagster.clients.broker import (
     Broker,
@@ -227,11 +228,10 @@ def test_a_broker_that_drips_junk_keeps_nobody_waiting(
             time.sleep(0.05)
 
     with raw_server(drip) as server, broker(f"{scheme}://:{PASSWORD}@127.0.0.1:{server.port}/0") as to:
-        begun = time.monotonic()
-        told = refused(BrokerUnreachable, to)
+        with soon():
+            told = refused(BrokerUnreachable, to)
+            refused(BrokerUnreachable, to)
         assert scheme == "amqp" or "does not answer within 2 seconds" in told  # amqp has limits of its own on frames
-        refused(BrokerUnreachable, to)
-        assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize(
@@ -245,8 +245,7 @@ def test_a_broker_that_says_only_what_is_valid_and_never_comes_to_an_end_keeps_n
     for name in ("CONNECT_TIMEOUT", "ANSWER_TIMEOUT"):
         monkeypatch.setattr(broker_module, name, 0.5)
     with raw_server(talk) as server, broker(f"amqp://w:{PASSWORD}@127.0.0.1:{server.port}/") as to:
-        begun = time.monotonic()
-        refused(BrokerUnreachable, to)
-        refused(BrokerUnreachable, to)
-        assert time.monotonic() - begun < 10
+        with soon():
+            refused(BrokerUnreachable, to)
+            refused(BrokerUnreachable, to)
         assert len(server.connections) == 1

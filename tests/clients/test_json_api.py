@@ -90,11 +90,13 @@ def test_a_refused_connection_and_junk() -> None:
 
 
 def test_all_calls_together_have_an_end() -> None:
+    asked = []
+
     def slow(**_: Any) -> tuple[int, Any]:
+        asked.append("GET")
         time.sleep(0.3)
         return 503, {}
 
-    begun = time.monotonic()
     with (
         serving({("GET", "/things"): slow}) as url,
         JsonApi(url) as api,
@@ -102,7 +104,7 @@ def test_all_calls_together_have_an_end() -> None:
         pytest.raises(SystemFailed),
     ):
         api.get("things")
-    assert time.monotonic() - begun < 2
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize(

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tests.eduteams.scenes import Eduteams
+from tests.lateness import shorten
 from waldur_dagster.clients import patience
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 1.0)
+    shorten(request, monkeypatch, (patience, "TIMEOUT"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from tests.lateness import TOO_LONG
 from tests.loopback import Routes, serving
 from tests.scene import Scene
 from waldur_dagster.eduteams.entries import pull_ssh_keys, pull_users
@@ -60,7 +61,7 @@ class Eduteams:
     def _fault(self, place: str) -> tuple[int, Any] | None:
         fault = self.faults.get(place)
         if isinstance(fault, Exception):
-            time.sleep(1.5 * ("slow" in str(fault)))
+            time.sleep(TOO_LONG * ("slow" in str(fault)))
             raise fault
         return fault
 

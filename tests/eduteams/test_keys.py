@@ -33,6 +33,7 @@ from tests.eduteams.scenes import (
 )
 from tests.freeipa.scenes import settings as freeipa_settings
 from tests.freeipa_server import freeipa_server
+from tests.lateness import LATE
 from tests.processes import started, wait_until, wait_until_killed
 from tests.scene import Scene
 from tests.statements import counted
@@ -87,7 +88,7 @@ print(len(seen) - len(nothing), *(set(sys.modules) - before))
         (200, {"data": None}),
         (200, {"data": []}),
         ConnectionError(),
-        ConnectionError("slow"),
+        pytest.param(ConnectionError("slow"), marks=LATE),
     ],
 )
 def test_without_a_whole_answer_nothing_is_changed(

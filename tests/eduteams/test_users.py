@@ -11,6 +11,7 @@ from cryptography.fernet import Fernet
 from tests.eduteams.scenes import NOW, REFRESH, SECRETS, Eduteams, keys_of, new_key, person, run, store_key
 from tests.freeipa.scenes import settings as freeipa_settings
 from tests.freeipa_server import freeipa_server
+from tests.lateness import LATE, named
 from tests.scene import Scene
 from waldur_dagster.eduteams.entries import pull_users
 from waldur_dagster.outcome import Outcome
@@ -39,7 +40,7 @@ def _told(outcome: Outcome) -> str:
     return f"{outcome.failures} {outcome.warnings} {outcome.figures}"
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", named(FAULTS))
 def test_an_account_that_fails_loses_nothing_and_goes_to_the_end(
     scene: Scene, eduteams: Eduteams, settings: dict[str, Any], fault: str
 ) -> None:
@@ -67,7 +68,7 @@ def test_an_account_that_fails_loses_nothing_and_goes_to_the_end(
         (200, []),
         (200, {"access_token": ""}),
         ConnectionError(),
-        ConnectionError("slow"),
+        pytest.param(ConnectionError("slow"), marks=LATE),
     ],
 )
 def test_without_a_token_nothing_is_changed(

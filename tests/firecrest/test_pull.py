@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.lateness import TOO_LONG, named, shorten
 from tests.loopback import serving
 from tests.processes import kill, started, wait_until
 from tests.scene import Scene
@@ -36,9 +37,9 @@ with Site(parse_deployment({"database": {"url": sys.argv[1]}})) as site:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 1.0)
+    shorten(request, monkeypatch, (patience, "TIMEOUT"))
     monkeypatch.setattr(client, "PAUSE", 0.0)
 
 
@@ -72,7 +73,7 @@ class Cluster:
         self.calls.append(f"{_token(headers)} {place}")
         fault = self.faults.get((_token(headers), place))
         if isinstance(fault, ConnectionError):
-            time.sleep(1.5 * ("slow" in str(fault)))
+            time.sleep(TOO_LONG * ("slow" in str(fault)))
             raise fault
         return fault
 
@@ -145,7 +146,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", named(FAULTS))
 def test_a_person_who_fails_stops_nobody_and_loses_nothing(scene: Scene, fault: str) -> None:
     with place(scene, "alice", "bob", "carol") as (site, cluster):
         pull(site)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.freeipa.scenes import NOW, PASSWORD, name_of, profile, run, settings, uuid_of
 from tests.freeipa_server import Answer, FreeIpaServer, freeipa_server
+from tests.lateness import TOO_LONG, named, shorten
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.clients import freeipa as client
@@ -20,10 +21,9 @@ ORG, PROJECT = name_of("org", 1), name_of("project", 2)
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(http, "TIMEOUT", 1.0)
-    monkeypatch.setattr(client, "LONG", 1.0)
+    shorten(request, monkeypatch, (http, "TIMEOUT"), (client, "LONG"))
 
 
 @pytest.fixture
@@ -134,14 +134,14 @@ LOST = {
     "503": Answer(503, "no"),
     "429": Answer(429, "no", {"Retry-After": "0"}),
     "junk": Answer(200, "<html>"),
-    "slow": Answer(hang_up=True, after=1.5),
+    "slow": Answer(hang_up=True, after=TOO_LONG),
     "other JSON": Answer(200, "[]"),
     "no list": Answer(200, '{"result": {"result": null}, "error": null}'),
     "no result": Answer(200, '{"result": null, "error": null}'),
 }
 
 
-@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("fault", named(LOST))
 def test_without_the_list_of_groups_nothing_is_changed(site: Scene, ipa: FreeIpaServer, fault: str) -> None:
     ipa.add_group("waldur_old", "Old")
     ipa.fault = lambda command, _: LOST[fault] if command == "group_find" else None
@@ -150,7 +150,7 @@ def test_without_the_list_of_groups_nothing_is_changed(site: Scene, ipa: FreeIpa
     assert PASSWORD not in str(outcome.failures)
 
 
-@pytest.mark.parametrize("fault", LOST)
+@pytest.mark.parametrize("fault", named(LOST))
 def test_without_the_list_of_accounts_groups_are_done_and_no_status(
     site: Scene, ipa: FreeIpaServer, fault: str
 ) -> None:

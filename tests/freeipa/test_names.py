@@ -8,6 +8,7 @@ import pytest
 
 from tests.freeipa.scenes import PASSWORD, profile, run
 from tests.freeipa_server import Answer, freeipa_server
+from tests.lateness import TOO_LONG, named, shorten
 from tests.raw_server import raw_server
 from tests.scene import Scene
 from waldur_dagster.clients import freeipa as client
@@ -23,19 +24,19 @@ BROKEN = {
     "503": Answer(503, "no"),
     "429": Answer(429, "no", {"Retry-After": "0"}),
     "junk": Answer(200, "<html>"),
-    "slow": Answer(hang_up=True, after=1.5),
+    "slow": Answer(hang_up=True, after=TOO_LONG),
     "other JSON": Answer(200, "[1]"),
     "not allowed": Answer(200, '{"error": {"code": 2100, "message": "no"}}'),
 }
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(http, "TIMEOUT", 1.0)
+    shorten(request, monkeypatch, (http, "TIMEOUT"))
 
 
-@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("fault", named(BROKEN))
 def test_an_account_that_cannot_be_changed_is_told_and_the_others_are_done(scene: Scene, fault: str) -> None:
     with freeipa_server() as ipa:
         for name in ("a", "b", "c"):

@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.lateness import shorten
 from waldur_dagster.clients import patience
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 0.5)
+    shorten(request, monkeypatch, (patience, "TIMEOUT"))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.help_desks.desk_site import SECRET, jira, people_of_jira, people_of_zammad, run, told, zammad
+from tests.lateness import LATE
 from tests.loopback import Routes, serving
 from tests.mail_server import free_port
 from tests.raw_server import raw_server, silent
@@ -73,6 +74,7 @@ def test_a_help_desk_that_is_not_there_changes_nothing(scene: Scene, kind: str) 
     assert "was not answered" in pulled(scene, kind, f"http://127.0.0.1:{free_port()}")
 
 
+@LATE
 def test_a_help_desk_that_never_answers_changes_nothing(scene: Scene, kind: str) -> None:
     with raw_server(silent) as server:
         assert "Timeout" in pulled(scene, kind, f"http://127.0.0.1:{server.port}")

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.lateness import LATE, TOO_LONG, shorten
 from tests.mail_server import free_port
 from tests.openstack.cloud import PASSWORD, HangUp, LoopbackCloud, serving_cloud
 from tests.openstack.scenes import CloudSite, port, project_id, server, snapshot, volume
@@ -27,9 +28,9 @@ OK, ERRED = 3, 4
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 1.0)
+    shorten(request, monkeypatch, (patience, "TIMEOUT"))
 
 
 @contextmanager
@@ -137,10 +138,11 @@ def test_a_truncated_answer_marks_nothing(scene: Scene) -> None:
     assert "no JSON" in words(site)
 
 
+@LATE
 def test_a_time_out_marks_nothing(scene: Scene) -> None:
     def fault(_: str, path: str, __: dict[str, str]) -> Any:
         if "/volumes/detail" in path:
-            time.sleep(1.5)
+            time.sleep(TOO_LONG)
 
     begun = time.monotonic()
     with two_clouds(scene, fault=fault) as (site, *_):

@@ -15,6 +15,7 @@ from tests.outbox.messages import letter, mails, send, states
 from tests.processes import wait_until
 from tests.scene import BORN, Scene
 from tests.sessions import OTHERS, ending
+from tests.soon import soon
 from waldur_dagster.outbox import operating, put
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.site import make_engine
@@ -36,12 +37,11 @@ def _being_sent(scene: Scene, address: str) -> Iterator[MailServer]:
 
 def test_operators_and_jobs_never_wait_for_a_server(scene: Scene) -> None:
     with _being_sent(scene, "a@x.org"):
-        begun = time.monotonic()
-        assert operating.retry(scene.engine, ["a@x.org"]) == 0
-        with scene.site() as site, site.work("e", BORN) as work:
-            assert put(work, [letter("a@x.org")], again=True) == 0
-        assert operating.drop(scene.engine, ["a@x.org"]) == 1
-        assert time.monotonic() - begun < 2
+        with soon():
+            assert operating.retry(scene.engine, ["a@x.org"]) == 0
+            with scene.site() as site, site.work("e", BORN) as work:
+                assert put(work, [letter("a@x.org")], again=True) == 0
+            assert operating.drop(scene.engine, ["a@x.org"]) == 1
         assert states(scene) == {"a@x.org": "dropped"}
     assert states(scene) == {"a@x.org": "delivered"}  # the server had it already
 

@@ -18,6 +18,7 @@ from tests.mail_server import free_port
 from tests.outbox.messages import hooks, make_due, reasons, send, states
 from tests.raw_server import Talk, hang_up, raw_server, silent
 from tests.scene import LOOPBACK, Scene
+from tests.soon import soon
 from waldur_dagster.clients import addresses
 from waldur_dagster.outbox.tables import message, system
 
@@ -48,9 +49,8 @@ def _answering(head: bytes, body: bytes = b"", pause: float = 0) -> Talk:
 def test_a_hook_that_takes_too_long_is_ended_and_its_others_wait(scene: Scene, talk: Talk) -> None:
     with raw_server(talk) as server:
         hooks(scene, *[server.url] * 3)
-        begun = time.monotonic()
-        done = send(scene, web_hooks=QUICK)
-        assert time.monotonic() - begun < 3
+        with soon():
+            done = send(scene, web_hooks=QUICK)
         assert (len(server.connections), done.not_delivered) == (1, 3)
     first, *others = scene.rows(message)
     assert first.last_error == "perhaps delivered: web hook 127.0.0.1: no answer within 0.5 seconds"
@@ -69,9 +69,8 @@ def test_a_hook_that_takes_too_long_is_ended_and_its_others_wait(scene: Scene, t
 def test_nothing_of_an_answer_is_read_but_its_head(scene: Scene, head: bytes, body: bytes) -> None:
     with raw_server(_answering(head, body)) as server:
         hooks(scene, server.url)
-        begun = time.monotonic()
-        assert send(scene, web_hooks=LOOPBACK).sent["webhook"] == 1
-        assert time.monotonic() - begun < 3
+        with soon():
+            assert send(scene, web_hooks=LOOPBACK).sent["webhook"] == 1
 
 
 @pytest.mark.parametrize(

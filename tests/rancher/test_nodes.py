@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from tests.lateness import LATE
 from tests.mail_server import free_port
 from tests.rancher.rancher_server import SECRET, LoopbackRancher, node, serving_rancher
 from tests.rancher.rancher_site import NOW, RancherSite, told
@@ -130,6 +131,7 @@ def test_a_cluster_that_cannot_be_read_stays_and_the_others_are_done(
     assert len(outcome.failures) == 1 and words in told(outcome) and SECRET not in told(outcome)
 
 
+@LATE
 def test_a_server_that_is_not_there_or_never_answers_changes_nothing(scene: Scene) -> None:
     site = RancherSite(scene)
     with raw_server(silent) as mute:

@@ -2,11 +2,12 @@
 
 import pytest
 
+from tests.lateness import shorten
 from waldur_dagster.clients import patience, waldur
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "LONGEST_PAUSE", 0.01)
-    monkeypatch.setattr(patience, "TIMEOUT", 1.0)
+    shorten(request, monkeypatch, (patience, "TIMEOUT"))
     monkeypatch.setattr(waldur, "PAUSE", 0.01)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine
 
+from tests.lateness import late_answer
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
 from tests.remote.scenes import ITEM, NOW, ResellerSite, Reselling, remote_item, reselling
@@ -179,7 +179,7 @@ FAULTS = {
     "junk": failing(ITEMS, 200, b"<html>"),
     "a truncated list": lambda *_: (200, [], {"X-Result-Count": "7"}),
     "another form": failing(ITEMS, 200, [{"uuid": "a", "resource_uuid": uuid_of(2, 1)}]),
-    "no answer in time": lambda *_: time.sleep(1.5),
+    "no answer in time": late_answer,
 }
 
 

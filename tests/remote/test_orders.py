@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
+from tests.lateness import late_answer
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
 from tests.remote.scenes import NOW, RESOURCE, ResellerSite, order
@@ -166,7 +166,7 @@ FAULTS = {
     "junk": failing(ORDERS, 200, b"<html>"),
     "a list": failing(ORDERS, 200, [{"state": "done"}]),
     "another form": failing(ORDERS, 200, {"state": {"name": "done"}}),
-    "no answer in time": lambda *_: time.sleep(1.5),
+    "no answer in time": late_answer,
 }
 
 

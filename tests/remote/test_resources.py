@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from tests.lateness import late_answer
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
 from tests.remote.scenes import OFFERING, ORDER, RESOURCE, ResellerSite, Reselling, order, remote_resource, reselling
@@ -157,7 +157,7 @@ FAULTS = {
     "no orders": failing(ORDERS, 500),
     "junk": failing(RESOURCES, 200, b"<html>"),
     "another form": failing(RESOURCES, 200, [{"uuid": uuid_of(RESOURCE, 1), "state": 7, "attributes": []}]),
-    "no answer in time": lambda *_: time.sleep(1.5),
+    "no answer in time": late_answer,
 }
 
 

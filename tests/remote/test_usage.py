@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from tests.lateness import late_answer
 from tests.mail_server import free_port
 from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
 from tests.remote.scenes import NOW, OFFERING, RESOURCE, USAGE, ResellerSite, Reselling, reselling, usage
@@ -189,7 +189,7 @@ FAULTS = {
     "junk": failing(USAGES, 200, b"<html>"),
     "a cut answer": failing(USAGES, 200, json.dumps([{"uuid": "a"}] * 3).encode()[:-3]),
     "a truncated list": lambda *_: (200, [], {"X-Result-Count": "7"}),
-    "no answer in time": lambda *_: time.sleep(1.5),
+    "no answer in time": late_answer,
 }
 
 
