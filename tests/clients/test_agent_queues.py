@@ -29,8 +29,8 @@ DRIPS: dict[str, Talk] = {
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(agent_queues, "CONNECT_TIMEOUT", 0.5)
-    monkeypatch.setattr(agent_queues, "ANSWER_TIMEOUT", 0.5)
+    monkeypatch.setattr(agent_queues, "CONNECT_TIMEOUT", 1.5)
+    monkeypatch.setattr(agent_queues, "ANSWER_TIMEOUT", 1.5)
 
 
 def at(port: int, amqp_port: int | None = None) -> Server:
@@ -39,7 +39,7 @@ def at(port: int, amqp_port: int | None = None) -> Server:
 
 @pytest.mark.parametrize("talk", DRIPS.values(), ids=DRIPS)
 def test_a_server_that_never_lets_in_is_given_up(talk: Talk) -> None:
-    with raw_server(talk) as server, soon(), pytest.raises(SystemFailed, match=r"did not answer within 0\.5 seconds"):
+    with raw_server(talk) as server, soon(), pytest.raises(SystemFailed, match=r"did not answer within 1\.5 seconds"):
         VirtualHost(at(server.port), "v").connect()
 
 

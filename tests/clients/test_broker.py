@@ -150,11 +150,11 @@ def until_refused(port: int) -> None:
 
 
 def test_a_broker_that_falls_silent_is_waited_for_once(server: RabbitMq, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_module, "ANSWER_TIMEOUT", 1.0)
     server.declare("tasks")
     with broker(server) as to:
         give(to, "first")
         server.freeze(frozen=True)
+        monkeypatch.setattr(broker_module, "ANSWER_TIMEOUT", 1.0)
         try:
             with pytest.raises(Unconfirmed, match="did not confirm within 1 seconds; perhaps") as problem:
                 give(to, "second")

@@ -57,12 +57,12 @@ def test_two_runs_at_once_do_the_work_once(site: Scene) -> None:
         def wait_for_the_other(command: str, _: str) -> None:
             if command == "group_find":
                 begun.set()
-                go_on.wait(10)
+                go_on.wait(60)
 
         ipa.fault = wait_for_the_other
         first = threading.Thread(target=run, args=(site, sync_groups, ipa))
         first.start()
-        assert begun.wait(10)
+        assert begun.wait(60)
         with site.site(waldur={"WALDUR_FREEIPA": settings(ipa)}) as second, pytest.raises(AlreadyRunning):
             sync_groups(second.transactions(ENTRIES[sync_groups], NOW))
         go_on.set()
