@@ -25,7 +25,8 @@ class MailServer:
     """``refused``: addresses that are answered with 550; ``busy``: those answered with 451, try again.
 
     Mails with one of ``refused_subjects`` are answered with 451 after they were received; every answer to a mail takes
-    ``pause`` seconds, and the answer to one of the ``slow`` addresses too. ``asked``: all addresses it was asked for.
+    ``pause`` seconds. One of the ``slow`` addresses gets none for as long as it is slow, nor does the mail that was
+    received as number ``halt`` while this is so. ``asked``: all addresses it was asked for.
     """
 
     refused: set[str] = field(default_factory=set)
@@ -36,12 +37,13 @@ class MailServer:
     asked: list[str] = field(default_factory=list)
     port: int = 0
     pause: float = 0
+    halt: int = 0
     released: bool = False
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         self.asked.append(address)
-        if address in self.slow:
-            await self._wait()
+        while address in self.slow and not self.released:
+            await asyncio.sleep(0.02)
         if address in self.refused:
             return "550 No such user"
         if address in self.busy:
@@ -55,6 +57,9 @@ class MailServer:
         if message["Subject"] in self.refused_subjects:
             return "451 Try again later"
         self.received.append((list(envelope.rcpt_tos), message))
+        number = len(self.received)
+        while self.halt == number:
+            await asyncio.sleep(0.02)
         await self._wait()
         return "250 OK"
 

@@ -24,7 +24,6 @@ ADDRESSES = [f"user{number}@x.org" for number in range(5)]
 
 
 def _start(scene: Scene, server: MailServer):
-    server.pause = 0.5
     return started(CHILD, scene.engine.url.render_as_string(hide_password=False), str(server.port))
 
 
@@ -40,7 +39,7 @@ def test_a_mail_whose_sender_is_killed_is_told_as_perhaps_delivered_and_the_othe
         wait_until(lambda: ADDRESSES[2] in server.asked)
         assert scene.one(message, key=ADDRESSES[2]).attempts == 1  # counted before it is sent
         kill(process, scene.engine)
-        server.pause = 0
+        server.slow.clear()
         send(scene, server)
         assert server.addresses == [a for a in ADDRESSES if a != ADDRESSES[2]]
         row = scene.one(message, key=ADDRESSES[2])
@@ -58,10 +57,11 @@ def test_killed_between_the_servers_answer_and_the_note_of_it_the_mail_comes_aga
 ) -> None:
     mails(scene, *ADDRESSES)
     with mail_server() as server:
+        server.halt = 3
         process = _start(scene, server)
         wait_until(lambda: len(server.received) == 3)
         kill(process, scene.engine)
-        server.pause = 0
+        server.halt = 0
         send(scene, server)
         assert Counter(server.addresses) == Counter(ADDRESSES)
         make_due(scene)
@@ -76,10 +76,11 @@ def test_a_mail_whose_sending_kills_every_process_is_tried_three_times_and_left_
     mails(scene, "deadly@x.org")
     with mail_server() as server:
         for tries in range(1, 4):
+            server.halt = tries
             process = _start(scene, server)
             wait_until(partial(_has, server, tries))
             kill(process, scene.engine)
-            server.pause = 0
+            server.halt = 0
             send(scene, server)
             assert states(scene) == {"deadly@x.org": "waiting" if tries < 3 else "perhaps delivered"}
             make_due(scene)
@@ -90,8 +91,10 @@ def test_a_mail_whose_sending_kills_every_process_is_tried_three_times_and_left_
 def test_what_a_running_process_is_sending_is_left_to_it(scene: Scene) -> None:
     mails(scene, *ADDRESSES)
     with mail_server() as server:
+        server.halt = 1
         process = _start(scene, server)
         wait_until(lambda: len(server.received) == 1)
         send(scene, server)
+        server.halt = 0
         assert process.wait() == 0
         assert server.addresses == ADDRESSES
