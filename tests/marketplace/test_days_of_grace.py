@@ -187,6 +187,29 @@ def test_other_orders_that_wait_are_cancelled_and_have_ended(scene: Scene) -> No
     assert (made.type, made.completed_at) == (OrderType.TERMINATE, None)
 
 
+@pytest.mark.parametrize(
+    ("type", "state"), [(OrderType.TERMINATE, OrderState.ERRED), (OrderType.UPDATE, OrderState.EXECUTING)]
+)
+@pytest.mark.parametrize("waits_for", [OrderType.TERMINATE, OrderType.UPDATE])
+def test_orders_wait_on_while_another_is_carried_out_or_a_termination_has_failed_lately(
+    scene: Scene, type: OrderType, state: OrderState, waits_for: OrderType
+) -> None:
+    site = Site(scene, 0)
+    _waiting(site, type=type, state=state, modified=NOON - timedelta(hours=2))
+    _waiting(site, type=waits_for)
+    site.end()
+    assert [order.state for order in site.orders()] == [state, OrderState.PENDING_CONSUMER]
+    assert "marketplace_order_terminated" not in site.events()
+
+
+def test_other_orders_wait_on_beside_a_termination_that_is_approved(scene: Scene) -> None:
+    site = Site(scene, 0)
+    _waiting(site, type=OrderType.UPDATE)
+    _waiting(site)
+    site.end()
+    assert [order.state for order in site.orders()] == [OrderState.PENDING_CONSUMER, OrderState.EXECUTING]
+
+
 def test_the_robot_acts_for_whom_the_resource_was_ordered_automatically(scene: Scene) -> None:
     site = Site(scene, 0)
     created = _waiting(site, type=OrderType.CREATE, state=OrderState.DONE, placed_automatically=True)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, Text, 
 
 from waldur_dagster.marketplace.approval import consumer_must_approve_termination
 from waldur_dagster.marketplace.events import Actor, log_order_events, log_resource_events
+from waldur_dagster.marketplace.order_columns import approves_waiting
 from waldur_dagster.marketplace.order_mails import tell_providers
 from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.orders import hand_over, insert_orders
@@ -61,18 +62,21 @@ def terminate(work: Work, resources: Select[tuple[int, str]]) -> int:
     """Order the end of the resources that ``resources`` selects (their id, comment); returns how many orders or calls.
 
     Orders of them that wait for the customer's approval are cancelled with the comment; on newer sites a terminate
-    order that waits is approved instead, and no other is made. What cannot be terminated is reported as a warning with
-    the reason and stays as it is; a resource that somebody else holds locked, too.
+    order that waits is approved instead, no other is made, and nothing is cancelled while an order is carried out or
+    has failed lately. What cannot be terminated is reported as a warning with the reason and stays as it is; a
+    resource that somebody else holds locked, too.
     """
     chosen = _locked(work, resources)
     candidates = read_candidates(work, chosen)
-    waiting = [found for found in candidates if found.waiting_order and not (found.executing or found.failed_lately)]
+    waiting = [found for found in candidates if found.waiting_order and not found.is_left_alone]
     asked_for = {found.resource_id for found in waiting}
     others = [found for found in candidates if found.resource_id not in asked_for]
     ordered = approve_waiting(work, waiting) if waiting else 0
     if not others:
         return ordered
-    _cancel_waiting_orders(work, chosen, [found.resource_id for found in others])
+    # Newer sites look first whether there is anything to do (spec newer_billing 4.4), those of 2024 afterwards.
+    overtaken = [found.resource_id for found in others if not (approves_waiting(work) and found.is_left_alone)]
+    _cancel_waiting_orders(work, chosen, overtaken)
     accepted = _accepted(work, others)
     if work.deployment.waldur_api:
         return ordered + _call_api(work, accepted)

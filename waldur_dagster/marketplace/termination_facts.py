@@ -84,6 +84,11 @@ class Candidate:
     backend: Backend | None
 
     @property
+    def is_left_alone(self) -> bool:
+        """Whether no order is to be made now: one is being carried out, or one to terminate has failed lately."""
+        return self.executing or self.failed_lately
+
+    @property
     def label(self) -> str:
         return f"resource {self.name} ({self.resource_uuid.hex})"
 
