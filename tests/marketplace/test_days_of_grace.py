@@ -218,6 +218,26 @@ def test_the_robot_acts_for_whom_the_resource_was_ordered_automatically(scene: S
     made = scene.one(marketplace.order, type=OrderType.TERMINATE)
     assert (made.created_by_id, made.placed_automatically) == (author, True)
     assert scene.one(core.user, id=made.consumer_reviewed_by_id).username == "system_robot"
+    assert _acting(scene) == [made.consumer_reviewed_by_id]
+
+
+def test_workers_act_for_the_robot_where_the_asker_may_not_approve(scene: Scene) -> None:
+    site = Site(scene, 0)
+    provider, owner = scene.customer("Provider"), scene.owner(site.customer, "owner@example.org")
+    grant(scene, "CUSTOMER.OWNER", "RESOURCE.TERMINATE")
+    with scene.engine.begin() as connection:
+        connection.execute(marketplace.offering.update().values(customer_id=provider))
+        connection.execute(marketplace.resource.update().values(end_date_requested_by_id=owner))
+    site.end()
+    (order,) = site.orders()
+    assert (order.created_by_id, order.state) == (owner, OrderState.EXECUTING)
+    assert _acting(scene) == [scene.one(core.user, username="system_robot").id]
+
+
+def _acting(scene: Scene) -> list[int]:
+    """In whose name workers are to process orders."""
+    rows = [row.payload for row in scene.rows(message, kind="handover")]
+    return [int(row["args"][1].removeprefix("core.user:")) for row in rows]
 
 
 def test_orders_get_readable_slugs_that_differ(scene: Scene) -> None:
@@ -287,6 +307,31 @@ def test_an_order_with_a_start_date_of_its_own_waits_on_when_the_project_has_sta
     assert states == [OrderState.EXECUTING, OrderState.PENDING_START_DATE]
 
 
+@pytest.mark.parametrize("is_approved", [True, False])
+def test_a_started_projects_order_without_an_author_goes_on_in_the_name_of_who_approved_it(
+    scene: Scene, is_approved: bool
+) -> None:
+    customer = scene.customer()
+    project = scene.project(customer, start_date=TODAY)
+    offering = scene.offering(customer, type="OpenStack.Tenant")
+    reviewer = scene.user("reviewer@example.org", is_staff=True)
+    scene.add(
+        marketplace.order,
+        type=OrderType.CREATE,
+        state=OrderState.PENDING_PROJECT,
+        resource_id=scene.resource(project, offering, None, state=ResourceState.CREATING),
+        offering_id=offering,
+        project_id=project,
+        created_by_id=None,
+        consumer_reviewed_by_id=reviewer if is_approved else None,
+    )
+    outcome = run(scene, process_pending_project_orders)
+    state = scene.one(marketplace.order).state
+    assert state == (OrderState.EXECUTING if is_approved else OrderState.PENDING_PROJECT)
+    assert _acting(scene) == ([reviewer] if is_approved else [])
+    assert any("nobody can carry it out" in finding.problem for finding in outcome.warnings) is not is_approved
+
+
 def test_an_order_that_is_given_up_has_ended_and_its_error_has_a_time(scene: Scene) -> None:
     site = Site(scene, -9)
     stale = _waiting(site, type=OrderType.CREATE, state=OrderState.EXECUTING, modified=NOON - timedelta(hours=3))
@@ -296,8 +341,11 @@ def test_an_order_that_is_given_up_has_ended_and_its_error_has_a_time(scene: Sce
     assert order.output_updated_at is None
 
 
-def test_the_mail_to_the_provider_leads_to_the_page_of_the_order(scene: Scene) -> None:
+@pytest.mark.parametrize("is_nobodys", [True, False])
+def test_the_mail_to_the_provider_leads_to_the_page_of_the_order(scene: Scene, is_nobodys: bool) -> None:
     site = Site(scene, 0)
+    if is_nobodys:
+        _waiting(site, created_by_id=None)
     whole = scene.whole(marketplace.offering)
     with scene.engine.begin() as connection:
         connection.execute(whole.update().values(type="Marketplace.Basic"))
@@ -309,3 +357,4 @@ def test_the_mail_to_the_provider_leads_to_the_page_of_the_order(scene: Scene) -
     (mail,) = [row.payload for row in scene.rows(message, kind="mail")]
     assert approver and mail["to"] == ["provider@example.org"]
     assert f"marketplace-order-details/{order.uuid.hex}/" in mail["body"]
+    assert ("There is an order for vm" in mail["body"]) is is_nobodys

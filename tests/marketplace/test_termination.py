@@ -109,6 +109,7 @@ def test_an_asker_with_the_right_to_end_but_not_to_approve_stays_the_author(site
     order = scene.one(marketplace.order, resource_id=resource)
     robot = scene.one(core.user, username="system_robot").id
     assert (order.state, order.created_by_id, order.consumer_reviewed_by_id) == (OrderState.EXECUTING, owner, robot)
+    assert scene.one(message, kind="handover").payload["args"][1] == f"core.user:{owner}"
 
 
 def test_a_robot_without_its_rights_fails_its_own_resources_only(site_of: Scene) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import FromClause, Integer, Select, Table, Text, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Select, Table, Text, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
-from waldur_dagster.marketplace.order_columns import slug_of_new
+from waldur_dagster.marketplace.order_columns import approves_waiting, slug_of_new
 from waldur_dagster.outbox import Handover, put
 from waldur_dagster.platform.quota_usage import add_deltas
 from waldur_dagster.schema import marketplace
@@ -59,20 +59,20 @@ def insert_orders(work: Work, source: Select[Any], name: str = "new_order") -> T
 
 
 def hand_over(work: Work, chosen: FromClause) -> int:
-    """Ask Waldur's workers to process the orders of ``chosen`` (order_id, created_by_id); returns how many are new.
-
-    The workers act in the name of ``acting_id`` where ``chosen`` has that column, else of the order's author.
-    """
-    acting = chosen.c.acting_id if "acting_id" in chosen.c else chosen.c.created_by_id
-    found = select(chosen.c.order_id, acting.label("acting_id")).order_by(chosen.c.order_id)
+    """Ask Waldur's workers to process the orders of ``chosen`` (order_id); returns how many are new."""
+    found = (
+        select(order.c.id, _acting(work).label("acting_id"))
+        .join_from(chosen, order, order.c.id == chosen.c.order_id)
+        .order_by(order.c.id)
+    )
     rows = work.connection.execute(found).all()
 
     def messages() -> Iterator[Handover]:
         for row in rows:
             yield Handover(
-                key=f"process order {row.order_id}",
+                key=f"process order {row.id}",
                 task=PROCESS_ORDER,
-                args=[f"marketplace.order:{row.order_id}", f"core.user:{row.acting_id}"],
+                args=[f"marketplace.order:{row.id}", f"core.user:{row.acting_id}"],
             )
 
     if rows and not work.deployment.has_broker:
@@ -81,3 +81,10 @@ def hand_over(work: Work, chosen: FromClause) -> int:
             "wait in the outbox: this deployment has no [celery] broker_url, so no worker of Waldur is told of them",
         )
     return put(work, messages())
+
+
+def _acting(work: Work) -> ColumnElement[int]:
+    """In whose name an order is processed: of who approved it for the customer; of its author on older sites."""
+    if not approves_waiting(work):
+        return order.c.created_by_id
+    return func.coalesce(order.c.consumer_reviewed_by_id, order.c.created_by_id)

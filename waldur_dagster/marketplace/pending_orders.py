@@ -27,7 +27,7 @@ def process_pending_project_orders(work: Work) -> int:
 
     Orders of removed projects stay (spec marketplace, process_pending_project_orders). An order that nobody has
     to approve is carried out at once; with ``[waldur_api]`` Waldur does that when it is asked to approve it. On newer
-    sites an order that has a start date of its own waits on for that. Returns the number of orders.
+    sites an order that has a start date of its own waits on for that. Returns how many orders go on.
     """
     waiting = _waiting(work)
     reviewers = people(work, {row.reviewer_id for row in waiting if row.reviewer_id is not None})
@@ -35,6 +35,8 @@ def process_pending_project_orders(work: Work) -> int:
     for_provider = [row for row in waiting if reviewed[row.id]]
     early = [row for row in waiting if not reviewed[row.id] and row.starts_later]
     ready = [row for row in waiting if not reviewed[row.id] and not row.starts_later]
+    if not work.deployment.waldur_api:
+        ready = _of_somebody(work, ready)
     if early:
         _moved(work, early, OrderState.PENDING_START_DATE)
     if for_provider:
@@ -44,7 +46,16 @@ def process_pending_project_orders(work: Work) -> int:
         put(work, _approvals(ready))
     elif ready:
         hand_over(work, _moved(work, ready, OrderState.EXECUTING))
-    return len(waiting)
+    return len(early) + len(for_provider) + len(ready)
+
+
+def _of_somebody(work: Work, rows: list[Row[Any]]) -> list[Row[Any]]:
+    """Those that workers can process in somebody's name; the others are reported and wait on."""
+    for row in rows:
+        if row.reviewer_id is None:
+            reason = "has neither an author nor anybody who approved it, so nobody can carry it out; it waits on"
+            work.outcome.warn(f"order {row.uuid.hex}", reason)
+    return [row for row in rows if row.reviewer_id is not None]
 
 
 def _waiting(work: Work) -> list[Row[Any]]:
@@ -61,7 +72,6 @@ def _waiting(work: Work) -> list[Row[Any]]:
                 offering.c.shared,
                 offering.c.billable,
                 offering.c.plugin_options,
-                order.c.created_by_id,
                 _starts_later(work).label("starts_later"),
             )
             .join(project, project.c.id == order.c.project_id)
@@ -95,11 +105,10 @@ def _offering(work: Work, row: Row[Any]) -> OfferingFacts:
 
 
 def _moved(work: Work, rows: list[Row[Any]], state: OrderState) -> FromClause:
-    """Write the new state; returns the orders as a FROM clause (order_id, created_by_id)."""
+    """Write the new state; returns the orders as a FROM clause (order_id)."""
     given = given_rows(
-        [{"order_id": row.id, "created_by_id": row.created_by_id, "state": state.value} for row in rows],
+        [{"order_id": row.id, "state": state.value} for row in rows],
         order_id=Integer,
-        created_by_id=Integer,
         state=Integer,
     )
     change_orders(work, select(given.c.order_id, given.c.state).subquery("moved"), f"order_{state.name.lower()}")

@@ -62,9 +62,7 @@ def approve_waiting(work: Work, candidates: list[Candidate]) -> int:
         "approved_order",
     )
     in_state = {
-        state: select(approved.c.order_id, literal(robot, Integer).label("acting_id"))
-        .where(approved.c.new_state == state)
-        .subquery(state.name.lower())
+        state: select(approved.c.order_id).where(approved.c.new_state == state).subquery(state.name.lower())
         for state in (OrderState.EXECUTING, OrderState.PENDING_PROVIDER)
     }
     hand_over(work, in_state[OrderState.EXECUTING])

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, case, func, literal, literal_column, select
+from sqlalchemy import ColumnElement, case, func, literal, literal_column, select
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.database.site_schema import SiteSchema
@@ -54,7 +54,7 @@ def terminate_resources(work: Work, policy: Policy) -> None:
         *(value.label(name) for name, value in automatically.items()),
     )
     made = insert_orders(work, orders)
-    hand_over(work, select(made.c.order_id, literal(robot, Integer).label("acting_id")).subquery("ordered"))
+    hand_over(work, made)
     feeds = scope_feeds(work, policy)
     of_resources = work.content_types("marketplace", "resource")
     log_policy_events(
