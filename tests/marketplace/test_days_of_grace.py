@@ -234,6 +234,19 @@ def test_workers_act_for_the_robot_where_the_asker_may_not_approve(scene: Scene)
     assert _acting(scene) == [scene.one(core.user, username="system_robot").id]
 
 
+def test_a_provider_who_asked_for_the_end_acts_though_he_does_not_see_the_project(scene: Scene) -> None:
+    site = Site(scene, 0)
+    provider = scene.customer("Provider")
+    owner = scene.owner(provider, "provider@example.org")
+    grant(scene, "CUSTOMER.OWNER", "RESOURCE.TERMINATE", "ORDER.APPROVE")
+    with scene.engine.begin() as connection:
+        connection.execute(marketplace.offering.update().values(customer_id=provider))
+        connection.execute(marketplace.resource.update().values(end_date_requested_by_id=owner))
+    site.end()
+    (order,) = site.orders()
+    assert (order.created_by_id, order.consumer_reviewed_by_id) == (owner, owner)
+
+
 def _acting(scene: Scene) -> list[int]:
     """In whose name workers are to process orders."""
     rows = [row.payload for row in scene.rows(message, kind="handover")]

@@ -112,6 +112,19 @@ def test_an_asker_with_the_right_to_end_but_not_to_approve_stays_the_author(site
     assert scene.one(message, kind="handover").payload["args"][1] == f"core.user:{owner}"
 
 
+def test_a_provider_who_asked_for_the_end_is_passed_over_where_he_does_not_see_the_project(site_of: Scene) -> None:
+    scene = site_of
+    expired(scene)
+    provider = scene.customer("Provider")
+    owner = scene.owner(provider, "provider@example.org")
+    grant(scene, "CUSTOMER.OWNER", "RESOURCE.TERMINATE", "ORDER.APPROVE")
+    with scene.engine.begin() as connection:
+        connection.execute(marketplace.offering.update().values(customer_id=provider))
+        connection.execute(marketplace.resource.update().values(end_date_requested_by_id=owner))
+    run(scene)
+    assert scene.one(core.user, id=scene.one(marketplace.order).created_by_id).username == "system_robot"
+
+
 def test_a_robot_without_its_rights_fails_its_own_resources_only(site_of: Scene) -> None:
     scene = site_of
     resource = expired(scene)

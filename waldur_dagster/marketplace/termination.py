@@ -132,7 +132,10 @@ def _accepted(work: Work, candidates: list[Candidate]) -> list[Candidate]:
 
 
 def _decide(work: Work, candidate: Candidate, known: dict[int, Person]) -> Decision:
-    """Who acts, who approves for the customer, and what the order waits for."""
+    """Who acts, who approves for the customer, and what the order waits for.
+
+    Older sites let nobody act on what he does not see (spec marketplace 0.7), newer ones ask for the right only.
+    """
     offering = candidate.offering
     project, customer = ("project", candidate.project_id), ("customer", candidate.customer_id)
     asked = (known[user] for user in candidate.wanted_by if user in known)
@@ -141,7 +144,7 @@ def _decide(work: Work, candidate: Candidate, known: dict[int, Person]) -> Decis
             person
             for person in asked
             if person.is_active
-            and person.sees(project, customer)
+            and (approves_waiting(work) or person.sees(project, customer))
             and person.may(TERMINATE, project, customer, ("customer", offering.provider))
         ),
         ROBOT,
