@@ -253,6 +253,17 @@ def _acting(scene: Scene) -> list[int]:
     return [int(row["args"][1].removeprefix("core.user:")) for row in rows]
 
 
+def test_a_project_that_has_started_where_the_site_is_has_not_in_utc(scene: Scene) -> None:
+    project = scene.project(scene.customer(), start_date=TODAY + timedelta(days=1))
+    offering = scene.offering(1, type="OpenStack.Tenant", shared=True, billable=True)
+    scene.resource(project, offering, None, "vm", end_date=TODAY)
+    evening, in_tokyo = NOON + timedelta(hours=8), {"time_zone": "Asia/Tokyo"}
+    run(scene, terminate_expired_resources, at=evening, document=in_tokyo)
+    assert scene.one(marketplace.order).state == OrderState.PENDING_PROJECT
+    run(scene, process_pending_project_orders, at=evening, document=in_tokyo)
+    assert scene.one(marketplace.order).state == OrderState.EXECUTING
+
+
 def test_orders_get_readable_slugs_that_differ(scene: Scene) -> None:
     customer = scene.customer("Acme", slug="acme")
     offering = scene.offering(customer, type="OpenStack.Tenant", shared=True, billable=True, slug="tenant")

@@ -162,6 +162,15 @@ def test_what_waldur_would_refuse_is_reported_and_left_alone(
     assert outcome.failures == []
 
 
+def test_a_project_starts_by_the_sites_own_day(site_of: Scene) -> None:
+    scene = site_of
+    expired(scene)
+    with scene.engine.begin() as connection:
+        connection.execute(structure.project.update().values(start_date=TODAY + timedelta(days=1)))
+    run(scene, at=NOON + timedelta(hours=8), document={"time_zone": "Asia/Tokyo"})
+    assert scene.one(marketplace.order).state == OrderState.EXECUTING
+
+
 def test_a_failed_termination_is_tried_again_after_a_day(site_of: Scene) -> None:
     scene = site_of
     resource = scene.one(marketplace.resource, id=expired(scene))

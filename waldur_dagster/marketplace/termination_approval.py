@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, date
 
 from sqlalchemy import Integer, literal, select
 
 from waldur_dagster.marketplace.approval import provider_must_approve
+from waldur_dagster.marketplace.order_columns import approves_waiting
 from waldur_dagster.marketplace.order_mails import tell_providers
 from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.orders import hand_over
@@ -27,14 +28,20 @@ ORDERS_START_LATER = "ENABLE_ORDER_START_DATE"
 
 def state_once_approved(work: Work, candidate: Candidate, reviewer: Person) -> OrderState:
     """What an order waits for when ``reviewer`` has approved it for the customer."""
-    if candidate.project_start is not None and candidate.project_start > work.today:
+    today = _today(work)
+    if candidate.project_start is not None and candidate.project_start > today:
         return OrderState.PENDING_PROJECT
     if provider_must_approve(reviewer, candidate.offering):
         return OrderState.PENDING_PROVIDER
     start = candidate.order_starts
-    if start is not None and start > work.as_of.astimezone(UTC).date() and work.constance[ORDERS_START_LATER]:
+    if start is not None and start > today and work.constance[ORDERS_START_LATER]:
         return OrderState.PENDING_START_DATE
     return OrderState.EXECUTING
+
+
+def _today(work: Work) -> date:
+    """The day that start dates are compared with: in UTC on newer sites, in the site's own zone on older ones."""
+    return work.as_of.astimezone(UTC).date() if approves_waiting(work) else work.today
 
 
 def approve_waiting(work: Work, candidates: list[Candidate]) -> int:
