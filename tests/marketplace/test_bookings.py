@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from tests.scene import Scene
 from waldur_dagster.booking.past_bookings import reject_past_bookings
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
@@ -55,6 +57,17 @@ def test_an_unreadable_booking_is_reported_and_the_others_are_rejected(scene: Sc
         assert len(site.outcome.warnings) == len(bad)
     states = {row.id: row.state for row in scene.rows(marketplace.resource)}
     assert states == dict.fromkeys([*bad, exact], ResourceState.CREATING) | {zoneless: ResourceState.TERMINATED}
+
+
+@pytest.mark.generation("8")
+def test_a_booking_that_waits_for_its_start_date_is_rejected_too(scene: Scene) -> None:
+    scene.project(scene.customer())
+    author = scene.user("guest@example.org")
+    booking(scene, author, "past", "2025-03-01T08:00:00Z", state=1, order=OrderState.PENDING_START_DATE)
+    with scene.site() as site, site.work(REJECT, NOON) as work:
+        reject_past_bookings(work)
+    assert scene.one(marketplace.order).state == OrderState.CANCELED
+    assert scene.one(marketplace.resource).state == ResourceState.TERMINATED
 
 
 def test_the_last_booking_of_a_project_that_is_over_takes_it_along(scene: Scene) -> None:

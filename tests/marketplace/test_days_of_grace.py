@@ -210,6 +210,15 @@ def test_other_orders_wait_on_beside_a_termination_that_is_approved(scene: Scene
     assert [order.state for order in site.orders()] == [OrderState.PENDING_CONSUMER, OrderState.EXECUTING]
 
 
+@pytest.mark.parametrize("type", [OrderType.TERMINATE, OrderType.UPDATE])
+def test_nothing_is_ordered_beside_an_order_that_waits_for_its_start_date(scene: Scene, type: OrderType) -> None:
+    site = Site(scene, 0)
+    _waiting(site, type=type, state=OrderState.PENDING_START_DATE, start_date=TODAY + timedelta(days=5))
+    outcome = site.end()
+    assert [order.state for order in site.orders()] == [OrderState.PENDING_START_DATE]
+    assert ["waits for its start date" in finding.problem for finding in outcome.warnings] == [True]
+
+
 def test_the_robot_acts_for_whom_the_resource_was_ordered_automatically(scene: Scene) -> None:
     site = Site(scene, 0)
     created = _waiting(site, type=OrderType.CREATE, state=OrderState.DONE, placed_automatically=True)

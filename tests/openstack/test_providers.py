@@ -47,9 +47,16 @@ def test_older_waldur_visits_all(scene: Scene) -> None:
     assert {row.object_id for row in scene.rows(quotas.quotalimit)} == all_of_them
 
 
-@pytest.mark.parametrize("generation", ["2024-10", "8"])
-def test_a_tenant_that_is_gone_ends_what_is_paid_for_it(scene: Scene, generation: str) -> None:
-    """Newer Waldur also notes when an order was cancelled."""
+@pytest.mark.parametrize(
+    ("generation", "state"),
+    [
+        ("2024-10", OrderState.PENDING_PROVIDER),
+        ("8", OrderState.PENDING_PROVIDER),
+        ("8", OrderState.PENDING_START_DATE),
+    ],
+)
+def test_a_tenant_that_is_gone_ends_what_is_paid_for_it(scene: Scene, generation: str, state: OrderState) -> None:
+    """Newer Waldur also notes when an order was cancelled, and has orders that wait for their start date."""
     site = CloudSite(scene)
     with serving_cloud(LoopbackCloud()) as cloud:
         cloud.data[project_id(1)]["servers"] = []
@@ -64,7 +71,7 @@ def test_a_tenant_that_is_gone_ends_what_is_paid_for_it(scene: Scene, generation
             offering_id=offering,
             project_id=site.project,
             type=OrderType.UPDATE,
-            state=OrderState.PENDING_PROVIDER,
+            state=state,
             created_by_id=scene.user("u@example.org"),
             limits={},
         )

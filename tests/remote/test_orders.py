@@ -65,6 +65,17 @@ def test_a_creation_is_finished_once(scene: Scene) -> None:
     assert [row.kind for row in scene.rows(message) if "callback" in row.key] == ["webhook"]
 
 
+@pytest.mark.generation("8")
+@pytest.mark.parametrize("state", [1, 7, 8, 9])
+def test_a_creation_that_an_earlier_run_has_told_is_closed_whatever_it_waits_for(scene: Scene, state: int) -> None:
+    with one_remote(scene) as (site, remote, offering):
+        (resource,) = site.resources(offering, state=2)
+        remote.objects[ORDERS] = [order(site.order(resource, CREATE, state), "done", resource)]
+        pull(site)
+    assert states(scene) == ([DONE], [2])
+    assert "marketplace_resource_create_succeeded" not in told(scene)
+
+
 def test_of_several_executing_orders_the_one_that_was_asked_about_is_closed(scene: Scene) -> None:
     with one_remote(scene) as (site, remote, offering):
         (resource,) = site.resources(offering, state=4)

@@ -8,15 +8,14 @@ from waldur_dagster.booking.schedules import BOOKING, UnreadableSchedule, slot_s
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.order_states import change_orders
 from waldur_dagster.marketplace.resource_states import change_resources
-from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
+from waldur_dagster.marketplace.states import OPEN_ORDERS, OrderState, OrderType, ResourceState
 from waldur_dagster.platform.expressions import given_rows, text_from
 from waldur_dagster.schema import marketplace
 from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
 resource, offering, order = marketplace.resource, marketplace.offering, marketplace.order
-OPEN = (OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER, OrderState.PENDING_PROJECT, OrderState.EXECUTING)
-create_order_is_open = (order.c.type == OrderType.CREATE, order.c.state.in_(OPEN))
+create_order_is_open = (order.c.type == OrderType.CREATE, order.c.state.in_(OPEN_ORDERS))
 
 
 def reject_past_bookings(work: Work) -> int:

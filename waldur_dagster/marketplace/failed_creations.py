@@ -6,7 +6,7 @@ from sqlalchemy import Integer, Text, exists, func, literal, select
 
 from waldur_dagster.marketplace.approval import SITE_AGENT
 from waldur_dagster.marketplace.robot_accounts import delete_robot_accounts
-from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
+from waldur_dagster.marketplace.states import OPEN_ORDERS, OrderState, OrderType, ResourceState
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.quota_usage import add_deltas
 from waldur_dagster.schema import marketplace
@@ -18,13 +18,6 @@ resource, offering, order, account = (
     marketplace.offering,
     marketplace.order,
     marketplace.robotaccount,
-)
-OPEN = (
-    OrderState.PENDING_CONSUMER,
-    OrderState.PENDING_PROVIDER,
-    OrderState.PENDING_PROJECT,
-    OrderState.PENDING_START_DATE,
-    OrderState.EXECUTING,
 )
 
 
@@ -44,7 +37,7 @@ def remove_failed_creations(work: Work) -> int:
     creation_failed = exists().where(
         order.c.resource_id == resource.c.id, order.c.type == OrderType.CREATE, order.c.state == OrderState.ERRED
     )
-    is_open = exists().where(order.c.resource_id == resource.c.id, order.c.state.in_(OPEN))
+    is_open = exists().where(order.c.resource_id == resource.c.id, order.c.state.in_(OPEN_ORDERS))
     doomed = list(
         work.connection.scalars(
             select(resource.c.id)

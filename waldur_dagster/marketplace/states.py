@@ -44,6 +44,16 @@ class OrderState(IntEnum):
         return self.name.lower().replace("_", "-")
 
 
+# Orders in these states can still come to something; in all others they have ended.
+OPEN_ORDERS = (
+    OrderState.PENDING_CONSUMER,
+    OrderState.PENDING_PROVIDER,
+    OrderState.PENDING_PROJECT,
+    OrderState.PENDING_START_DATE,
+    OrderState.EXECUTING,
+)
+
+
 class OrderType(IntEnum):
     CREATE = 1
     UPDATE = 2

@@ -29,6 +29,8 @@ def refusal(candidate: Candidate, script_languages: Collection[str]) -> str | No
         return "is of another organization's offering that is not shared"
     if candidate.pending_provider:
         return "has an order that waits for the provider's approval"
+    if candidate.pending_start:
+        return "has an order that waits for its start date"
     if offering.type == "Marketplace.Script":
         return _script_refusal(candidate, script_languages)
     return _backend_refusal(candidate.backend) if candidate.backend else None

@@ -77,6 +77,7 @@ class Candidate:
     wanted_by: tuple[int, ...]
     executing: bool
     pending_provider: bool
+    pending_start: bool
     failed_lately: bool
     waiting_order: int | None
     order_starts: date | None
@@ -121,6 +122,7 @@ def read_candidates(work: Work, chosen: FromClause) -> list[Candidate]:
             customer.c.archived,
             _has_order(order.c.state == OrderState.EXECUTING).label("executing"),
             _has_order(order.c.state == OrderState.PENDING_PROVIDER).label("pending_provider"),
+            _has_order(order.c.state == OrderState.PENDING_START_DATE).label("pending_start"),
             _has_order(
                 order.c.state == OrderState.ERRED,
                 order.c.type == OrderType.TERMINATE,
@@ -172,6 +174,7 @@ def _candidate(row: Any) -> Candidate:
         wanted_by=tuple(user for user in (row.resource_wanted_by, row.project_wanted_by) if user is not None),
         executing=row.executing,
         pending_provider=row.pending_provider,
+        pending_start=row.pending_start,
         failed_lately=row.failed_lately,
         waiting_order=row.waiting_order,
         order_starts=row.order_starts,

@@ -27,7 +27,6 @@ from waldur_dagster.work import Work
 order, resource, offering = marketplace.order, marketplace.resource, marketplace.offering
 ORDERS = "marketplace-orders/"
 ENDED = (OrderState.DONE, OrderState.ERRED, OrderState.CANCELED, OrderState.REJECTED)
-PENDING = (OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER, OrderState.PENDING_PROJECT)
 # What a remote's state means for the order here; what is refused there has come to nothing here.
 RESULTS = {
     OrderState.DONE: "succeeded",
@@ -167,7 +166,7 @@ def _follow_open(work: Work, row: _Locked, state: OrderState) -> None:
     """What an earlier run has told already is not told again: then the order is closed, nothing else."""
     if row.state in ENDED:
         return
-    told = row.type == OrderType.CREATE and row.state in PENDING and row.resource_state == ResourceState.OK
+    told = row.type == OrderType.CREATE and row.state != OrderState.EXECUTING and row.resource_state == ResourceState.OK
     if state == OrderState.DONE and told:
         _change(work, row, OrderState.DONE)
     elif state in RESULTS:

@@ -35,6 +35,8 @@ tenant, resource, order, offering = openstack.tenant, marketplace.resource, mark
 PULLED = ("name", "description", "runtime_state")
 NAMES = {"OpenStack.Instance": "Virtual machine in ", "OpenStack.Volume": "Volume in "}
 GONE = "Does not exist in backend."
+# Orders of such a tenant that are cancelled; those that wait for their project are not (spec openstack).
+WAITING = (OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER, OrderState.PENDING_START_DATE)
 # So many tenants that are not listed, and more than half of them, are a list that is wrong.
 TOO_MANY = 4
 
@@ -150,7 +152,7 @@ def _end(work: Work, missing: Sequence[int]) -> None:
         literal(GONE).label("termination_comment"),
     ).where(
         order.c.resource_id.in_(of_tenants),
-        order.c.state.in_([OrderState.PENDING_CONSUMER, OrderState.PENDING_PROVIDER]),
+        order.c.state.in_(WAITING),
     )
     change_orders(work, waiting.subquery("waiting"), "orders_of_missing", move_resources=False)
     terminate(work, of_tenants.add_columns(literal(GONE).label("comment")))
