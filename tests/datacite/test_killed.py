@@ -8,7 +8,7 @@ import threading
 from tests.datacite.server import DataCiteServer
 from tests.datacite.test_records import offer
 from tests.datacite.test_referrals import cited, rows, update, work
-from tests.processes import kill, started, wait_until
+from tests.processes import PATIENCE, kill, started, wait_until
 from tests.scene import Scene
 from waldur_dagster.schema import pid
 
@@ -43,7 +43,7 @@ def test_a_killed_run_is_continued_by_the_next_and_a_second_one_waits_its_turn(
         """The second offering's work is answered for when the test says so."""
         if doi == "10.1/1" and not free.is_set():
             held.set()
-            free.wait(60)
+            free.wait(PATIENCE)
 
     server.before_answer = hold
     first = started(RUN, url, json.dumps(server.settings()))

@@ -23,12 +23,17 @@ class Deadline:
 
     def __init__(self, seconds: float):
         self.seconds = seconds
-        self.expired = False
+        self._ended = False
         self._end = time.monotonic() + seconds
         self._watched: list[socket.socket] = []
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._expire)
         self._timer.daemon = True
+
+    @property
+    def expired(self) -> bool:
+        """Whether time is up, by the clock: on a busy machine a time-out of the socket may come before the timer."""
+        return self._ended or time.monotonic() >= self._end
 
     def remaining(self) -> float:
         """Seconds left. Raises TimeoutError when there are none."""
@@ -43,14 +48,14 @@ class Deadline:
         # Wrapping into TLS takes the descriptor away from the original, so ours is a copy.
         double = socket.socket(fileno=os.dup(connection.fileno()))
         with self._lock:
-            if self.expired:
+            if self._ended:
                 _end(double)
             else:
                 self._watched.append(double)
 
     def _expire(self) -> None:
         with self._lock:
-            self.expired = True
+            self._ended = True
             while self._watched:
                 _end(self._watched.pop())
 
