@@ -29,8 +29,6 @@ from waldur_dagster.words import forget_secrets
 from waldur_dagster.work import Work
 
 RIGHTS = {"inserted": "INSERT", "updated": "UPDATE", "deleted": "DELETE"}
-# pytest's name for where tmp_path lies.
-TEMPORARY = "PYTEST_DEBUG_TEMPROOT"
 PROJECT = Path(__file__).parents[1]
 SHARED = PROJECT.parent / "shared"
 
@@ -42,10 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Workers find the folder of the process that starts them; who names one keeps what is in it."""
-    if TEMPORARY not in os.environ:
+    """Workers get their temporary folders from the process that starts them; who names one keeps what is in it."""
+    if config.option.basetemp is None and "PYTEST_DEBUG_TEMPROOT" not in os.environ:
         until_the_end = ExitStack()
-        os.environ[TEMPORARY] = str(until_the_end.enter_context(own_folder()))
+        config.option.basetemp = str(until_the_end.enter_context(own_folder()))
         config.add_cleanup(until_the_end.close)
 
 

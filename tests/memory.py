@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-_OURS = "waldur-tests-"
+_OURS = "waldur-"
 _MEMORY, _NEEDED = Path("/dev/shm"), 4 * 2**30  # bytes
 
 
@@ -20,13 +20,16 @@ def own_folder() -> Iterator[Path]:
     """A folder for the temporary files of one run of the tests alone, removed at its end.
 
     pytest closes the folder that all runs share to other users whenever a run begins; a server of another run, which
-    root starts as another user, loses its data then, and aborts. What killed runs have left is removed first.
+    root starts as another user, loses its data then, and aborts. What killed runs have left is removed first. Its name
+    is short: the path of a socket of PostgreSQL may have 107 characters.
     """
     base = Path(memory_folder() or tempfile.gettempdir())
     for left in base.glob(f"{_OURS}*"):
-        if not psutil.pid_exists(int(left.name.removeprefix(_OURS).partition("-")[0])):
+        pid = left.name.removeprefix(_OURS)
+        if pid.isdecimal() and (int(pid) == os.getpid() or not psutil.pid_exists(int(pid))):
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"{_OURS}{os.getpid()}-", dir=base))
+    folder = base / f"{_OURS}{os.getpid()}"
+    folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:

@@ -17,11 +17,11 @@ def test_what_a_killed_run_has_left_is_removed_and_a_running_one_keeps_its_own(
     monkeypatch.setattr(memory, "memory_folder", lambda: str(tmp_path))
     gone = subprocess.Popen(["true"])
     gone.wait()
-    left, running = (tmp_path / f"waldur-tests-{pid}-x" for pid in (gone.pid, os.getppid()))
-    for folder in (left, running):
+    left, running, other = (tmp_path / f"waldur-{what}" for what in (gone.pid, os.getppid(), "chaos-1"))
+    for folder in (left, running, other):
         folder.mkdir()
         (folder / "file").touch()
-    with memory.own_folder() as own, memory.own_folder() as other:
-        assert own != other and own.is_dir()
-        assert (left.exists(), (running / "file").exists()) == (False, True)
-    assert set(tmp_path.iterdir()) == {running}
+    with memory.own_folder() as own:
+        assert own.is_dir() and len(own.name) < 15
+        assert (left.exists(), (running / "file").exists(), (other / "file").exists()) == (False, True, True)
+    assert set(tmp_path.iterdir()) == {running, other}
