@@ -38,9 +38,20 @@ def cancel(scene: Scene) -> Outcome:
 def test_a_review_expires_exactly_so_many_days_after_it_was_made(scene: Scene, late: bool) -> None:
     calls = Calls(scene)
     created = NOON - 14 * DAY + (0 if late else 1) * MICROSECOND
-    made = calls.review(calls.proposal(calls.round()), calls.reviewer(), created=created)
+    made = calls.review(calls.proposal(calls.round()), calls.reviewer(), "in_review", created=created)
     expire(scene)
-    assert scene.one(proposal.review, id=made).state == ("rejected" if late else "created")
+    assert scene.one(proposal.review, id=made).state == ("rejected" if late else "in_review")
+
+
+@pytest.mark.generation("8")
+def test_newer_reviews_that_were_not_begun_never_expire(scene: Scene) -> None:
+    calls = Calls(scene)
+    reviewer, round_ = calls.reviewer(), calls.round(review_duration_in_days=1)
+    for state in ("created", "in_review", "submitted"):
+        calls.review(calls.proposal(round_), reviewer, state, created=NOON - 99 * DAY)
+    expire(scene)
+    assert [row.state for row in scene.rows(proposal.review)] == ["created", "rejected", "submitted"]
+    assert len(scene.rows(logging.event)) == 1
 
 
 def test_open_reviews_expire_and_the_office_reads_of_each(scene: Scene) -> None:

@@ -11,7 +11,6 @@ from waldur_dagster.schema import proposal
 from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
-OPEN = ("created", "in_review")
 A_DAY = 24 * 3600
 review, proposed, round_ = proposal.review, proposal.proposal, proposal.round
 
@@ -28,7 +27,7 @@ def cancel_expired_reviews(work: Work) -> int:
         "expired_review",
         update(review)
         .where(
-            review.c.state.in_(OPEN),
+            review.c.state.in_(_open(work)),
             proposed.c.id == review.c.proposal_id,
             round_.c.id == proposed.c.round_id,
             round_.c.review_duration_in_days > 0,
@@ -48,3 +47,8 @@ def cancel_expired_reviews(work: Work) -> int:
         .select_from(expired.join(proposals_with_offices, proposed.c.id == expired.c.proposal_id))
         .order_by(expired.c.id),
     )
+
+
+def _open(work: Work) -> tuple[str, ...]:
+    """The states of reviews that expire; newer sites, whose rounds keep no strategy, leave what was not begun."""
+    return ("created", "in_review") if work.schema.has_column(round_.c.review_strategy) else ("in_review",)
