@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ from tests.statements import counted
 from waldur_dagster.eduteams.entries import pull_ssh_keys, pull_users
 from waldur_dagster.eduteams.ssh_keys import fingerprints, is_public_key
 from waldur_dagster.schema import core, freeipa, logging
-from waldur_dagster.site import AlreadyRunning
+from waldur_dagster.site import AlreadyRunning, Transactions
 
 CHILD = """
 import json, sys
@@ -109,12 +110,25 @@ def test_who_is_not_named_and_whose_list_cannot_be_read_keep_their_keys(
         store_key(scene, user, new_key())
     entries = {"junk": 7, "text": {"ssh_keys": "ssh-ed25519 AAAA"}, "null": {"ssh_keys": None}}
     wanted = new_key("home")
-    entries["good"] = {"ssh_keys": [wanted, 7, None, "ssh-ed25519 AAAAbroken", wanted]}
+    entries["good"] = {"ssh_keys": [wanted, "ssh-ed25519 AAAAbroken", wanted]}
     eduteams.keys = {"data": {f"{name}@eduteams.org": entry for name, entry in entries.items()} | {"x": {}}}
     outcome = run(scene, pull_ssh_keys, settings)
     assert not outcome.failures and len(outcome.warnings) == 2
     assert [len(keys_of(scene, user)) for user in ids.values()] == [1] * 5
     assert keys_of(scene, ids["good"]) == {wanted}
+
+
+@pytest.mark.parametrize("strange", [7, None, {"key": "ssh-ed25519 AAAA"}, ["ssh-ed25519 AAAA"]], ids=str)
+@pytest.mark.parametrize("do", ENTRIES, ids=lambda do: do.__name__)
+def test_a_list_that_holds_more_than_texts_adds_keys_and_takes_none_away(
+    scene: Scene, eduteams: Eduteams, settings: dict[str, Any], do: Callable[[Transactions], None], strange: Any
+) -> None:
+    keys = [new_key("laptop"), strange]
+    store_key(scene, user := person(scene, eduteams, "alice", ssh_public_key=keys), old := new_key("desk"))
+    eduteams.keys = {"data": {"alice@eduteams.org": {"ssh_keys": keys}}}
+    outcome = run(scene, do, settings)
+    assert keys_of(scene, user) == {old, keys[0]}
+    assert (len(outcome.failures), len(outcome.warnings)) == (0, 1)
 
 
 def test_nothing_differs_nothing_is_written(scene: Scene, eduteams: Eduteams, settings: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from tests.freeipa_server import freeipa_server
 from tests.proposals.scenes import Calls
 from tests.scene import Scene
 from waldur_dagster.booking.upcoming import remind_of_upcoming_bookings
-from waldur_dagster.clients.eduteams import Person
+from waldur_dagster.clients.eduteams import Keys, Person
 from waldur_dagster.eduteams.profiles import locked, refresh
 from waldur_dagster.invoices.accounting_report import send_accounting_report
 from waldur_dagster.invoices.customer_mails import send_customer_invoices
@@ -261,7 +261,7 @@ def _event(place: Place) -> Outcome:
 
 def _profile(place: Place) -> Outcome:
     options = {"ENABLE_OPERATOR_OWNER_NOTIFICATIONS": True, "OPERATOR_NOTIFICATION_EMAILS": ["ops@x.org"]}
-    person = Person("Olga", "Owner", "olga@new.org", [], [], [])
+    person = Person("Olga", "Owner", "olga@new.org", [], [], Keys([], whole=True))
 
     def job(work: Work) -> None:
         account = locked(work, place.owner)

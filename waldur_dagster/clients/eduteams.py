@@ -22,15 +22,23 @@ class Token:
 
 
 @dataclass(frozen=True)
+class Keys:
+    """The SSH keys on somebody's list that can be read; ``whole`` when there are no others, so that he has no more."""
+
+    texts: list[str]
+    whole: bool
+
+
+@dataclass(frozen=True)
 class Person:
-    """What the proxy says of somebody; ``email`` and ``keys`` are None where it says nothing that can be read."""
+    """What the proxy says of somebody; ``email`` is None where it says nothing that can be read."""
 
     first_name: str
     last_name: str
     email: str | None
     assurance: list[Any]
     affiliations: list[Any]
-    keys: list[str] | None
+    keys: Keys
 
 
 def new_token(url: str, client_id: str, secret: str, refresh_token: str, scope: str) -> Token:
@@ -104,12 +112,15 @@ def _list(answer: dict[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else [value] if isinstance(value, str) and value else []
 
 
-def _keys(answer: dict[str, Any]) -> list[str] | None:
-    """None where there is something else than a list of keys: a person who has none has no such claim."""
-    value = answer.get("ssh_public_key", [])
-    return [] if value is None else texts(value)
+def _keys(answer: dict[str, Any]) -> Keys:
+    """A person who has none has no such claim."""
+    claim = answer.get("ssh_public_key")
+    return keys_on([] if claim is None else claim)
 
 
-def texts(value: Any) -> list[str] | None:
-    """The texts in a list; None when it is no list."""
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else None
+def keys_on(value: Any) -> Keys:
+    """What a list of keys holds; nothing is known where it is no list."""
+    if not isinstance(value, list):
+        return Keys([], whole=False)
+    texts = [item for item in value if isinstance(item, str)]
+    return Keys(texts, whole=len(texts) == len(value))

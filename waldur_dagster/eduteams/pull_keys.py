@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from waldur_dagster.clients.eduteams import all_keys, texts
+from waldur_dagster.clients.eduteams import Keys, all_keys, keys_on
 from waldur_dagster.eduteams.ssh_keys import synchronize_keys
 from waldur_dagster.freeipa.profile_push import push_profiles
 from waldur_dagster.schema import core
@@ -40,17 +40,15 @@ def pull(transaction: Transactions, url: str, username: str, password: str) -> N
 def _merge(work: Work, data: dict[str, Any]) -> set[int]:
     known = select(user.c.username, user.c.id).where(user.c.is_active, user.c.username == func.any(list(data)))
     ids = {row.username: row.id for row in work.connection.execute(known)}
-    wanted: dict[int, list[str]] = {}
-    unread = []
-    for name, number in ids.items():
-        keys = texts(data[name].get("ssh_keys")) if isinstance(data[name], dict) else None
-        if keys is None:
-            unread.append(name)
-        else:
-            wanted[number] = keys
+    listed = {name: _keys(data[name]) for name in ids}
+    unread = sorted(name for name, keys in listed.items() if not keys.whole)
     _warn(work, sorted(data.keys() - ids.keys()), "have no active account here")
-    _warn(work, sorted(unread), "come without a list ssh_keys, and keep their keys")
-    return synchronize_keys(work, wanted)
+    _warn(work, unread, "come without a list ssh_keys that can be read as a whole, and keep their keys")
+    return synchronize_keys(work, {ids[name]: keys for name, keys in listed.items()})
+
+
+def _keys(entry: Any) -> Keys:
+    return keys_on(entry.get("ssh_keys") if isinstance(entry, dict) else None)
 
 
 def _warn(work: Work, names: list[str], problem: str) -> None:

@@ -49,10 +49,9 @@ def pull(transaction: Transactions, people: Sequence[Due]) -> None:
             return
         if profiles.refresh(work, account, person):
             changed_profiles.add(one.id)
-        if person.keys is None:
+        if not person.keys.whole:
             work.outcome.warn(_item(one), "comes with SSH keys that cannot be read, and keeps those that it has")
-        else:
-            changed_keys.update(synchronize_keys(work, {one.id: person.keys}))
+        changed_keys.update(synchronize_keys(work, {one.id: person.keys}))
 
     def failed(work: Work, one: Due, _: VisitFailed) -> bool:
         profiles.queue_behind(work, one.id)

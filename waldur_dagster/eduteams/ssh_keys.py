@@ -6,8 +6,8 @@ import base64
 import hashlib
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from sqlalchemy import Text, Uuid, func, literal, select
@@ -19,17 +19,20 @@ from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, j
 from waldur_dagster.schema import core
 from waldur_dagster.work import Work
 
+if TYPE_CHECKING:
+    from waldur_dagster.clients.eduteams import Keys
+
 PREFIX = "eduteams_"
 CREATED, DELETED = "created", "deleted"
 
 key, user = core.sshpublickey, core.user
 
 
-def synchronize_keys(work: Work, wanted: Mapping[int, Iterable[str]]) -> set[int]:
+def synchronize_keys(work: Work, wanted: Mapping[int, Keys]) -> set[int]:
     """Make the ``eduteams_`` keys of users, by id, the wanted texts; returns those whose keys have changed.
 
-    A text that is no OpenSSH public key is left out. Keys that people gave themselves are not looked at. One run at a
-    time does this, of both entries that do. Statements: constant.
+    A text that is no OpenSSH public key is left out; of a list that was not read as a whole nothing is taken away. Keys
+    that people gave themselves are not looked at. One run at a time does this, of both entries. Statements: constant.
     """
     work.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("eduteams ssh keys", 0))))
     known: dict[int, defaultdict[str, list[Any]]] = {number: defaultdict(list) for number in wanted}
@@ -40,9 +43,10 @@ def synchronize_keys(work: Work, wanted: Mapping[int, Iterable[str]]) -> set[int
         known[row.user_id][row.public_key].append(row)
     new, stale = [], []
     for number, listed in wanted.items():
-        texts = dict.fromkeys(listed)
+        texts = dict.fromkeys(listed.texts)
         new += [_row(number, text) for text in texts if text not in known[number] and is_public_key(text)]
-        stale += [row for text, rows in known[number].items() if text not in texts for row in rows]
+        if listed.whole:
+            stale += [row for text, rows in known[number].items() if text not in texts for row in rows]
     work.insert(key, new)
     _tell(work, CREATED, [{name: str(row[name]) for name in ("user_id", "uuid", "name")} for row in new])
     delete_with_dependants(work, key, [row.id for row in stale])
