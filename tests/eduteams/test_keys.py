@@ -191,8 +191,20 @@ def test_what_is_no_key_is_not_taken(text: str) -> None:
     assert not is_public_key(text)
 
 
-def test_a_second_line_is_no_comment() -> None:
-    assert not is_public_key(f"{new_key()}\nevil")
+@pytest.mark.parametrize("end", ["\nevil", "\r\nevil", "\n\tevil", "\n\nevil\n", "\x0bevil", "\u2028evil"])
+def test_a_second_line_is_no_comment(end: str) -> None:
+    assert not is_public_key(f"{new_key()}{end}")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " at\thome", "\tat home\n"])
+def test_a_line_as_in_a_file_is_taken_and_kept_as_it_is(
+    scene: Scene, eduteams: Eduteams, settings: dict[str, Any], end: str
+) -> None:
+    user = person(scene, eduteams, "alice")
+    eduteams.keys = {"data": {"alice@eduteams.org": {"ssh_keys": [text := f"{new_key()}{end}"]}}}
+    for _ in range(2):
+        assert not run(scene, pull_ssh_keys, settings).failures
+    assert keys_of(scene, user) == {text} and len(scene.rows(logging.event)) == 1
 
 
 def test_freeipa_gets_the_final_list_once_and_an_empty_one_too(

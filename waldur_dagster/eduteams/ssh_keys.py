@@ -56,11 +56,14 @@ def synchronize_keys(work: Work, wanted: Mapping[int, Keys]) -> set[int]:
 
 
 def is_public_key(text: str) -> bool:
-    """Whether a text is one key of a kind that OpenSSH writes, those of hardware tokens (``sk-...``) included."""
+    """Whether a text is one key of a kind that OpenSSH writes, those of hardware tokens (``sk-...``) included.
+
+    A line may end as in a file, and have tabs; a second one may not follow.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 
-    if not text.isprintable():
+    if not text.rstrip("\r\n").replace("\t", " ").isprintable():
         return False
     try:
         load_ssh_public_key(text.encode())
