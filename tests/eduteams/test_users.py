@@ -116,6 +116,25 @@ def test_keys_that_cannot_be_read_stay_and_a_missing_list_takes_them_away(
     assert outcome.figures["SSH keys removed"] == 1
 
 
+@pytest.mark.parametrize(
+    ("claims", "wanted"),
+    [
+        ({"mail": ["a@new.org", "b@new.org"], "email": "c@new.org"}, "a@new.org"),
+        ({"mail": "a@new.org", "email": "c@new.org"}, "a@new.org"),
+        *(({"mail": mail, "email": "c@new.org"}, "c@new.org") for mail in ([], [""], [None], "", None, {"a": "b"})),
+        ({"mail": [""], "email": ""}, "alice@old.org"),
+        ({}, "alice@old.org"),
+    ],
+    ids=str,
+)
+def test_the_address_is_that_of_one_of_two_claims_or_stays(
+    scene: Scene, eduteams: Eduteams, settings: dict[str, Any], claims: dict[str, Any], wanted: str
+) -> None:
+    person(scene, eduteams, "alice", **claims)
+    assert not run(scene, pull_users, settings).failures
+    assert scene.one(core.user).email == wanted
+
+
 def test_a_second_run_finds_nothing_to_change(scene: Scene, eduteams: Eduteams, settings: dict[str, Any]) -> None:
     user = person(scene, eduteams, "alice", ssh_public_key=[new_key("a"), new_key("b")], mail=["alice@new.org"])
     run(scene, pull_users, settings)

@@ -102,9 +102,10 @@ class Proxy(Closing):
 
 
 def _email(answer: dict[str, Any]) -> str | None:
+    """The first address of ``mail``, or where there is none that of ``email``."""
     mails = answer.get("mail")
-    first = mails[0] if isinstance(mails, list) and mails else mails or answer.get("email")
-    return first if isinstance(first, str) and first else None
+    first = mails[0] if isinstance(mails, list) and mails else mails
+    return next((mail for mail in (first, answer.get("email")) if isinstance(mail, str) and mail), None)
 
 
 def _list(answer: dict[str, Any], name: str) -> list[Any]:
