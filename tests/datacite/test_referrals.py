@@ -104,7 +104,6 @@ def test_an_empty_list_removes_all_and_a_draft_nothing(scene: Scene, server: Dat
         (200, "application/json", "junk"),
         (200, "application/json", "{}"),
         (200, "application/json", '{"data": {"attributes": {"citationCount": 1}}}'),
-        (200, "application/json", '{"data": {"attributes": {"citationCount": 1, "relatedIdentifiers": [{}]}}}'),
         (200, "application/json", '{"data": {"attributes": {"relatedIdentifiers": []}}}'),
         (302, "text/html", ""),
         None,
@@ -138,6 +137,31 @@ def test_a_work_that_is_unknown_keeps_its_row_and_one_that_fails_too_but_fails_t
     assert count(scene, own) == 7
     assert len(done.failures) == 1 and "10.1/broken" in done.failures[0].problem
     assert not {"https://blog/x", "978-1"} & set(server.called("GET"))
+
+
+@pytest.mark.parametrize("nameless", [{}, {"relatedIdentifier": None}], ids=str)
+def test_entries_of_other_types_may_be_odd(scene: Scene, server: DataCiteServer, nameless: dict[str, Any]) -> None:
+    own = offer(scene, DOI)
+    refer(scene, own, "10.1/stale")
+    cited(server, "10.1/good", nameless | {"relatedIdentifierType": "URL"})
+    work(server, "10.1/good")
+    assert not update(scene, server).failures
+    assert (set(rows(scene, own)), count(scene, own)) == ({"10.1/good"}, 7)
+
+
+@pytest.mark.parametrize("nameless", [{}, {"relatedIdentifier": ""}, {"relatedIdentifier": 7}, None, "10.1/x"], ids=str)
+def test_where_a_work_has_no_name_the_others_are_done_and_none_goes(
+    scene: Scene, server: DataCiteServer, nameless: Any
+) -> None:
+    own = offer(scene, DOI)
+    refer(scene, own, "10.1/known")
+    cited(server, "10.1/good")
+    server.records[DOI]["relatedIdentifiers"].append(nameless)
+    work(server, "10.1/good")
+    done = update(scene, server)
+    assert (set(rows(scene, own)), count(scene, own)) == ({"10.1/known", "10.1/good"}, 7)
+    assert [finding.item for finding in done.failures] == [f"offering Offering {DOI}"]
+    assert server.called("GET") == [DOI, "10.1/good"]
 
 
 def test_odd_records_become_rows_that_fit(scene: Scene, server: DataCiteServer) -> None:

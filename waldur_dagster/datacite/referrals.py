@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,10 +24,14 @@ offering, referral = marketplace.offering, pid.datacitereferral
 
 @dataclass
 class Cited:
-    """What DataCite knows of an offering: ``listed`` are all that cite it, ``works`` those that could be read."""
+    """What DataCite knows of an offering: ``listed`` are all that cite it, ``works`` those that could be read.
+
+    ``whole`` unless some work on its list has no name: that may be any.
+    """
 
     count: int
-    listed: set[str] = field(default_factory=set)
+    listed: set[str]
+    whole: bool
     works: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -50,28 +54,36 @@ def _fetch(visit: Visit, named: Named) -> Cited | None:
     except NotFound:
         return None
     count, related = record.get("citationCount"), record.get("relatedIdentifiers")
-    if not isinstance(count, int) or not isinstance(related, list) or not all(map(_is_named, related)):
+    if not isinstance(count, int) or not isinstance(related, list):
         raise ItemFailed(f"the record of {named.doi} has no citationCount and list of relatedIdentifiers")
-    cited = Cited(count, {_cut(entry["relatedIdentifier"]) for entry in related})
-    if problem := _read(datacite, related, cited):
+    entries = [entry for entry in related if _is_named(entry)]
+    whole = all(_is_named(entry) or not _may_be_doi(entry) for entry in related)
+    cited = Cited(count, {_cut(entry["relatedIdentifier"]) for entry in entries}, whole)
+    problem = _read(datacite, filter(_may_be_doi, entries), cited)
+    if problem is None and not whole:
+        problem = ItemFailed(f"the record of {named.doi} lists a work without its relatedIdentifier")
+    if problem:
         raise Partly(cited, problem)
     return cited
 
 
 def _is_named(entry: Any) -> bool:
-    return isinstance(entry, dict) and isinstance(entry.get("relatedIdentifier"), str)
+    name = entry.get("relatedIdentifier") if isinstance(entry, dict) else None
+    return isinstance(name, str) and name != ""
 
 
-def _read(datacite: DataCite, related: list[Any], cited: Cited) -> VisitFailed | None:
-    """Look the works up that are DOIs; returns the first problem, if any. Of a work listed twice the last entry wins.
+def _may_be_doi(entry: Any) -> bool:
+    return not isinstance(entry, dict) or entry.get("relatedIdentifierType") in (None, "DOI")
+
+
+def _read(datacite: DataCite, entries: Iterable[Any], cited: Cited) -> VisitFailed | None:
+    """Look works up by their DOIs; returns the first problem, if any. Of a work listed twice the last entry wins.
 
     DOIs of other agencies are unknown to DataCite, which is no problem.
     """
     problem: VisitFailed | None = None
     circuit = Circuit()
-    for entry in related:
-        if entry.get("relatedIdentifierType") not in (None, "DOI"):
-            continue
+    for entry in entries:
         name = entry["relatedIdentifier"]
         try:
             cited.works[_cut(name)] = _row(entry, datacite.reference(name))
@@ -134,4 +146,5 @@ def _merge(work: Work, named: Named, cited: Cited | None) -> None:
             *(given.c[name] for name in TEXTS),
         )
         work.execute(work.insert_from(referral, fresh.where(~known.exists())))
-    work.execute(delete(referral).where(own, referral.c.pid.not_in(cited.listed)))
+    if cited.whole:
+        work.execute(delete(referral).where(own, referral.c.pid.not_in(cited.listed)))
