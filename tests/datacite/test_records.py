@@ -148,9 +148,24 @@ def test_a_limit_that_does_not_end_is_given_up(scene: Scene, server: DataCiteSer
         for method in ("GET", "PUT"):
             server.wrong[method, f"10.5072/{number}"] = [(429, "application/json", "slow down")]
     done = update(scene, server)
-    assert "asked too often" in kept(scene, made[0])
+    words = "has failed. Status code: 429, message: slow down."
+    assert kept(scene, made[0]) == f"Updating Datacite DOI for Offering 10.5072/0 {words}"
     assert kept(scene, made[-1]) == "unchanged"
     assert any("were not visited" in finding.problem for finding in done.failures)
+
+
+def test_the_front_s_403_that_does_not_end_is_kept_as_what_it_is(scene: Scene, server: DataCiteServer) -> None:
+    offering = offer(scene, "10.5072/a", "A")
+    server.wrong["PUT", "10.5072/a"] = [(403, "text/html", HTML)]
+    assert len(update(scene, server).failures) == 1
+    assert kept(scene, offering) == f"Updating Datacite DOI for A has failed. Status code: 403, message: {HTML}."
+
+
+def test_a_look_that_was_one_too_many_keeps_no_record_from_being_written(scene: Scene, server: DataCiteServer) -> None:
+    offering = offer(scene, "10.5072/a", error_message="old")
+    server.wrong["GET", "10.5072/a"] = [(429, "application/json", "slow down")]
+    assert not update(scene, server).failures
+    assert server.called("PUT") == ["10.5072/a"] and kept(scene, offering) == ""
 
 
 def test_changes_are_not_more_than_ten_a_second(scene: Scene, server: DataCiteServer) -> None:

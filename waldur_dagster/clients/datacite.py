@@ -21,6 +21,7 @@ CHANGES_A_SECOND = 10
 PAUSE = 10  # seconds to wait where the front says that it was asked too often, and not for how long
 KEPT_IN_A_PATH = "/!$&'()*+,;=:@"
 SHOWN = 2000  # characters of an answer
+SAID = "said"  # the status that an answer had, among its extensions
 
 
 class Refused(ItemFailed):
@@ -29,6 +30,10 @@ class Refused(ItemFailed):
     def __init__(self, place: str, status: int, body: str):
         super().__init__(f"{place} was answered with HTTP {status}: {body}")
         self.status, self.body = status, body
+
+
+class AskedTooOften(Refused, SystemFailed):
+    """DataCite takes nothing more from this program for now, which says nothing about the record."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class DataCite(Closing):
     def record(self, doi: str, *, as_owner: bool = False) -> Mapping[str, Any]:
         """The attributes of a DOI; its owner sees drafts too.
 
-        Raises NotFound, Refused, ItemFailed when the answer is no record, or SystemFailed.
+        Raises NotFound, Refused, AskedTooOften, ItemFailed when the answer is no record, or SystemFailed.
         """
         answer = self._ask("GET", doi, as_owner=as_owner, headers={"accept": JSON_API})
         try:
@@ -77,7 +82,7 @@ class DataCite(Closing):
         return record.result()
 
     def put(self, doi: str, document: Mapping[str, Any]) -> None:
-        """Write a DOI, not more than ten a second. Raises Refused or SystemFailed."""
+        """Write a DOI, not more than ten a second. Raises Refused, AskedTooOften or SystemFailed."""
         with self._lock:
             now = time.monotonic()
             mine = self._next_change = max(now, self._next_change)
@@ -99,7 +104,7 @@ class DataCite(Closing):
             return answer
         body = without_secrets(answer.text, [account.password])[:SHOWN]
         if answer.status_code == 429:
-            raise SystemFailed(f"{place} was asked too often: {body}")
+            raise AskedTooOften(place, answer.extensions.get(SAID, 429), body)
         if method == "GET" and answer.status_code == 404:
             raise NotFound(f"{place} was answered with HTTP 404")
         raise Refused(place, answer.status_code, body)
@@ -115,5 +120,6 @@ class _PoliteTransport(PatientTransport):
         answer = super()._once(request)
         if answer.status_code == 403 and answer.headers.get("Content-Type", "").startswith("text/html"):
             headers = {"Retry-After": answer.headers.get("Retry-After", str(PAUSE))}
-            return httpx.Response(429, headers=headers, stream=httpx.ByteStream(answer.read()))
+            body = httpx.ByteStream(answer.read())
+            return httpx.Response(429, headers=headers, stream=body, extensions={SAID: answer.status_code})
         return answer
