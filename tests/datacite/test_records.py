@@ -186,6 +186,14 @@ def test_a_connection_that_fails_is_kept_too(scene: Scene, server: DataCiteServe
     assert down.failures and "ConnectError" in kept(scene, good)
 
 
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_a_connection_that_breaks_off_is_tried_again(scene: Scene, server: DataCiteServer, method: str) -> None:
+    offering = offer(scene, "10.5072/a", error_message="old")
+    server.wrong[method, "10.5072/a"] = [None, None, (200, "application/json", "{}")]
+    assert not update(scene, server).failures
+    assert len(server.called(method)) == 3 and kept(scene, offering) == ""
+
+
 @pytest.mark.parametrize("address", ["", "https://example.com", "https://example.com/"])
 def test_without_an_address_the_run_says_that_datacite_is_not_configured(
     scene: Scene, server: DataCiteServer, address: str

@@ -114,7 +114,12 @@ class DataCite(Closing):
 
 
 class _PoliteTransport(PatientTransport):
-    """DataCite's front says that it was asked too often by 403 with a page of HTML; its API never answers so."""
+    """DataCite's front says that it was asked too often by 403 with a page of HTML; its API never answers so.
+
+    What is asked of DataCite here may be done twice, so a connection that breaks off is no reason not to ask again.
+    """
+
+    unreached = (httpx.NetworkError, httpx.RemoteProtocolError)
 
     def _once(self, request: httpx.Request) -> httpx.Response:
         answer = super()._once(request)

@@ -35,6 +35,7 @@ NOT_DONE = frozenset({429, 503})
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 Answer = TypeVar("Answer")
+Unreached = type[Exception] | tuple[type[Exception], ...]
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def time_left() -> float:
     return min(TIMEOUT, left)
 
 
-def patient(send: Callable[[], Answer], method: str, unreached: type[Exception]) -> Answer:
+def patient(send: Callable[[], Answer], method: str, unreached: Unreached) -> Answer:
     """Ask, and ask again when the server cannot be reached or says that it is busy; honours ``Retry-After``.
 
     The last answer is returned, whatever it is (``status_code`` and ``headers`` are looked at). A time-out is not tried
@@ -130,7 +131,12 @@ def _bounded(chunks: Iterable[bytes]) -> bytes:
 
 
 class PatientTransport(httpx.BaseTransport):
-    """For ``httpx.Client(transport=...)``: every request is patient, and its answer is read to the end at once."""
+    """For ``httpx.Client(transport=...)``: every request is patient, and its answer is read to the end at once.
+
+    ``unreached`` are the errors after which it is sent again, whatever its method.
+    """
+
+    unreached: Unreached = httpx.ConnectError
 
     def __init__(self, **options: Any):
         self._inner = httpx.HTTPTransport(**options)
@@ -138,7 +144,7 @@ class PatientTransport(httpx.BaseTransport):
         self._inner._pool._network_backend = TimedBackend()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        return patient(lambda: self._once(request), request.method, httpx.ConnectError)
+        return patient(lambda: self._once(request), request.method, self.unreached)
 
     def close(self) -> None:
         self._inner.close()
