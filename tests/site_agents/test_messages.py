@@ -302,6 +302,37 @@ def test_a_consumer_has_one_queue_in_the_place_of_its_user_s_subscriptions(agent
 
 
 @pytest.mark.parametrize(
+    ("bound", "role", "others", "told"),
+    [
+        ("offering", False, False, True),
+        ("customer", True, False, False),
+        ("customer", True, True, True),
+        ("customer", False, True, False),
+        (None, False, True, False),
+    ],
+)
+def test_a_consumer_that_is_bound_to_an_offering_selects_it_without_a_role(
+    agents: Agents, bound: str | None, role: bool, others: bool, told: bool
+) -> None:
+    """One that is bound to its customer needs a role, and is told where others have selected the offering."""
+    scene, user = agents.scene, agents.scene.user("bound@example.org")
+    if others:
+        agents.subscribe(agents.agent(), "resource", declared=False)
+    if role:
+        scene.role(user, "CUSTOMER.SUPPORT", "customer", agents.customer)
+    facts = {"rmq_username": "u", "queue_created": True, "object_types": [], "user_id": user}
+    consumer = scene.add(logging.eventconsumer, uuid=uuid4(), **facts)
+    if bound:
+        at = agents.offering if bound == "offering" else agents.customer
+        kind = scene.one(django.content_type, model=bound).id
+        scene.add(logging.eventconsumerscope, consumer_id=consumer, content_type_id=kind, object_id=at)
+    with scene.site() as site, site.work(RESOURCES, NOON) as work:
+        seen = recipients(work, "resource")
+        found = work.connection.execute(select(seen.c.offering_id).where(seen.c.unified)).all()
+    assert found == [(agents.offering,)] * told
+
+
+@pytest.mark.parametrize(
     "change",
     [{"queue_created": False}, {"rmq_username": ""}, {"object_types": ["order"]}],
     ids=["no queue", "no user", "other objects"],

@@ -78,7 +78,7 @@ def _subscriptions(work: Work, object_type: str) -> Select[Any]:
 
 
 def _consumers(work: Work, object_type: str) -> Select[Any]:
-    """Those bound to an offering or its customer, of users with a role there, and those of staff bound to nothing."""
+    """Those bound to an offering; those bound to its customer, of who sees the offering; those of staff without any."""
     types = work.content_types
 
     def bound(model: tuple[str, str], object_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -95,7 +95,7 @@ def _consumers(work: Work, object_type: str) -> Select[Any]:
         .join(user, user.c.id == consumer.c.user_id)
         .join(
             offering,
-            or_(and_(or_(directly, by_customer), may), and_(~of_consumer.exists(), _sees_all())),
+            or_(directly, and_(by_customer, may), and_(~of_consumer.exists(), _sees_all())),
         )
         .where(
             offering.c.type == OFFERING_TYPE,
