@@ -212,6 +212,14 @@ def test_a_known_job_gets_its_state_and_keeps_its_error(scene: Scene) -> None:
     assert (row.name, row.runtime_state, row.state, row.error_message) == ("job 1", "COMPLETED", 3, "lost")
 
 
+def test_of_a_job_that_is_listed_twice_the_last_state_counts(scene: Scene) -> None:
+    with place(scene, "alice") as (site, cluster):
+        cluster.jobs["alice"] = jobs(*range(25)) + jobs(7, state="COMPLETED")
+        assert pull(site).rows["waldur_firecrest_job"] == {"inserted": 25}
+        assert pull(site).rows == {}
+    assert site.one(firecrest.job, backend_id="7").runtime_state == "COMPLETED"
+
+
 def test_options_that_cannot_be_read_are_told_once(scene: Scene) -> None:
     with place(scene, "alice", "bob") as (site, _):
         with site.engine.begin() as connection:

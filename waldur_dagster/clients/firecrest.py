@@ -53,12 +53,11 @@ class Firecrest(Closing):
         seen: set[str] = set()
         for number in range(MOST_PAGES):
             jobs = self._page(number)
-            if seen.issuperset(job.id for job in jobs):
-                return
-            seen.update(job.id for job in jobs)
             yield jobs
-            if len(jobs) < PAGE:
+            new = {job.id for job in jobs} - seen
+            if not new or len(jobs) < PAGE:
                 return
+            seen |= new
         raise ItemFailed(f"there are more than {MOST_PAGES} pages of jobs")
 
     def _page(self, number: int) -> list[Job]:

@@ -75,12 +75,16 @@ def _is_ordinary(_: Work, __: Person, problem: VisitFailed) -> bool:
 
 
 def _merge(work: Work, person: Person, jobs: Sequence[Job]) -> None:
-    """New jobs are inserted and counted, known ones get their name and state; a second run at once waits."""
+    """New jobs are inserted and counted, known ones get their name and state; a second run at once waits.
+
+    A job that is listed twice has moved to a later page meanwhile: what is said last is true.
+    """
     place = (job.c.service_settings_id == person.settings_id) & (job.c.project_id == person.project_id)
     lock = f"firecrest jobs {person.settings_id} {person.project_id}"
     work.connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(lock, 0))))
     rows = [
-        {"backend_id": one.id, "name": one.name[:NAME], "runtime_state": one.state[:STATE], "state": OK} for one in jobs
+        {"backend_id": one.id, "name": one.name[:NAME], "runtime_state": one.state[:STATE], "state": OK}
+        for one in {one.id: one for one in jobs}.values()
     ]
     columns = ["name", "runtime_state", "state"]
     made = Merge(work, job, rows, key=["backend_id"], columns=columns, scope=place)
