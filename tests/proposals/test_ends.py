@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from tests.proposals.scenes import DAY, NOON, Calls
 from tests.scene import Scene
 from tests.statements import counted
+from tests.texts.storage import keep
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.proposals.ended_rounds import cancel_unsubmitted_proposals
@@ -147,9 +148,21 @@ def test_sites_with_the_notification_mail_who_made_the_proposal(scene: Scene, kn
     assert [mail["to"] for mail in mails] == ([["ada@example.org"], ["nameless@example.org"]] if known else [])
     if known:
         uuid = scene.rows(proposal.proposal)[0].uuid.hex
-        for text in ("Ada L", "Solver {beta}", "Call {2025}", "2025-03-10 12:00:00", f"proposals/{uuid}/"):
+        for text in ("Ada L", "Solver {beta}", "Call {2025}", "2025-03-10 12:00:00 UTC", f"proposals/{uuid}/"):
             assert text in mails[0]["body"]
         assert "Unknown" in mails[1]["body"]
+
+
+@pytest.mark.generation("8")
+def test_the_date_in_a_mail_is_written_as_in_waldur(scene: Scene) -> None:
+    calls = Calls(scene)
+    scene.add(core.notification, key="proposal.proposal_cancelled", enabled=True)
+    keep(scene, "8", {"proposal/proposal_cancelled_subject.txt": "On {{ cancellation_date }}"})
+    calls.proposal(calls.round(cutoff=NOON - DAY), "draft", created_by_id=scene.user("ada@example.org"))
+    in_tallinn = NOON.astimezone(timezone(timedelta(hours=2)))
+    with scene.site() as site, site.work(PROPOSALS, in_tallinn) as work:
+        cancel_unsubmitted_proposals(work)
+    assert [row.payload["subject"] for row in scene.rows(message, kind="mail")] == ["On 2025-03-10 12:00:00"]
 
 
 @pytest.mark.parametrize("job", [cancel_expired_reviews, cancel_unsubmitted_proposals], ids=lambda job: job.__name__)

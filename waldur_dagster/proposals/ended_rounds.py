@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC
 
 from sqlalchemy import Table, select, update
 
@@ -75,7 +76,7 @@ def _letters(work: Work, cancelled: Table) -> Iterator[Letter]:
             "site_name": work.constance["SITE_NAME"],
             "proposal_name": row.name,
             "call_name": row.call_name,
-            "cancellation_date": f"{work.as_of:%Y-%m-%d %H:%M:%S} UTC",
+            "cancellation_date": f"{work.as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
             "proposal_creator_name": row.author or "Unknown",
             "proposal_url": f"{work.settings['WALDUR_CORE.HOMEPORT_URL']}proposals/{row.uuid.hex}/",
         }
