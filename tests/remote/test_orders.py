@@ -135,6 +135,20 @@ def test_an_order_that_has_ended_while_it_was_asked_for_stays(scene: Scene) -> N
     assert told(scene) == []
 
 
+def test_what_was_canceled_is_told_in_waldurs_words(scene: Scene) -> None:
+    with one_remote(scene) as (site, remote, offering):
+        made = site.resources(offering, 3, state=4)
+        ids = [site.order(one, kind) for one, kind in zip(made, (CREATE, UPDATE, TERMINATE), strict=True)]
+        remote.objects[ORDERS] = [order(id, "canceled", one) for id, one in zip(ids, made, strict=True)]
+        pull(site)
+    messages = [row.message for row in scene.rows(logging.event) if row.event_type.endswith("_canceled")]
+    assert sorted(messages) == [
+        "Resource Resource 1 creation has been canceled.",
+        "Resource Resource 2 update has canceled.",
+        "Resource Resource 3 terminate has canceled.",
+    ]
+
+
 @pytest.mark.generation("8")
 def test_a_canceled_order_of_newer_sites_says_when_it_ended(scene: Scene) -> None:
     with one_remote(scene) as (site, remote, offering):

@@ -51,13 +51,13 @@ RESULTS = {
         OrderType.UPDATE,
         succeeded=(OrderState.DONE, ResourceState.OK, "Resource {name} has been updated successfully.", False),
         failed=(OrderState.ERRED, ResourceState.ERRED, "Resource {name} update has failed.", True),
-        canceled=(OrderState.CANCELED, ResourceState.OK, "Resource {name} update has been canceled.", False),
+        canceled=(OrderState.CANCELED, ResourceState.OK, "Resource {name} update has canceled.", False),
     ),
     **_results(
         OrderType.TERMINATE,
         succeeded=(OrderState.DONE, ResourceState.TERMINATED, "Resource {name} has been deleted.", True),
         failed=(OrderState.ERRED, ResourceState.OK, "Resource {name} deletion has failed.", True),
-        canceled=(OrderState.CANCELED, ResourceState.OK, "Resource {name} deletion has been canceled.", False),
+        canceled=(OrderState.CANCELED, ResourceState.OK, "Resource {name} terminate has canceled.", False),
     ),
     "erred_on_backend": Result(ResourceState.ERRED, "Resource {name} got an error on its backend."),
 }
