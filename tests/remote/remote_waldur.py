@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from tests.loopback import serving
 from tests.processes import halting
@@ -142,3 +143,8 @@ def stalling(after: int) -> tuple[Callable[..., None], threading.Event]:
 def uuid_of(kind: int, number: int) -> str:
     """A uuid of 32 hex digits: ``kind`` tells offerings, resources and so on apart."""
     return f"{kind:08x}000040008000{number:012x}"
+
+
+def dashed(uuid: str) -> str:
+    """The same uuid as some versions of Waldur store it here."""
+    return str(UUID(uuid))

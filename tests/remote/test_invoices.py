@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from tests.lateness import late_answer
 from tests.mail_server import free_port
-from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import ITEM, NOW, ResellerSite, Reselling, remote_item, reselling
+from tests.remote.remote_waldur import TOKEN, RemoteWaldur, dashed, failing, serving_remote, uuid_of
+from tests.remote.scenes import ITEM, NOW, RESOURCE, ResellerSite, Reselling, remote_item, reselling
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outcome import Outcome
@@ -41,6 +41,15 @@ def one_remote(scene: Scene, count: int = 1) -> Reselling:
 
 def names(scene: Scene) -> list[str]:
     return sorted(row.name for row in scene.rows(invoices.invoiceitem))
+
+
+@pytest.mark.parametrize("count", [1, 25])
+def test_items_of_a_resource_whose_uuid_is_stored_with_dashes_stay(scene: Scene, count: int) -> None:
+    with one_remote(scene, count) as (site, _, __, made):
+        pull(site)
+        site.change(marketplace.resource, made[0], backend_id=dashed(uuid_of(RESOURCE, made[0])))
+        assert dict(pull(site).rows) == {}
+    assert len(names(scene)) == count
 
 
 @pytest.mark.parametrize("count", [1, 25])

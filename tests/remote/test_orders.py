@@ -12,8 +12,8 @@ from sqlalchemy import create_engine, text
 
 from tests.lateness import late_answer
 from tests.mail_server import free_port
-from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
-from tests.remote.scenes import NOW, RESOURCE, ResellerSite, order
+from tests.remote.remote_waldur import TOKEN, RemoteWaldur, dashed, failing, serving_remote, uuid_of
+from tests.remote.scenes import NOW, ORDER, RESOURCE, ResellerSite, order
 from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
@@ -133,6 +133,17 @@ def test_an_order_that_has_ended_while_it_was_asked_for_stays(scene: Scene) -> N
         pull(site)
     assert states(scene) == ([CANCELED], [5])
     assert told(scene) == []
+
+
+def test_a_uuid_that_is_stored_with_dashes_is_no_other_one(scene: Scene) -> None:
+    with one_remote(scene) as (site, remote, offering):
+        (resource,) = site.resources(offering, state=4)
+        id = site.order(resource, UPDATE)
+        site.change(marketplace.resource, resource, backend_id=dashed(uuid_of(RESOURCE, resource)))
+        site.change(marketplace.order, id, backend_id=dashed(uuid_of(ORDER, id)))
+        remote.objects[ORDERS] = [order(id, "executing", resource)]
+        outcome = pull(site)
+    assert (dict(outcome.rows), outcome.failures) == ({}, [])
 
 
 def test_what_was_canceled_is_told_in_waldurs_words(scene: Scene) -> None:

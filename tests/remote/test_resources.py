@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from tests.lateness import late_answer
 from tests.mail_server import free_port
-from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
+from tests.remote.remote_waldur import TOKEN, RemoteWaldur, dashed, failing, serving_remote, uuid_of
 from tests.remote.scenes import OFFERING, ORDER, RESOURCE, ResellerSite, Reselling, order, remote_resource, reselling
 from tests.scene import Scene
 from tests.statements import counted
@@ -77,6 +77,17 @@ def test_orders_that_were_placed_at_the_remote_are_written_down_once(scene: Scen
     assert (done.state, done.type, done.backend_id, done.created_by_id) == (3, 2, uuid_of(ORDER, 2), robot)
     assert done.created == datetime(2025, 3, 5, 12, tzinfo=UTC)
     assert [row.state for row in scene.rows(marketplace.resource)] == [2] * count
+
+
+@pytest.mark.parametrize("count", [1, 25])
+def test_an_order_whose_uuid_is_stored_with_dashes_is_known(scene: Scene, count: int) -> None:
+    with one_remote(scene, count) as (site, remote, offering, made):
+        id = site.order(made[0], 2, state=3)
+        site.change(marketplace.order, id, backend_id=dashed(uuid_of(ORDER, id)))
+        site.change(marketplace.resource, made[0], backend_id=dashed(uuid_of(RESOURCE, made[0])))
+        remote.objects[ORDERS] = [new_order(id, "done", made[0], offering, type="Update")]
+        assert (outcome := pull(site)).failures == []
+    assert dict(outcome.rows) == {}
 
 
 def test_an_order_that_became_known_meanwhile_is_not_written_down_again(scene: Scene) -> None:

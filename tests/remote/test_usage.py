@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from tests.lateness import late_answer
 from tests.mail_server import free_port
-from tests.remote.remote_waldur import TOKEN, RemoteWaldur, failing, serving_remote, uuid_of
+from tests.remote.remote_waldur import TOKEN, RemoteWaldur, dashed, failing, serving_remote, uuid_of
 from tests.remote.scenes import NOW, OFFERING, RESOURCE, USAGE, ResellerSite, Reselling, reselling, usage
 from tests.scene import Scene
 from tests.statements import counted
@@ -49,6 +49,14 @@ def test_rows_of_one_key_are_added_up_and_the_last_one_tells_the_rest(scene: Sce
     assert (row.usage, row.description, row.recurring) == (Decimal("3.75"), "last", True)
     assert row.backend_id == uuid_of(USAGE, 2)
     assert row.modified == row.created == row.date == datetime(2025, 3, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("count", [2, 25])
+def test_a_resource_whose_uuid_is_stored_with_dashes_has_its_usage(scene: Scene, count: int) -> None:
+    with one_remote(scene, count) as (site, _, __, made):
+        site.change(marketplace.resource, made[0], backend_id=dashed(uuid_of(RESOURCE, made[0])))
+        pull(site)
+    assert {row.resource_id for row in scene.rows(marketplace.componentusage)} == set(made)
 
 
 def test_a_row_that_was_pulled_without_a_plan_period_gets_it(scene: Scene) -> None:

@@ -124,8 +124,13 @@ class Document(BaseModel):
             raise ItemFailed(f"the answer about a {cls.__name__.lower()} is malformed: {', '.join(wrong)}") from None
 
 
+def uuid_text(value: str) -> str:
+    """A uuid as Waldur stores it in text columns: 32 hex digits, whether it came with dashes or without."""
+    return value.replace("-", "").lower()
+
+
 def _hex(value: Any) -> Any:
-    return value.replace("-", "").lower() if isinstance(value, str) else value
+    return uuid_text(value) if isinstance(value, str) else value
 
 
 def _exactly(value: Any) -> Any:

@@ -11,7 +11,7 @@ from uuid import UUID
 from waldur_dagster.clients.addresses import Network
 from waldur_dagster.clients.failures import ItemFailed, NotFound, VisitFailed
 from waldur_dagster.clients.pictures import Picture, fetch_picture
-from waldur_dagster.clients.waldur import Document, Uuid, Waldur, Words
+from waldur_dagster.clients.waldur import Document, Uuid, Waldur, Words, uuid_text
 from waldur_dagster.remote.catalogue import Catalogue, read_catalogue
 from waldur_dagster.remote.offerings import shown
 from waldur_dagster.remote.remotes import client
@@ -87,7 +87,7 @@ def fetch_offerings(
 
 
 def _uuid(found: Mapping[str, Any]) -> str:
-    return str(found["uuid"]).replace("-", "")
+    return uuid_text(str(found["uuid"]))
 
 
 def _listed(

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Integer, Text, literal, select, update
 
 from waldur_dagster.clients.failures import ItemFailed
-from waldur_dagster.clients.waldur import Document, Uuid, Words
+from waldur_dagster.clients.waldur import Document, Uuid, Words, uuid_text
 from waldur_dagster.marketplace.order_columns import touched
 from waldur_dagster.marketplace.order_outcomes import settle
 from waldur_dagster.marketplace.order_states import change_orders
@@ -97,7 +97,7 @@ def _read(work: Work, *where: ColumnElement[bool]) -> list[LocalOrder]:
     ).all()
     offerings = offerings_by_id(work, {row.offering_id for row in rows})
     return [
-        LocalOrder(row.id, row.uuid, row.backend_id, offerings[row.offering_id])
+        LocalOrder(row.id, row.uuid, uuid_text(row.backend_id), offerings[row.offering_id])
         for row in rows
         if row.offering_id in offerings
     ]
@@ -205,7 +205,7 @@ def _change(work: Work, row: _Locked, state: OrderState) -> None:
 def _keep_facts(work: Work, row: _Locked, report: Order) -> None:
     """The uuid of the resource at the remote, and what the remote says of the order's failure."""
     name = report.marketplace_resource_uuid
-    if name and name != row.resource_backend_id:
+    if name and name != uuid_text(row.resource_backend_id):
         change_resources(work, _one(row.resource_id, backend_id=name).subquery("named"))
     if report.error_message != row.error_message:
         values = {"error_message": report.error_message, **touched(work, "error_message")}

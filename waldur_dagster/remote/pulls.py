@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
-from waldur_dagster.clients.waldur import Waldur
+from waldur_dagster.clients.waldur import Waldur, uuid_text
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.remote.remotes import Offering, Resource, client
 from waldur_dagster.site import Transactions
@@ -127,12 +127,13 @@ def by_resource(
         name = item.get("resource_uuid")
         if not isinstance(name, str):
             raise NotByResource("the items of the list name no resource")
-        own = found.setdefault(name.replace("-", ""), [])
+        resource = uuid_text(name)
+        own = found.setdefault(resource, [])
         if isinstance(own, list):
             try:
                 own.append(read(item))
             except VisitFailed as problem:
-                found[name.replace("-", "")] = problem
+                found[resource] = problem
     return found
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 
-from waldur_dagster.clients.waldur import Waldur
+from waldur_dagster.clients.waldur import Waldur, uuid_text
 from waldur_dagster.database.encryption import OFFERING_SECRETS, NotOpened
 from waldur_dagster.marketplace.approval import REMOTE as TYPE
 from waldur_dagster.schema import marketplace
@@ -60,7 +60,8 @@ class Offering:
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource that was bought at a remote; ``backend_id`` is its uuid there, of 32 hex digits."""
+    """A resource that was bought at a remote; ``backend_id`` is its uuid there, of 32 hex digits, even where Waldur has
+    stored it with dashes."""
 
     id: int
     name: str
@@ -108,7 +109,7 @@ def read_resources(work: Work, *where: ColumnElement[bool], order: Iterable[Any]
     ).all()
     offerings = offerings_by_id(work, {row.offering_id for row in rows})
     return [
-        Resource(row.id, row.name, row.uuid, row.backend_id, offerings[row.offering_id])
+        Resource(row.id, row.name, row.uuid, uuid_text(row.backend_id), offerings[row.offering_id])
         for row in rows
         if row.offering_id in offerings
     ]
@@ -127,8 +128,8 @@ def _offering(row: Any, secrets: Mapping[str, Any], remote: Remote) -> Offering:
         row.uuid,
         row.state,
         row.customer_id,
-        (row.backend_id or "").replace("-", ""),
-        str(secrets.get("customer_uuid") or "").replace("-", ""),
+        uuid_text(row.backend_id or ""),
+        uuid_text(str(secrets.get("customer_uuid") or "")),
         row.plugin_options or {},
         remote,
     )

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from waldur_dagster.marketplace.orders import insert_orders
 from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import OrderState
-from waldur_dagster.platform.expressions import given_rows
+from waldur_dagster.platform.expressions import given_rows, hex_of
 from waldur_dagster.remote.orders import ENDED, settle_ended
 from waldur_dagster.remote.remotes import Resource
 from waldur_dagster.remote.resource_documents import PulledResource
@@ -64,13 +64,9 @@ def _copies(pulled: Pulled, columns: Sequence[str]) -> FromClause:
 def _import_orders(work: Work, pulled: Pulled) -> None:
     """An order that has not ended at its remote is carried out there: here it executes, and nobody is asked or told."""
     rows = list(_new_orders(work, pulled))
-    known = set(
-        work.connection.scalars(
-            select(order.c.backend_id).where(
-                order.c.backend_id == any_(literal([row["backend_id"] for row in rows], ARRAY(String)))
-            )
-        )
-    )
+    uuid = hex_of(order.c.backend_id)  # Waldur may have stored it with dashes
+    asked = literal([row["backend_id"] for row in rows], ARRAY(String))
+    known = set(work.connection.scalars(select(uuid).where(uuid == any_(asked))))
     fresh = [row for row in rows if row["backend_id"] not in known]
     if not fresh:
         return

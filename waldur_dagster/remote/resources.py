@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
-from waldur_dagster.clients.waldur import Waldur
+from waldur_dagster.clients.waldur import Waldur, uuid_text
 from waldur_dagster.marketplace.states import OrderState
 from waldur_dagster.remote.orders import ENDED, ORDERS, Order
 from waldur_dagster.remote.pulls import Kind, Listing, pull_resources
@@ -50,21 +50,22 @@ class _Known:
             .join(offering, offering.c.id == resource.c.offering_id)
             .where(*of_remotes)
         ):
-            self._states[row.backend_id] = row.state
+            self._states[uuid_text(row.backend_id)] = row.state
         for one in work.connection.execute(
             select(resource.c.backend_id.label("resource"), order.c.id, order.c.backend_id, order.c.state)
             .join_from(order, resource, resource.c.id == order.c.resource_id)
             .join(offering, offering.c.id == resource.c.offering_id)
             .where(*of_remotes, order.c.backend_id != "")
         ):
-            self._orders[one.resource].add(one.backend_id)
+            place, uuid = uuid_text(one.resource), uuid_text(one.backend_id)
+            self._orders[place].add(uuid)
             if one.state not in ENDED:
-                self._open[one.resource][one.id] = one.backend_id
+                self._open[place][one.id] = uuid
 
     def one(self, api: Waldur, place: Resource) -> PulledResource:
         document = api.one(f"{RESOURCES}{place.backend_id}/")
         listed = api.listed(ORDERS, resource_uuid=place.backend_id, field="uuid")
-        unknown = {found["uuid"].replace("-", "") for found in listed} - self._orders[place.backend_id]
+        unknown = {uuid_text(found["uuid"]) for found in listed} - self._orders[place.backend_id]
         orders = [api.one(f"{ORDERS}{uuid}/") for uuid in sorted(unknown)]
         return self._pulled(api, place.backend_id, document, orders)
 
@@ -74,12 +75,12 @@ class _Known:
         orders: dict[str, list[dict[str, Any]]] = defaultdict(list)
         wanted = ["marketplace_resource_uuid", *NewOrder.model_fields]
         for found in api.listed(ORDERS, wanted, offering_uuid=place.backend_id):
-            name = str(found.get("marketplace_resource_uuid") or "").replace("-", "")
-            if found["uuid"].replace("-", "") not in self._orders.get(name, ()):
+            name = uuid_text(str(found.get("marketplace_resource_uuid") or ""))
+            if uuid_text(found["uuid"]) not in self._orders.get(name, ()):
                 orders[name].append(found)
         pulled: dict[str, PulledResource | VisitFailed] = {}
         for document in resources:
-            name = document["uuid"].replace("-", "")
+            name = uuid_text(document["uuid"])
             if name in self._states:
                 try:
                     pulled[name] = self._pulled(api, name, document, orders.get(name, ()))

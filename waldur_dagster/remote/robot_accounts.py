@@ -64,7 +64,7 @@ def fetch_accounts(visit: Visit, group: Group) -> dict[int, list[RobotAccount]]:
     return {
         place.id: of_one(place) if not here and place.id in group.mirrored else here
         for place in group.resources
-        for here in [found.get(place.backend_id.replace("-", "").lower(), [])]
+        for here in [found.get(place.backend_id, [])]
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Integer, Text, and_, func, or_, select, update
 
+from waldur_dagster.clients.waldur import uuid_text
 from waldur_dagster.platform.expressions import given_rows, hex_of
 from waldur_dagster.remote.remotes import TYPE, Remote
 from waldur_dagster.schema import marketplace, marketplace_remote
@@ -137,9 +138,9 @@ def _synchronisation(work: Work, row: Any, categories: Sequence[Category]) -> Sy
     for shot in work.connection.execute(
         kept.join(screenshot, screenshot.c.offering_id == offering.c.id).where(known, screenshot.c.backend_id != "")
     ):
-        shots[shot.backend_id].add(shot.screenshot)
+        shots[uuid_text(shot.backend_id)].add(shot.screenshot)
     return replace(
         place,
-        images={image.backend_id: image.image for image in images},
+        images={uuid_text(image.backend_id): image.image for image in images},
         screenshots={uuid: frozenset(found) for uuid, found in shots.items()},
     )

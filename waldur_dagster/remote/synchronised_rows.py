@@ -11,6 +11,7 @@ from uuid import uuid4
 from sqlalchemy import Integer, delete, select, update
 
 from waldur_dagster.clients.pictures import Picture
+from waldur_dagster.clients.waldur import uuid_text
 from waldur_dagster.database.encryption import OFFERING_SECRETS
 from waldur_dagster.marketplace.catalogue_events import log_offering_events
 from waldur_dagster.marketplace.states import OfferingState
@@ -112,7 +113,7 @@ def _known(work: Work, place: Synchronisation) -> dict[str, Any]:
     columns = ("id", "backend_id", "state", "category_id", "secret_options")
     chosen = select(*(offering.c[name] for name in columns)).where(of_organization(place))
     rows = work.connection.execute(chosen.order_by(offering.c.id.desc()).with_for_update()).all()
-    return {row.backend_id.replace("-", ""): row for row in rows}
+    return {uuid_text(row.backend_id): row for row in rows}
 
 
 def _own(work: Work, place: Synchronisation, one: Listed, row: Any) -> dict[str, Any]:
@@ -164,7 +165,7 @@ def _archive(work: Work, place: Synchronisation, found: Found) -> None:
         for row in _known(work, place).values()
         if row.category_id in found.read and row.state != OfferingState.ARCHIVED
     ]
-    gone = [row.id for row in rows if row.backend_id.replace("-", "") not in found.uuids]
+    gone = [row.id for row in rows if uuid_text(row.backend_id) not in found.uuids]
     if not gone or loses_too_much(work, str(place), "offerings", lost=len(gone), known=len(rows)):
         return
     given = given_rows([{"id": id} for id in gone], id=Integer)
