@@ -171,6 +171,16 @@ def test_a_malformed_answer_changes_nothing_and_stops_nobody(
     assert [one.item.split(" (")[0] for one in outcome.failures] == ["offering Offering 1"]
 
 
+def test_what_one_offering_has_no_value_of_is_pulled_of_the_others(site: RemoteSite, remote: RemoteWaldur) -> None:
+    here = {"description": "old", "options": {"a": 1}, "resource_options": {"a": 1}}
+    for number in (1, 2):
+        site.offering(remote, number, **here)
+    there = {"description": "new", "options": {"b": 2}, "resource_options": {"b": 2}}
+    _pull(site, remote, offering_document(1, **dict.fromkeys(there)), offering_document(2, **there))
+    rows = {row.name: {name: getattr(row, name) for name in here} for row in site.scene.rows(marketplace.offering)}
+    assert rows == {"Offering 1": here, "Offering 2": there}
+
+
 def test_one_bad_offering_of_a_remote_is_left_out(site: RemoteSite, remote: RemoteWaldur) -> None:
     """An amount that no column holds makes the statement for all fail; then each is merged by itself."""
     for number in (1, 2):

@@ -167,6 +167,16 @@ def test_offerings_are_made_changed_and_archived_and_a_second_run_changes_nothin
     assert "archived" not in market.result.last_output
 
 
+def test_what_one_offering_has_no_value_of_is_taken_over_of_the_others(market: Market) -> None:
+    for number in (1, 2):
+        market.known(number, resource_options={"a": 1})
+    market.offer(1, resource_options=None)
+    market.offer(2, resource_options={"b": 2})
+    market.sync()
+    rows = {row.name: row.resource_options for row in market.scene.rows(marketplace.offering)}
+    assert rows == {"Offering 1": {"a": 1}, "Offering 2": {"b": 2}}
+
+
 def test_offerings_of_a_category_that_is_not_there_any_more_stay(market: Market) -> None:
     lost = market.mapped(2)
     market.remote.objects["marketplace-categories"].pop()

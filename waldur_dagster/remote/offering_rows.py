@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import and_, func, select, update
 
 from waldur_dagster.platform.cascade import delete_with_dependants
 from waldur_dagster.platform.merge import Merge
@@ -20,7 +20,10 @@ OWN_OPTIONS = ("enable_resource_end_date_change_requests", "enable_resource_limi
 
 
 def merge_fields(work: Work, pulled: Sequence[Pulled], extra: Mapping[int, Mapping[str, Any]] | None = None) -> None:
-    """Write what differs, and nothing else. ``extra`` are more columns by offering, the same ones for all."""
+    """Write what differs, and nothing else: what the remote does not say of an offering stays as it is.
+
+    ``extra`` are more columns by offering, the same ones for all.
+    """
     if not pulled:
         return
     rows = [{"id": one.offering_id} | fitted(work, one.catalogue.fields) for one in pulled]
@@ -29,9 +32,12 @@ def merge_fields(work: Work, pulled: Sequence[Pulled], extra: Mapping[int, Mappi
         if "plugin_options" in row and isinstance(row["plugin_options"], dict):
             row["plugin_options"] = row["plugin_options"] | options[row["id"]]
         row.update((extra or {}).get(row["id"], {}))
-    columns = [name for name in rows[0] if name != "id" and all(name in row for row in rows)]
-    made = Merge(work, offering, rows, key=["id"], columns=columns, scope=offering.c.id.in_([r["id"] for r in rows]))
-    made.update(columns, also={"modified": work.as_of})
+    said = [name for name in OFFERING_FIELDS if any(name in row for row in rows)]
+    more = list(next(iter(extra.values()))) if extra else []
+    scope = offering.c.id.in_([row["id"] for row in rows])
+    made = Merge(work, offering, rows, key=["id"], columns=[*said, *more], scope=scope)
+    values = {name: func.coalesce(made.pulled.c[name], offering.c[name]) for name in said}
+    made.update(values | {name: made.pulled.c[name] for name in more}, also={"modified": work.as_of})
 
 
 def fitted(work: Work, fields: Mapping[str, Any]) -> dict[str, Any]:
