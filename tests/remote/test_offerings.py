@@ -258,6 +258,36 @@ def test_on_newer_sites_an_active_offering_that_is_gone_is_archived(site: Remote
 
 
 @pytest.mark.generation("8")
+@pytest.mark.parametrize("body", [b"<h1>Not Found</h1>", {"message": "no Route matched"}])
+def test_on_newer_sites_a_404_that_is_not_the_api_s_archives_nothing(
+    site: RemoteSite, remote: RemoteWaldur, body: Any
+) -> None:
+    site.offering(remote)
+    remote.fault = failing("offerings", 404, body)
+    outcome = _pull(site, remote, offering_document())
+    assert site.scene.one(marketplace.offering).state == 2
+    assert "HTTP 404" in outcome.failures[0].problem
+
+
+@pytest.mark.parametrize(
+    ("end", "pulled"),
+    [
+        ("/api", True),
+        ("/api/", True),
+        pytest.param("", True, marks=pytest.mark.generation("8")),
+        pytest.param("/", True, marks=pytest.mark.generation("8")),
+        ("", False),
+    ],
+)
+def test_newer_sites_find_the_api_below_an_address_without_it(
+    site: RemoteSite, remote: RemoteWaldur, end: str, pulled: bool
+) -> None:
+    site.offering(remote, secret_options={"api_url": remote.url + end, "token": remote.token})
+    outcome = _pull(site, remote, offering_document(description="new"))
+    assert (site.scene.one(marketplace.offering).description == "new", outcome.failures == []) == (pulled, pulled)
+
+
+@pytest.mark.generation("8")
 def test_on_newer_sites_no_remote_archives_most_of_what_is_sold(site: RemoteSite, remote: RemoteWaldur) -> None:
     for number in range(10):
         site.offering(remote, number)

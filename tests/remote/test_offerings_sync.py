@@ -248,6 +248,20 @@ def test_a_host_that_ends_in_letters_of_api_is_asked(market: Market) -> None:
     assert market.scene.one(marketplace.offering).secret_options["api_url"] == market.remote.api_url
 
 
+def test_an_address_without_api_is_asked_below_it(market: Market) -> None:
+    market.change(remotesynchronisation, market.configuration, api_url=market.remote.url)
+    known = market.known(
+        1,
+        secret_options={"api_url": market.remote.url, "token": market.remote.token}
+        | {"customer_uuid": uuid_of(ORGANIZATION, 1)},
+    )
+    market.offer(1)
+    market.offer(2)
+    assert market.sync().failures == []
+    assert market.scene.one(marketplace.offering, id=known).secret_options["api_url"] == market.remote.url
+    assert market.scene.one(marketplace.offering, name="Offering 2").secret_options["api_url"] == market.remote.api_url
+
+
 def test_credentials_are_refreshed_and_stay_encrypted(market: Market) -> None:
     key = Fernet.generate_key().decode()
     sealed = Fernet(key).encrypt(market.remote.token.encode()).decode()

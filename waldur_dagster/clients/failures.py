@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from waldur_dagster.words import masked
@@ -17,9 +18,11 @@ TRIED_AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
 class VisitFailed(Exception):
-    """Something was not done at an outside system; ``status`` is that of its answer, where there was one."""
+    """Something was not done at an outside system; ``status`` and ``document`` are those of its answer: the latter is
+    empty where it was no JSON object, or there was none."""
 
     status: int | None = None
+    document: Mapping[str, Any] = MappingProxyType({})
 
 
 class ItemFailed(VisitFailed):
@@ -46,11 +49,11 @@ class NotInstalled(SystemFailed):
     """A library is missing where this program runs, which says nothing about the system."""
 
 
-def failure_of(status: int, words: str) -> VisitFailed:
+def failure_of(status: int, words: str, body: str = "") -> VisitFailed:
     """What an answer other than 2xx means: 401, 404, "try again later" and the rest."""
     kinds = {401: LoginRefused, 404: NotFound}
     failure = kinds.get(status, SystemFailed if status in TRIED_AGAIN else ItemFailed)(words)
-    failure.status = status
+    failure.status, failure.document = status, _object(body)
     return failure
 
 
@@ -66,6 +69,14 @@ def words_of(body: str, secrets: Iterable[str] = ()) -> str:
 def without_secrets(text: str, secrets: Iterable[str]) -> str:
     """The text with every secret in it, and the user part of every address, covered."""
     return masked(text, secrets)
+
+
+def _object(body: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    return found if isinstance(found, dict) else {}
 
 
 def _message(value: Any) -> str:

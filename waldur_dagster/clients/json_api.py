@@ -65,7 +65,8 @@ class JsonApi(Closing):
         answer = self.exchange(method, address, **options)
         if not answer.is_success:
             said = words_of(answer.text, self._secrets)
-            raise failure_of(answer.status_code, f"{place} was answered with HTTP {answer.status_code}: {said}")
+            words = f"{place} was answered with HTTP {answer.status_code}: {said}"
+            raise failure_of(answer.status_code, words, answer.text)
         return answer
 
     def exchange(self, method: str, address: str, **options: Any) -> httpx.Response:

@@ -23,8 +23,8 @@ from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.offering_rows import merge_endpoints, merge_fields, merge_terms
 from waldur_dagster.remote.picture_rows import merge_pictures
 from waldur_dagster.remote.plan_rows import merge_plans
-from waldur_dagster.remote.pulled_offerings import is_newer, offerings_to_pull
-from waldur_dagster.remote.remotes import Offering, Remote, client
+from waldur_dagster.remote.pulled_offerings import offerings_to_pull
+from waldur_dagster.remote.remotes import Offering, Remote, client, is_newer
 from waldur_dagster.schema import marketplace
 from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Visit, visit
@@ -44,12 +44,15 @@ def pull_offerings(transaction: Transactions) -> None:
 
 
 def fetch_offering(visit: Visit, place: Offering, *, newer: bool, networks: Sequence[Network]) -> Catalogue | None:
-    """What the remote says, with the thumbnail; None when it has no such offering and the site is a newer one."""
+    """What the remote says, with the thumbnail; None when it has no such offering and the site is a newer one.
+
+    It has to say so itself: a wrong address, or a proxy before it, is answered with 404 as well.
+    """
     api = client(visit, place.remote)
     try:
         found = api.one(f"marketplace-public-offerings/{place.backend_id}/")
-    except NotFound:
-        if newer:
+    except NotFound as problem:
+        if newer and "detail" in problem.document:
             return None
         raise
     catalogue = read_catalogue(found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import ColumnElement, func
 from sqlalchemy.dialects.postgresql import array
 
-from waldur_dagster.remote.remotes import Offering, offering, read_offerings
+from waldur_dagster.remote.remotes import Offering, is_newer, offering, read_offerings
 from waldur_dagster.visits import Stop
 from waldur_dagster.work import Work
 
@@ -28,11 +28,6 @@ def offerings_with_accounts(work: Work) -> list[Stop[Offering]]:
         here = func.coalesce(offering.c.plugin_options[MADE_HERE].astext, "false")
         where = [offering.c.secret_options.has_all(array(["api_url", "token"])), here.in_(("false", "null"))]
     return _stops(work, *where)
-
-
-def is_newer(work: Work) -> bool:
-    """Whether the site's Waldur has the rules of today: it has the columns that came with them."""
-    return work.schema.has_column(offering.c.access_url)
 
 
 def _stops(work: Work, *where: ColumnElement[bool]) -> list[Stop[Offering]]:

@@ -73,6 +73,18 @@ class Resource:
         return f"resource {self.name} ({self.uuid.hex})"
 
 
+def is_newer(work: Work) -> bool:
+    """Whether the site's Waldur has the rules of today: it has the columns that came with them."""
+    return work.schema.has_column(offering.c.access_url)
+
+
+def address_of_api(work: Work, configured: str) -> str:
+    """What paths are relative to, with a slash at its end. Newer versions of Waldur ask below ``api``, whether the
+    configured address ends in it or not; up to 2024 it is taken as it is."""
+    address = configured.rstrip("/")
+    return f"{address.removesuffix('/api')}/api/" if is_newer(work) else f"{address}/"
+
+
 def client(visit: Visit, remote: Remote) -> Waldur:
     """The one client of a remote in this run; it may be used by several threads."""
     return visit.client(remote.token, lambda: Waldur(remote.api_url, remote.token, verify=remote.verify))
@@ -143,7 +155,7 @@ def _remote(work: Work, secrets: Mapping[str, Any], known: dict[tuple[str, str],
         raise ValueError(f"its secret options have no {' and no '.join(missing)}")
     if urlsplit(api_url).scheme not in {"http", "https"} or not urlsplit(api_url).hostname:
         raise ValueError("the api_url of its secret options is no address of the web")
-    api_url = api_url.rstrip("/") + "/"
+    api_url = address_of_api(work, api_url)
     if (api_url, token) not in known:
         others = sum(url == api_url for url, _ in known)
         name = f"Waldur at {api_url}" + (f" (token {others + 1})" if others else "")

@@ -15,7 +15,7 @@ from sqlalchemy import Integer, Text, and_, func, or_, select, update
 
 from waldur_dagster.clients.waldur import uuid_text
 from waldur_dagster.platform.expressions import given_rows, hex_of
-from waldur_dagster.remote.remotes import TYPE, Remote
+from waldur_dagster.remote.remotes import TYPE, Remote, address_of_api
 from waldur_dagster.schema import marketplace, marketplace_remote
 from waldur_dagster.words import keep_secret
 from waldur_dagster.work import Work
@@ -122,7 +122,7 @@ def _categories(work: Work, ids: Sequence[int]) -> Mapping[int, Sequence[Categor
 
 def _synchronisation(work: Work, row: Any, categories: Sequence[Category]) -> Synchronisation:
     keep_secret(row.token)
-    remote = Remote(row.api_url.rstrip("/") + "/", row.token, work.deployment.remote_waldurs.verify_tls)
+    remote = Remote(address_of_api(work, row.api_url), row.token, work.deployment.remote_waldurs.verify_tls)
     organization = row.remote_organization_uuid.hex
     place = Synchronisation(
         row.id, row.remote_organization_name, organization, row.customer_id, remote, tuple(categories)

@@ -25,7 +25,7 @@ from waldur_dagster.remote.losses import loses_too_much
 from waldur_dagster.remote.offering_rows import fitted, merge_fields
 from waldur_dagster.remote.picture_rows import merge_pictures
 from waldur_dagster.remote.plan_rows import merge_plans
-from waldur_dagster.remote.remotes import TYPE
+from waldur_dagster.remote.remotes import TYPE, address_of_api
 from waldur_dagster.remote.states import OFFERING_STATES
 from waldur_dagster.remote.synchronisations import Synchronisation, end, of_organization, rename_categories
 from waldur_dagster.schema import marketplace
@@ -120,7 +120,8 @@ def _own(work: Work, place: Synchronisation, one: Listed, row: Any) -> dict[str,
     """Columns that are not the catalogue's: state, category, how the remote is asked, and which image is kept."""
     secrets = dict(work.secrets.opened(OFFERING_SECRETS, row.secret_options))
     asked = {"api_url": place.remote.api_url, "token": place.remote.token}
-    same = str(secrets.get("api_url")).rstrip("/") + "/" == asked["api_url"] and secrets.get("token") == asked["token"]
+    address = address_of_api(work, str(secrets.get("api_url")))
+    same = {"api_url": address, "token": secrets.get("token")} == asked
     kept = row.secret_options if same else work.secrets.stored(OFFERING_SECRETS, secrets | asked)
     return {
         "state": int(OFFERING_STATES.get(one.catalogue.state, OfferingState.DRAFT)),

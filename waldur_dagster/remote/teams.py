@@ -13,8 +13,7 @@ from sqlalchemy import Select, or_, select, union
 from waldur_dagster.marketplace.states import OrderState, ResourceState
 from waldur_dagster.platform.roles import OWNER, is_built_in
 from waldur_dagster.remote.projects import Project, read_projects
-from waldur_dagster.remote.pulled_offerings import is_newer
-from waldur_dagster.remote.remotes import TYPE, Offering, Remote, offering, offerings_by_id, resource
+from waldur_dagster.remote.remotes import TYPE, Offering, Remote, is_newer, offering, offerings_by_id, resource
 from waldur_dagster.schema import core, marketplace, permissions
 from waldur_dagster.work import Work
 
