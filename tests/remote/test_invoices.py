@@ -43,6 +43,15 @@ def names(scene: Scene) -> list[str]:
     return sorted(row.name for row in scene.rows(invoices.invoiceitem))
 
 
+@pytest.mark.parametrize("count", [2, 25])
+def test_a_month_that_cannot_be_read_leaves_the_other_one_alone(scene: Scene, count: int) -> None:
+    with one_remote(scene, count) as (site, remote, offering, made):
+        remote.objects[ITEMS].append(remote_item(999, made[0], offering, **FEBRUARY | {"quantity": "x"}))
+        outcome = pull(site)
+    assert len(names(scene)) == count
+    assert [one.item.partition(" (")[0] for one in outcome.failures] == ["resource Resource 1"]
+
+
 @pytest.mark.parametrize("count", [1, 25])
 def test_items_of_a_resource_whose_uuid_is_stored_with_dashes_stay(scene: Scene, count: int) -> None:
     with one_remote(scene, count) as (site, _, __, made):

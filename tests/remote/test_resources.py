@@ -118,6 +118,30 @@ def test_an_order_that_has_ended_is_ended_before_its_resource_follows(scene: Sce
     assert scene.one(marketplace.order).state == 3
 
 
+@pytest.mark.parametrize("status", [403, 500, 503])
+def test_an_order_that_cannot_be_read_keeps_nobody_else_waiting(scene: Scene, status: int) -> None:
+    with one_remote(scene, 25) as (site, remote, *_, made):
+        site.change(marketplace.resource, made[0], state=4)
+        site.order(made[0], 2)
+        remote.objects[RESOURCES][1]["backend_id"] = "slurm-1"
+        remote.fault = failing(f"{ORDERS}/", status)
+        outcome = pull(site)
+    assert scene.one(marketplace.resource, id=made[1]).effective_id == "slurm-1"
+    assert states(scene)[0] == (2 if status == 403 else 4)  # what is refused for good is left to the pull of orders
+    assert [one.item.partition(" (")[0] for one in outcome.failures] == ["resource Resource 1"] * (status != 403)
+
+
+def test_a_remote_that_stops_answering_for_orders_is_down(scene: Scene) -> None:
+    with one_remote(scene, 25) as (site, remote, *_, made):
+        for one in made:
+            site.change(marketplace.resource, one, state=4)
+            site.order(one, 2)
+        remote.fault = failing(f"{ORDERS}/", 500)
+        outcome = pull(site)
+    assert len({call for call in remote.calls if f"{ORDERS}/" in call}) == 3
+    assert [one.item.partition(" (")[0] for one in outcome.failures] == ["offering Cluster"]
+
+
 def test_an_unknown_state_is_told_and_the_rest_is_written(scene: Scene) -> None:
     with one_remote(scene, 2) as (site, remote, *_):
         remote.objects[RESOURCES][0] |= {"state": "Hibernating", "backend_id": "x"}

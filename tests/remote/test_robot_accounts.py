@@ -130,6 +130,41 @@ def test_terminated_resources_and_those_without_uuid_are_passed_over(robots: Rob
     assert len(robots.rows) == 2 and robots.remote.calls.total() == 0
 
 
+def test_one_account_that_cannot_be_read_keeps_nobody_else_waiting(robots: Robots) -> None:
+    first, *_ = [robots.resource(number) for number in range(1, 26)]
+    kept = robots.here(first, 1, "a")
+    robots.there(1, type=None)  # type: ignore[arg-type]
+    robots.there(2, resource=2)
+    outcome = robots.pull()
+    assert robots.rows == {kept: ("a", "bot"), kept + 1: ("cicd", "bot")}
+    assert [one.item.partition(" (")[0] for one in outcome.failures] == ["resource R1"]
+
+
+def test_one_resource_that_cannot_be_asked_again_keeps_nobody_else_waiting(robots: Robots) -> None:
+    first, *_ = [robots.resource(number) for number in range(1, 26)]
+    kept = robots.here(first, 1, "a")
+    robots.there(2, resource=2)
+    robots.remote.fault = lambda _, __, query: (403, {"detail": "No."}) if "resource_uuid" in query else None
+    outcome = robots.pull()
+    assert robots.rows == {kept: ("a", "bot"), kept + 1: ("cicd", "bot")}
+    assert [one.item.partition(" (")[0] for one in outcome.failures] == ["resource R1"]
+
+
+def test_a_list_that_does_not_say_whose_accounts_it_has_is_asked_for_singly(robots: Robots) -> None:
+    for number in range(1, 26):
+        robots.resource(number)
+        robots.there(number, resource=number)
+
+    def silent(_: str, __: str, query: dict[str, str]) -> Any:
+        if "customer_uuid" not in query:
+            return None
+        return 200, [{"uuid": one["uuid"], "type": "cicd"} for one in robots.remote.objects[LISTED]]
+
+    robots.remote.fault = silent
+    assert robots.pull().failures == []
+    assert len(robots.rows) == 25
+
+
 def test_no_remote_deletes_most_robot_accounts(robots: Robots) -> None:
     for number in range(10):
         robots.here(robots.resource(number), number)

@@ -55,13 +55,12 @@ class _Asked:
         by_month, problem = self._by_month(items)
         if problem is not None and not by_month:
             raise problem
-        found: dict[str, Bills | VisitFailed] = {}
+        found: dict[str, Bills | Partly] = {}
         for name in {name for listed in by_month.values() for name in listed}:
             of_months = {month: listed.get(name, []) for month, listed in by_month.items()}
             malformed = next((own for own in of_months.values() if isinstance(own, VisitFailed)), None)
-            found[name] = malformed or {
-                month: tuple(own) for month, own in of_months.items() if not isinstance(own, VisitFailed)
-            }
+            read = {month: tuple(own) for month, own in of_months.items() if not isinstance(own, VisitFailed)}
+            found[name] = read if malformed is None else Partly(read, malformed)
         listing: Listing[Bills] = Listing(found, absent=dict.fromkeys(by_month, ()))
         if problem is not None:
             raise Partly(listing, problem)

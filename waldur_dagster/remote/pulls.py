@@ -16,7 +16,7 @@ from waldur_dagster.clients.waldur import Waldur, uuid_text
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.remote.remotes import Offering, Resource, client
 from waldur_dagster.site import Transactions
-from waldur_dagster.visits import Stop, Visit, visit
+from waldur_dagster.visits import Partly, Stop, Visit, visit
 from waldur_dagster.work import Work
 
 FEW = 20  # resources of an offering that are asked for one by one
@@ -35,9 +35,10 @@ class NotByResource(ItemFailed):
 @dataclass(frozen=True)
 class Listing(Generic[Pulled]):
     """What the resources of an offering have, by their uuids at the remote: what was pulled, or why it cannot be
-    taken. ``absent`` is what a resource has that is not among them; without it the resource is asked for singly."""
+    taken, or not all of it. ``absent`` is what a resource has that is not among them; without it the resource is asked
+    for singly."""
 
-    found: Mapping[str, Pulled | VisitFailed]
+    found: Mapping[str, Pulled | VisitFailed | Partly]
     absent: Pulled | None = None
 
 
@@ -80,9 +81,13 @@ def pull_resources(transaction: Transactions, resources: Sequence[Resource], kin
         listed, missing = list[tuple[Resource, Pulled]](), list[Resource]()
         for resource in batch.resources:
             pulled = None if listing is None else listing.found.get(resource.backend_id, listing.absent)
-            if isinstance(pulled, VisitFailed):
+            if isinstance(pulled, VisitFailed | Partly):
                 work.outcome.fail(str(resource), str(pulled))
-            elif pulled is not None:
+            if isinstance(pulled, Partly):
+                pulled = pulled.fetched
+            if isinstance(pulled, VisitFailed):
+                continue
+            if pulled is not None:
                 listed.append((resource, pulled))
             else:
                 missing.append(resource)

@@ -19,6 +19,7 @@ from waldur_dagster.remote.resource_rows import keep_resources
 from waldur_dagster.remote.states import ORDER_STATES, RESOURCE_STATES
 from waldur_dagster.schema import marketplace
 from waldur_dagster.site import Transactions
+from waldur_dagster.visits import Circuit
 from waldur_dagster.work import Work
 
 RESOURCES = "marketplace-resources/"
@@ -67,7 +68,7 @@ class _Known:
         listed = api.listed(ORDERS, resource_uuid=place.backend_id, field="uuid")
         unknown = {uuid_text(found["uuid"]) for found in listed} - self._orders[place.backend_id]
         orders = [api.one(f"{ORDERS}{uuid}/") for uuid in sorted(unknown)]
-        return self._pulled(api, place.backend_id, document, orders)
+        return self._pulled(api, place.backend_id, document, orders, Circuit())
 
     def of_offering(self, api: Waldur, place: Offering) -> Listing[PulledResource]:
         """The orders of the offering are listed whole, since the list shows all that is kept of those unknown here."""
@@ -79,34 +80,43 @@ class _Known:
             if uuid_text(found["uuid"]) not in self._orders.get(name, ()):
                 orders[name].append(found)
         pulled: dict[str, PulledResource | VisitFailed] = {}
+        circuit = Circuit()
         for document in resources:
             name = uuid_text(document["uuid"])
             if name in self._states:
                 try:
-                    pulled[name] = self._pulled(api, name, document, orders.get(name, ()))
-                except ItemFailed as problem:
+                    pulled[name] = self._pulled(api, name, document, orders.get(name, ()), circuit)
+                except VisitFailed as problem:
+                    if circuit.note(problem):
+                        raise
                     pulled[name] = problem
         return Listing(pulled)
 
     def _pulled(
-        self, api: Waldur, uuid: str, document: Mapping[str, Any], orders: Iterable[Mapping[str, Any]]
+        self,
+        api: Waldur,
+        uuid: str,
+        document: Mapping[str, Any],
+        orders: Iterable[Mapping[str, Any]],
+        circuit: Circuit,
     ) -> PulledResource:
         found = RemoteResource.read(document)
         state = RESOURCE_STATES.get(found.state)
-        ended = self._ended(api, uuid) if state is not None and state != self._states[uuid] else {}
+        ended = self._ended(api, uuid, circuit) if state is not None and state != self._states[uuid] else {}
         given = frozenset(name for name in FIELDS if name in document) - {
             name for name in ("attributes", "backend_id") if document.get(name) is None
         }
         return PulledResource(found, given, state, tuple(map(NewOrder.read, orders)), ended)
 
-    def _ended(self, api: Waldur, name: str) -> dict[int, OrderState]:
+    def _ended(self, api: Waldur, name: str, circuit: Circuit) -> dict[int, OrderState]:
         """What the open orders of a resource have come to; one that cannot be read is left to the pull of orders."""
         found = {}
         for id, backend_id in self._open.get(name, {}).items():
             try:
                 state = ORDER_STATES.get(Order.read(api.one(f"{ORDERS}{backend_id}/")).state)
             except ItemFailed:
-                continue
+                state = None
+            circuit.note(None)
             if state in ENDED:
                 found[id] = state
         return found

@@ -31,7 +31,6 @@ class RobotAccount(Document):
     type: Words
     username: Words = ""
     keys: list[Words] = Field(default_factory=list)
-    resource_uuid: Uuid = ""
 
 
 @dataclass

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 
+from waldur_dagster.clients.failures import VisitFailed
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.remote.answers import Answers
-from waldur_dagster.remote.pulls import FEW
+from waldur_dagster.remote.pulls import FEW, NotByResource, by_resource
 from waldur_dagster.remote.remotes import Resource, client, read_resources, resource
 from waldur_dagster.remote.robot_account_rows import RobotAccount, account, merge_accounts
 from waldur_dagster.site import Transactions
-from waldur_dagster.visits import Stop, Visit, visit
+from waldur_dagster.visits import Circuit, Stop, Visit, visit
 from waldur_dagster.work import Work
 
+ACCOUNTS = "marketplace-robot-accounts/"
 ALLOWED = 3600.0  # seconds for the calls of one list
 
 
@@ -40,36 +42,53 @@ def pull_robot_accounts(transaction: Transactions) -> None:
         stops = list(_stops(work, read_resources(work, resource.c.state != ResourceState.TERMINATED)))
     answers: Answers[Resource, list[RobotAccount]] = Answers()
 
-    def note(work: Work, group: Group, fetched: dict[int, list[RobotAccount]]) -> None:
+    def note(work: Work, group: Group, fetched: dict[int, list[RobotAccount] | VisitFailed]) -> None:
         for place in group.resources:
-            answers.note(work, place, fetched[place.id])
+            accounts = fetched[place.id]
+            if isinstance(accounts, VisitFailed):
+                work.outcome.fail(str(place), str(accounts))
+            else:
+                answers.note(work, place, accounts)
 
     visit(transaction, stops, fetch_accounts, note, allowed=ALLOWED)
     answers.merge(transaction, merge_accounts)
 
 
-def fetch_accounts(visit: Visit, group: Group) -> dict[int, list[RobotAccount]]:
-    """The accounts of each resource. What a list of all has none of, but is known here, is asked for once more."""
+def fetch_accounts(visit: Visit, group: Group) -> dict[int, list[RobotAccount] | VisitFailed]:
+    """The accounts of each resource, or why they cannot be taken.
+
+    What a list of all has none of, but is known here, is asked for once more; so is all, where it does not say whose
+    its accounts are.
+    """
     api = client(visit, group.resources[0].offering.remote)
 
+    circuit = Circuit()
+
     def of_one(place: Resource) -> list[RobotAccount]:
-        return _read(api.listed("marketplace-robot-accounts/", resource_uuid=place.backend_id))
+        return [RobotAccount.read(one) for one in api.listed(ACCOUNTS, resource_uuid=place.backend_id)]
+
+    def again(place: Resource) -> list[RobotAccount] | VisitFailed:
+        problem, found = None, list[RobotAccount]()
+        try:
+            found = of_one(place)
+        except VisitFailed as failure:
+            problem = failure
+        if circuit.note(problem) and problem is not None:
+            raise problem
+        return problem or found
 
     if len(group.resources) == 1:
         return {place.id: of_one(place) for place in group.resources}
-    found: dict[str, list[RobotAccount]] = defaultdict(list)
     organization = group.resources[0].offering.customer_uuid
-    for one in _read(api.listed("marketplace-robot-accounts/", customer_uuid=organization)):
-        found[one.resource_uuid].append(one)
+    try:
+        listed = by_resource(api.listed(ACCOUNTS, customer_uuid=organization), RobotAccount.read)
+    except NotByResource:
+        return {place.id: again(place) for place in group.resources}
     return {
-        place.id: of_one(place) if not here and place.id in group.mirrored else here
+        place.id: again(place) if not here and place.id in group.mirrored else here
         for place in group.resources
-        for here in [found.get(place.backend_id, [])]
+        for here in [listed.get(place.backend_id, [])]
     }
-
-
-def _read(found: Iterable[dict[str, Any]]) -> list[RobotAccount]:
-    return [RobotAccount.read(one) for one in found]
 
 
 def _stops(work: Work, resources: Sequence[Resource]) -> Iterator[Stop[Group]]:
