@@ -143,6 +143,9 @@ def test_of_two_plans_for_one_the_older_is_pulled_and_the_other_told(site: Remot
     outcome = _pull(site, remote, offering_document(plans=[plan_document(1, name="New")]))
     assert [row.name for row in site.scene.rows(marketplace.plan)] == ["New", "Second"]
     assert any("stands for the same plan" in one.problem for one in outcome.warnings)
+    assert not any(row.archived for row in site.scene.rows(marketplace.plan))
+    _pull(site, remote, offering_document())
+    assert [row.archived for row in site.scene.rows(marketplace.plan)] == [True, True]
 
 
 def test_oddities_of_an_answer_are_told_and_the_rest_is_done(site: RemoteSite, remote: RemoteWaldur) -> None:

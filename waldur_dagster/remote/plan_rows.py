@@ -32,18 +32,12 @@ def merge_plans(work: Work, remote: str, pulled: Sequence[Pulled], *, archives: 
     known = frozenset.intersection(*(one.catalogue.plan_columns for one in pulled))
     columns = [name for name in PLAN_FIELDS if name in known]
     offerings = [one.offering_id for one in pulled]
-    scope = plan.c.offering_id.in_(offerings) & plan.c.id.not_in(_doubles(work, offerings))
+    scope, key = plan.c.offering_id.in_(offerings), ["offering_id", "backend_id"]
     rows = [_row(work, one.offering_id, found) for one in pulled for found in one.catalogue.plans]
-    made = Merge(
-        work,
-        plan,
-        rows,
-        key=["offering_id", "backend_id"],
-        columns=[*PLAN_FIELDS, "unit", "unit_price"],
-        scope=scope,
-    )
-    if archives:
-        _archive(work, remote, made, scope)
+    single = scope & plan.c.id.not_in(_doubles(work, offerings))
+    made = Merge(work, plan, rows, key=key, columns=[*PLAN_FIELDS, "unit", "unit_price"], scope=single)
+    if archives:  # doubles as well: they are for sale here, too
+        _archive(work, remote, Merge(work, plan, rows, key=key, columns=[], scope=scope), scope)
     changed = made.update(columns, also={"modified": work.as_of}) if columns else []
     switched = {row.id for row in changed if "archived" in columns and row.old_archived != row.new_archived}
     log_plan_events(work, sorted(switched), "archived")
@@ -70,13 +64,13 @@ def _row(work: Work, offering: int, found: Plan) -> dict[str, Any]:
 
 
 def _doubles(work: Work, offerings: Sequence[int]) -> list[int]:
-    """Plans that stand for a remote one which an older plan stands for already: they are reported, and stay."""
+    """Plans that stand for a remote one which an older plan stands for already: they are reported, and not pulled."""
     first = func.min(plan.c.id).over(partition_by=(plan.c.offering_id, plan.c.backend_id)).label("first")
     found = select(plan.c.id, plan.c.name, first).where(plan.c.offering_id.in_(offerings), plan.c.backend_id != "")
     rows = [row for row in work.connection.execute(found) if row.id != row.first]
     for row in rows:
         work.outcome.warn(
-            f"plan {row.name} ({row.id})", f"stands for the same plan as plan {row.first}; it was left as it is"
+            f"plan {row.name} ({row.id})", f"stands for the same plan as plan {row.first}; only that is pulled"
         )
     return [row.id for row in rows]
 
