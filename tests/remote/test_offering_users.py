@@ -249,6 +249,18 @@ def test_a_dry_run_tells_and_writes_nothing(accounts: Accounts) -> None:
     assert accounts.names == {user: "old"} and changed
 
 
+@pytest.mark.parametrize("failures", [1, pytest.param(0, marks=pytest.mark.generation("8"))])
+def test_an_offering_whose_uuid_there_is_unknown_has_nobody_s_accounts(accounts: Accounts, failures: int) -> None:
+    accounts.site.offering(accounts.remote, 2, backend_id="")
+    accounts.user("ann")
+    accounts.there("ann", offering=3)
+    accounts.remote.fault = lambda _, __, query: (
+        None if query["offering_uuid"] else (200, accounts.remote.objects[LISTED])
+    )
+    assert len(accounts.pull().failures) == failures
+    assert accounts.names == {}
+
+
 @pytest.mark.generation("8")
 def test_on_newer_sites_an_account_with_a_name_is_ok(accounts: Accounts) -> None:
     waiting, leaving = accounts.here("anna", None, state=2), accounts.here("bert", state=6)

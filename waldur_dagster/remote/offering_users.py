@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, and_, case, exists, func, select
 
+from waldur_dagster.clients.failures import ItemFailed
 from waldur_dagster.clients.waldur import Document, Words
 from waldur_dagster.marketplace.account_events import log_account_events
 from waldur_dagster.platform.expressions import given_rows
@@ -42,6 +43,8 @@ def pull_offering_users(transaction: Transactions) -> None:
 
 
 def fetch_accounts(visit: Visit, place: Offering) -> list[OfferingUser]:
+    if not place.backend_id:  # a filter without a value is none: the remote would tell all accounts that it has
+        raise ItemFailed("it has no backend_id, so nobody knows which offering of the remote it is")
     api = client(visit, place.remote)
     return [
         OfferingUser.read(found) for found in api.listed("marketplace-offering-users/", offering_uuid=place.backend_id)

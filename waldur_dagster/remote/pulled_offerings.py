@@ -15,19 +15,20 @@ MADE_HERE = "service_provider_can_create_offering_user"
 
 def offerings_to_pull(work: Work) -> list[Stop[Offering]]:
     """All of them, in any state; newer versions pass over those that say no address, no token or no offering there."""
-    where: list[ColumnElement[bool]] = []
-    if is_newer(work):
-        where = [offering.c.secret_options.has_all(array(["api_url", "token"])), offering.c.backend_id != ""]
-    return _stops(work, *where)
+    return _stops(work, *_told(work))
 
 
 def offerings_with_accounts(work: Work) -> list[Stop[Offering]]:
     """As above; newer versions also pass over those whose accounts are made here."""
-    where: list[ColumnElement[bool]] = []
-    if is_newer(work):
-        here = func.coalesce(offering.c.plugin_options[MADE_HERE].astext, "false")
-        where = [offering.c.secret_options.has_all(array(["api_url", "token"])), here.in_(("false", "null"))]
-    return _stops(work, *where)
+    made_here = func.coalesce(offering.c.plugin_options[MADE_HERE].astext, "false")
+    return _stops(work, *_told(work), *([made_here.in_(("false", "null"))] if is_newer(work) else []))
+
+
+def _told(work: Work) -> list[ColumnElement[bool]]:
+    """What offerings have to say of themselves, else newer versions pass over them."""
+    if not is_newer(work):
+        return []
+    return [offering.c.secret_options.has_all(array(["api_url", "token"])), offering.c.backend_id != ""]
 
 
 def _stops(work: Work, *where: ColumnElement[bool]) -> list[Stop[Offering]]:
