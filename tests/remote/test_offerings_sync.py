@@ -197,6 +197,20 @@ def test_an_offering_that_cannot_be_read_is_told_and_not_archived(market: Market
     assert market.result.state == "OK" and "Broken" in market.result.last_output
 
 
+def test_an_offering_that_the_database_refuses_is_an_error_and_the_others_are_taken_over(market: Market) -> None:
+    for number in (1, 2):
+        market.known(number)
+    costly = plan_document(prices={"cpu": 1e15})
+    market.offer(1, description="new", components=[component_document("cpu")], plans=[costly])
+    market.offer(2, description="new")
+    outcome = market.sync()
+    assert [row.description for row in market.scene.rows(marketplace.offering)] == ["", "new"]
+    assert (market.result.state, market.result.last_execution) == ("Erred", NOW)
+    assert "Offering 1" in market.result.error_message and "overflow" in market.result.error_message
+    assert "Offering 2" in market.result.last_output and "Offering 1" not in market.result.last_output
+    assert len(outcome.failures) == 1
+
+
 def test_no_remote_archives_most_of_what_is_sold(market: Market) -> None:
     for number in range(10):
         market.known(number)

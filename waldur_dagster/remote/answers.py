@@ -37,8 +37,12 @@ class Answers(Generic[Item, Fetched]):
         self, transaction: Transactions, merge: Callable[[Work, str, Sequence[tuple[Item, Fetched]]], Any]
     ) -> None:
         """Have ``merge`` (of the work, the remote's name, its answers) write them, in a transaction for each remote."""
-        for remote, answers in self.by_remote.items():
-            transaction.do(partial(merge_good, remote=remote.name, answers=list(answers.items()), merge=merge))
+
+        def write(work: Work, remote: Remote) -> None:
+            merge_good(work, remote.name, list(self.by_remote[remote].items()), merge)
+
+        for remote in self.by_remote:
+            transaction.do(partial(write, remote=remote))
 
 
 def merge_good(
@@ -46,23 +50,26 @@ def merge_good(
     remote: str,
     answers: Sequence[tuple[Any, Any]],
     merge: Callable[[Work, str, Sequence[tuple[Any, Any]]], Any],
-) -> None:
-    """Merge all that can be merged, together; each that cannot is reported as failed."""
+) -> list[tuple[Any, str]]:
+    """Merge all that can be merged, together; each that cannot is reported as failed. Returns these, with why."""
     with isolated(work, remote, tell=False) as attempt:
         merge(work, remote, answers)
-    if attempt.problem:
-        good = [answer for answer in answers if _can_be_merged(work, remote, answer, merge)]
-        with isolated(work, remote):
-            merge(work, remote, good)
+    if not attempt.problem:
+        return []
+    tried = [(answer, _problem_of(work, remote, answer, merge)) for answer in answers]
+    good = [answer for answer, problem in tried if not problem]
+    with isolated(work, remote) as attempt:
+        merge(work, remote, good)
+    return [(answer[0], problem or attempt.problem) for answer, problem in tried if problem or attempt.problem]
 
 
-def _can_be_merged(
+def _problem_of(
     work: Work,
     remote: str,
     answer: tuple[Any, Any],
     merge: Callable[[Work, str, Sequence[tuple[Any, Any]]], Any],
-) -> bool:
-    """Whether an item can be merged by itself, which is taken back; one that cannot is reported."""
+) -> str:
+    """Why an item cannot be merged by itself, which is taken back and reported; '' if it can."""
     before, work.outcome = work.outcome, Outcome()
     trial = work.connection.begin_nested()
     with isolated(work, str(answer[0]), tell=False) as attempt:
@@ -71,4 +78,4 @@ def _can_be_merged(
     work.outcome = before
     if attempt.problem:
         work.outcome.fail(str(answer[0]), attempt.problem)
-    return not attempt.problem
+    return attempt.problem

@@ -77,16 +77,19 @@ class Found:
 
 
 def merge_found(work: Work, place: Synchronisation, found: Found) -> None:
-    """Update known offerings, insert new ones, archive those that are not offered any more, and note how it went."""
+    """Update known offerings, insert new ones, archive those that are not offered any more, and note how it went.
+
+    What the database refuses of an offering is the configuration's error; the others are taken over.
+    """
     for item, problem in found.problems:
         work.outcome.warn(item, problem)
     rename_categories(work, place, found.categories)
     answers = [(one, place) for one in found.offerings]
-    merge_good(work, str(place), answers, _merge_listed)
+    refused = {one.uuid: f"{one}: {problem}" for one, problem in merge_good(work, str(place), answers, _merge_listed)}
     _archive(work, place, found)
     notes = [f"{item}: {problem}" for item, problem in found.problems]
-    taken = [f"{one} was taken over." for one in found.offerings]
-    end(work, place, [*found.output, *taken, *notes])
+    taken = [f"{one} was taken over." for one in found.offerings if one.uuid not in refused]
+    end(work, place, [*found.output, *taken, *notes], "\n".join(refused.values()))
 
 
 def _merge_listed(work: Work, remote: str, answers: Sequence[tuple[Listed, Synchronisation]]) -> None:
