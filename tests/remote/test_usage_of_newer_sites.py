@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -84,6 +84,48 @@ def test_a_resource_without_a_plan_period_gets_one(scene: Scene) -> None:
     assert (made.resource_id, made.start, made.end) == (running, MADE, None)
     periods = {row.resource_id: row.plan_period_id for row in scene.rows(marketplace.componentusage)}
     assert periods == {running: made.id, ended: None}
+
+
+def test_usage_between_the_times_of_a_plan_is_billed_and_no_two_of_these_overlap(scene: Scene) -> None:
+    with one_remote(scene) as (site, remote, offering, (resource,)):
+        plan = scene.one(marketplace.plan).id
+        (first,) = (row.id for row in scene.rows(marketplace.resourceplanperiod))
+        ends, begins = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 3, 8, tzinfo=UTC)
+        site.change(marketplace.resourceplanperiod, first, end=ends)
+        later = scene.add(marketplace.resourceplanperiod, resource_id=resource, plan_id=plan, start=begins)
+        remote.objects[USAGES] = [usage(1, resource, offering, "3"), usage(2, resource, offering, "4", type="gpu")]
+        scene.price(plan, scene.component(offering, "gpu", "usage"), 1)
+        assert pull(site).failures == []
+        assert dict(pull(site).rows) == {}
+        (gap,) = [row for row in scene.rows(marketplace.resourceplanperiod) if row.id not in (first, later)]
+        assert (gap.start, gap.end, gap.plan_id) == (ends, begins, plan)
+        assert {row.plan_period_id for row in scene.rows(marketplace.componentusage)} == {gap.id}
+        assert scene.one(invoices.invoice).total_price == 3 * 2 + 4
+        for report in remote.objects[USAGES]:
+            report["date"] = "2025-03-09T00:00:00Z"
+        pull(site)
+    assert {row.plan_period_id for row in scene.rows(marketplace.componentusage)} == {later}
+    assert len(scene.rows(invoices.invoiceitem)) == 2 and scene.one(invoices.invoice).total_price == 3 * 2 + 4
+
+
+def test_usage_after_the_last_time_of_a_plan_begins_another_one(scene: Scene) -> None:
+    with one_remote(scene) as (site, *_):
+        (first,) = scene.rows(marketplace.resourceplanperiod)
+        site.change(marketplace.resourceplanperiod, first.id, end=MADE + timedelta(days=1))
+        pull(site)
+    (_, made) = scene.rows(marketplace.resourceplanperiod)
+    assert (made.start, made.end) == (MADE + timedelta(days=1), None)
+    assert scene.one(invoices.invoiceitem).quantity == 1
+
+
+def test_usage_outside_any_time_of_a_plan_is_counted_when_nobody_is_billed(scene: Scene) -> None:
+    with one_remote(scene) as (site, *_, (resource,)):
+        (only,) = scene.rows(marketplace.resourceplanperiod)
+        site.change(marketplace.resourceplanperiod, only.id, end=MADE + timedelta(days=1))
+        site.change(marketplace.resource, resource, state=6)
+        outcome = pull(site)
+    assert scene.one(marketplace.componentusage).plan_period_id is None
+    assert outcome.figures["usages outside the time of any plan, which nobody is billed for"] == 1
 
 
 def of_user(number: int, resource: int, offering: int, name: str, amount: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import DateTime, Integer, Numeric, Row, Select, String, any_, func, literal, select, update
+from sqlalchemy import DateTime, Integer, Numeric, Row, Select, String, any_, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from waldur_dagster.billing.usage_reports import repetition
@@ -84,10 +84,24 @@ def keep_reports(work: Work, pulled: Sequence[tuple[Resource, Reports]]) -> None
 
 def _grouped(work: Work, pulled: Sequence[tuple[Resource, Reports]]) -> list[Group]:
     site = _SiteFacts(work, [one.id for one, _ in pulled])
+    accepted = _accepted(work, site, pulled)
+    site.make_periods(work, [(facts, report.date) for facts, _, report in accepted])
+    groups: dict[tuple[Any, ...], Group] = {}
+    for facts, component_id, report in accepted:
+        plan_period = site.plan_period(facts, report.date)
+        group = Group(facts.id, component_id, plan_period, report.billing_period, report.type)
+        groups.setdefault(group.key, group).usages.append(report)
+    return list(groups.values())
+
+
+def _accepted(
+    work: Work, site: _SiteFacts, pulled: Sequence[tuple[Resource, Reports]]
+) -> list[tuple[Row[Any], int, Usage]]:
+    """What is kept of the reports, with the facts of the resource and the id of the component."""
     running = Month.of(work.as_of, work.zone).first
     bills = rules.has_one_billing_service(work.schema)
-    groups: dict[tuple[Any, ...], Group] = {}
     skipped = work.outcome.figures
+    accepted = []
     for one, reports in pulled:
         facts = site.resources.get(one.id)
         if facts is None:  # deleted while it was asked for
@@ -101,10 +115,8 @@ def _grouped(work: Work, pulled: Sequence[tuple[Resource, Reports]]) -> list[Gro
             elif bills and report.billing_period > running:
                 skipped["usages of months to come"] += 1
             else:
-                plan_period = site.plan_period(work, facts, report.date)
-                group = Group(one.id, component_id, plan_period, report.billing_period, report.type)
-                groups.setdefault(group.key, group).usages.append(report)
-    return list(groups.values())
+                accepted.append((facts, component_id, report))
+    return accepted
 
 
 class _SiteFacts:
@@ -129,38 +141,63 @@ class _SiteFacts:
                 )
             )
         }
-        self._periods: dict[int, list[Any]] = defaultdict(list)
+        self._periods: dict[int, list[_Period]] = defaultdict(list)
         for row in work.connection.execute(
             select(period.c.id, period.c.resource_id, period.c.start, period.c.end)
             .where(period.c.resource_id == any_(literal(list(ids), ARRAY(Integer))))
             .order_by(period.c.start.desc().nulls_first(), period.c.id.desc())
         ):
-            self._periods[row.resource_id].append(row)
-        self._makes_periods = rules.has_usage_policies(work.schema)
+            self._periods[row.resource_id].append(_Period(row.id, row.start, row.end))
 
-    def plan_period(self, work: Work, facts: Row[Any], at: datetime) -> int | None:
-        """The latest begun time of a plan that an instant falls into; newer versions make one where there is none."""
-        own = self._periods[facts.id]
-        for row in own:
-            if (row.start is None or row.start <= at) and (row.end is None or row.end > at):
-                return int(row.id)
-        if own or not self._makes_periods or facts.plan_id is None or facts.state not in HAS_PERIODS:
-            return None
-        own.append(_new_period(work, facts))
-        return int(own[0].id)
+    def plan_period(self, facts: Row[Any], at: datetime) -> int | None:
+        """The latest begun time of a plan that an instant falls into."""
+        return next((one.id for one in self._periods[facts.id] if one.holds(at)), None)
+
+    def make_periods(self, work: Work, used: Sequence[tuple[Row[Any], datetime]]) -> None:
+        """Newer versions make a time of the plan for usage that falls into none, else nobody would be billed for it.
+
+        It begins with the resource and does not end, but for the times that there are: it touches them, and never
+        overlaps one.
+        """
+        if not rules.has_usage_policies(work.schema):
+            return
+        made: list[tuple[Row[Any], _Period]] = []
+        for facts, at in used:
+            own = self._periods[facts.id]
+            if facts.plan_id is not None and facts.state in HAS_PERIODS and not any(one.holds(at) for one in own):
+                start = max((one.end for one in own if one.end is not None and one.end <= at), default=facts.created)
+                end = min((one.start for one in own if one.start is not None and one.start > at), default=None)
+                own.append(_Period(0, max(start, facts.created), end))
+                made.append((facts, own[-1]))
+        _insert_periods(work, made)
 
 
-def _new_period(work: Work, facts: Row[Any]) -> Any:
-    values = select(
-        func.gen_random_uuid().label("uuid"),
-        literal(work.as_of).label("created"),
-        literal(work.as_of).label("modified"),
-        literal(facts.created).label("start"),
-        literal(facts.id).label("resource_id"),
-        literal(facts.plan_id).label("plan_id"),
-    )
-    statement = work.insert_from(period, values).returning(period.c.id, period.c.start, period.c.end)
-    return work.execute(statement).one()
+@dataclass
+class _Period:
+    """A time in which a resource has a plan."""
+
+    id: int
+    start: datetime | None
+    end: datetime | None
+
+    def holds(self, at: datetime) -> bool:
+        return (self.start is None or self.start <= at) and (self.end is None or self.end > at)
+
+
+def _insert_periods(work: Work, made: Sequence[tuple[Row[Any], _Period]]) -> None:
+    """Give new times of plans their rows, and their ids."""
+    if not made:
+        return
+    rows = [
+        {"uuid": uuid4(), "resource_id": facts.id, "plan_id": facts.plan_id, "start": one.start, "end": one.end}
+        for facts, one in made
+    ]
+    types = {name: period.c[name].type for name in ("uuid", "resource_id", "plan_id", "start", "end")}
+    values = select(given_rows(rows, **types))
+    statement = work.insert_from(period, values).returning(period.c.id, period.c.uuid)
+    ids = {row.uuid: row.id for row in work.execute(statement)}
+    for row, (_, one) in zip(rows, made, strict=True):
+        one.id = ids[row["uuid"]]
 
 
 def _write(work: Work, groups: Sequence[Group]) -> list[Group]:
@@ -252,7 +289,9 @@ def _bill(work: Work, written: Sequence[Group]) -> dict[str, Select[Any]]:
     """Whose costs have changed."""
     by_month: dict[date, list[dict[str, Any]]] = defaultdict(list)
     for group in written:
-        if group.plan_period_id is not None:
+        if group.plan_period_id is None:
+            work.outcome.figures["usages outside the time of any plan, which nobody is billed for"] += 1
+        else:
             names = ("resource_id", "component_id", "plan_period_id")
             row = {name: getattr(group, name) for name in names}
             by_month[group.billing_period].append(row | {"usage": group.amount})
