@@ -118,6 +118,19 @@ def test_an_order_that_has_ended_is_ended_before_its_resource_follows(scene: Sce
     assert scene.one(marketplace.order).state == 3
 
 
+@pytest.mark.parametrize("count", [1, 25])
+def test_an_order_that_has_failed_there_says_why(scene: Scene, count: int) -> None:
+    with one_remote(scene, count) as (site, remote, offering, made):
+        site.change(marketplace.resource, made[0], state=4)
+        id = site.order(made[0], 2)
+        failed = new_order(id, "erred", made[0], offering, type="Update", error_message="No space")
+        remote.objects[ORDERS] = [failed]
+        remote.objects[RESOURCES][0]["state"] = "Erred"
+        pull(site)
+    row = scene.one(marketplace.order)
+    assert (row.state, row.error_message, states(scene)[0]) == (4, "No space", 3)
+
+
 @pytest.mark.parametrize("status", [403, 500, 503])
 def test_an_order_that_cannot_be_read_keeps_nobody_else_waiting(scene: Scene, status: int) -> None:
     with one_remote(scene, 25) as (site, remote, *_, made):

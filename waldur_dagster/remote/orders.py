@@ -80,12 +80,13 @@ def pull_erred_orders(transaction: Transactions) -> None:
     _pull(transaction, erred, _follow_erred)
 
 
-def settle_ended(work: Work, ended: Mapping[int, OrderState]) -> None:
-    """Bring open orders, by id, to what they have come to at their remotes."""
-    for id, state in ended.items():
+def settle_ended(work: Work, ended: Mapping[int, Order]) -> None:
+    """Bring open orders, by id, to what their remotes say that they have come to."""
+    for id, report in ended.items():
         row = _locked(work, id)
         if row is not None:
-            _follow_open(work, row, state)
+            _follow_open(work, row, ORDER_STATES[report.state])
+            _keep_facts(work, row, report)
 
 
 def _read(work: Work, *where: ColumnElement[bool]) -> list[LocalOrder]:

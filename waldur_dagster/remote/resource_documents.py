@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import Field
 
 from waldur_dagster.clients.waldur import Document, Instant, Uuid, Words
-from waldur_dagster.marketplace.states import OrderState, ResourceState
+from waldur_dagster.marketplace.states import ResourceState
+from waldur_dagster.remote.orders import Order
 
 Values = dict[str, Any]
 
@@ -50,4 +51,4 @@ class PulledResource:
     given: frozenset[str]
     state: ResourceState | None
     orders: tuple[NewOrder, ...]
-    ended: Mapping[int, OrderState]
+    ended: Mapping[int, Order]

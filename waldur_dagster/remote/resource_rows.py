@@ -36,7 +36,7 @@ def keep_resources(work: Work, pulled: Pulled) -> None:
     for number, group in enumerate(COPIED):
         change_resources(work, _copies(pulled, group), f"copied_{number}")
     _import_orders(work, pulled)
-    settle_ended(work, {id: state for _, one in pulled for id, state in one.ended.items()})
+    settle_ended(work, {id: report for _, one in pulled for id, report in one.ended.items()})
     states = [{"resource_id": place.id, "state": int(one.state)} for place, one in pulled if one.state is not None]
     given = given_rows(states, resource_id=Integer, state=Integer)
     change_resources(work, select(given).subquery("states"), "state_change")

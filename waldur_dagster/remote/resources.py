@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import select
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
 from waldur_dagster.clients.waldur import Waldur, uuid_text
-from waldur_dagster.marketplace.states import OrderState
 from waldur_dagster.remote.orders import ENDED, ORDERS, Order
 from waldur_dagster.remote.pulls import Kind, Listing, pull_resources
 from waldur_dagster.remote.remotes import TYPE, Offering, Resource, read_resources
@@ -108,15 +108,14 @@ class _Known:
         }
         return PulledResource(found, given, state, tuple(map(NewOrder.read, orders)), ended)
 
-    def _ended(self, api: Waldur, name: str, circuit: Circuit) -> dict[int, OrderState]:
+    def _ended(self, api: Waldur, name: str, circuit: Circuit) -> dict[int, Order]:
         """What the open orders of a resource have come to; one that cannot be read is left to the pull of orders."""
         found = {}
         for id, backend_id in self._open.get(name, {}).items():
-            try:
-                state = ORDER_STATES.get(Order.read(api.one(f"{ORDERS}{backend_id}/")).state)
-            except ItemFailed:
-                state = None
+            report = None
+            with suppress(ItemFailed):
+                report = Order.read(api.one(f"{ORDERS}{backend_id}/"))
             circuit.note(None)
-            if state in ENDED:
-                found[id] = state
+            if report is not None and ORDER_STATES.get(report.state) in ENDED:
+                found[id] = report
         return found
