@@ -9,6 +9,7 @@ import pytest
 
 from tests.hook_server import hook_server
 from tests.mail_server import mail_server
+from tests.proposals.scenes import Calls
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.outbox import delivery
@@ -99,6 +100,31 @@ def test_a_role_on_something_that_is_gone_is_revoked_and_reported(scene: Scene) 
     (warning,) = outcome.warnings
     assert warning.item == "role CUSTOMER.SUPPORT of a@x.org"
     assert "999" in warning.problem
+
+
+def _on_proposals(scene: Scene) -> list[int]:
+    """Roles that have ended on a draft and on proposals that are further on."""
+    calls = Calls(scene)
+    round_ = calls.round()
+    proposals = [calls.proposal(round_, state) for state in ("draft", "submitted", "in_review", "rejected")]
+    user = scene.user("author@x.org")
+    return [scene.role(user, "PROPOSAL.MANAGER", "proposal", proposed, **ENDED) for proposed in proposals]
+
+
+@pytest.mark.generation("8")
+def test_roles_on_submitted_proposals_do_not_expire(scene: Scene) -> None:
+    draft, *submitted = _on_proposals(scene)
+    outcome = run(scene)
+    assert active(scene) == set(submitted)
+    assert scene.one(permissions.userrole, id=draft).revoke_reason == "Automatic expiration cleanup task"
+    assert told(scene) == ["PROPOSAL.MANAGER Solver {beta}"]
+    assert outcome.warnings == []
+
+
+def test_they_do_expire_on_older_sites(scene: Scene) -> None:
+    _on_proposals(scene)
+    run(scene)
+    assert active(scene) == set()
 
 
 def test_a_customer_is_recounted_once_and_only_for_system_roles(scene: Scene) -> None:
