@@ -15,7 +15,7 @@ from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceSta
 from waldur_dagster.marketplace.timeouts import give_up_stale_orders
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
-from waldur_dagster.schema import core, logging, marketplace, structure
+from waldur_dagster.schema import core, django, logging, marketplace, policy, structure
 
 pytestmark = pytest.mark.generation("8")
 NOON = datetime(2025, 3, 10, 12, tzinfo=UTC)
@@ -122,20 +122,29 @@ def test_offerings_without_grace_end_at_once_and_are_not_paused(scene: Scene) ->
     assert not site.found().paused
 
 
-@pytest.mark.parametrize("kept_by", [None, "usage limit", "policy"])
-def test_a_pause_for_grace_is_taken_back_when_the_end_has_moved_unless_something_else_wants_it(
-    scene: Scene, kept_by: str | None
-) -> None:
+def _tell_pauses_apart(scene: Scene) -> None:
     with scene.engine.begin() as connection:
         connection.exec_driver_sql(
             "ALTER TABLE marketplace_resource ADD COLUMN paused_by_grace_period boolean NOT NULL DEFAULT false"
         )
+
+
+def _move_end(scene: Scene) -> None:
+    with scene.engine.begin() as connection:
+        connection.execute(scene.whole(structure.project).update().values(end_date=TODAY + timedelta(days=90)))
+
+
+@pytest.mark.parametrize("kept_by", [None, "usage limit", "policy"])
+def test_a_pause_for_grace_is_taken_back_when_the_end_has_moved_unless_something_else_wants_it(
+    scene: Scene, kept_by: str | None
+) -> None:
+    _tell_pauses_apart(scene)
     site = Site(scene, 1, 5, **PAUSABLE)
     site.end()
     assert (site.found().paused, _by_grace(scene)) == (True, True)
+    _move_end(scene)
     with scene.engine.begin() as connection:
-        project, resource = (scene.whole(t) for t in (structure.project, marketplace.resource))
-        connection.execute(project.update().values(end_date=TODAY + timedelta(days=90)))
+        resource = scene.whole(marketplace.resource)
         if kept_by == "usage limit":
             connection.execute(resource.update().values(usage_limit_restriction="paused"))
         if kept_by == "policy":
@@ -143,6 +152,55 @@ def test_a_pause_for_grace_is_taken_back_when_the_end_has_moved_unless_something
     site.end()
     assert (site.found().paused, _by_grace(scene)) == (kept_by is not None, False)
     assert ("reset_pausing" in site.events()) is (kept_by is None)
+
+
+@pytest.mark.parametrize("scope", ["project", "customer"])
+@pytest.mark.parametrize("has_fired", [True, False])
+def test_a_policy_that_has_fired_meanwhile_keeps_the_pause(scene: Scene, scope: str, has_fired: bool) -> None:
+    _tell_pauses_apart(scene)
+    site = Site(scene, 1, 5, **PAUSABLE)
+    site.end()
+    table, on = {
+        "project": (policy.projectestimatedcostpolicy, site.project),
+        "customer": (policy.customerestimatedcostpolicy, site.customer),
+    }[scope]
+    scene.add(table, scope_id=on, has_fired=has_fired, actions="request_pausing", limit_cost=1, period=3)
+    _move_end(scene)
+    site.end()
+    assert (site.found().paused, _by_grace(scene)) == (has_fired, False)
+    assert ("reset_pausing" in site.events()) is not has_fired
+
+
+@pytest.mark.parametrize(
+    ("told_since", "released"),
+    [(None, True), ("marketplace_resource_update_succeeded", True), ("request_pausing", False)],
+)
+def test_a_pause_that_is_older_than_the_mark_is_taken_back_as_its_log_tells(
+    scene: Scene, told_since: str | None, released: bool
+) -> None:
+    site = Site(scene, 1, 5, **PAUSABLE)
+    site.end()
+    other = scene.resource(site.project, site.offering, None, "paused by hand", paused=True)
+    if told_since is not None:
+        event = scene.add(logging.event, event_type=told_since, created=NOON + timedelta(hours=1), context={})
+        kind = scene.one(django.content_type, model="resource").id
+        scene.add(logging.feed, event_id=event, content_type_id=kind, object_id=site.resource)
+    _tell_pauses_apart(scene)
+    _move_end(scene)
+    site.end()
+    assert site.found().paused is not released
+    assert scene.one(marketplace.resource, id=other).paused
+    assert site.events().count("reset_pausing") == released
+
+
+def test_old_pauses_in_the_days_of_grace_are_marked_once(scene: Scene) -> None:
+    site = Site(scene, 1, 5, **PAUSABLE)
+    site.end()
+    _tell_pauses_apart(scene)
+    for hours in (1, 2):
+        site.end(NOON + timedelta(hours=hours))
+    assert (site.found().paused, site.found().modified) == (True, NOON + timedelta(hours=1))
+    assert _by_grace(scene)
 
 
 def _by_grace(scene: Scene) -> bool:

@@ -13,6 +13,7 @@ from waldur_dagster.schema import (
     marketplace,
     marketplace_script,
     permissions,
+    policy,
     promotions,
     quotas,
     structure,
@@ -49,6 +50,8 @@ USAGE_REPORTS = (
     structure.servicesettings,
 )
 PROJECT_DELETION = (billing.priceestimate, analytics.dailyquotahistory)
+# What may want a resource paused when its project's days of grace are no reason any more.
+PAUSING_POLICIES = (policy.projectestimatedcostpolicy, policy.customerestimatedcostpolicy)
 
 NEEDS = {
     "mark_resources_as_erred_after_timeout": Needs(
@@ -68,7 +71,9 @@ NEEDS = {
     "waldur-marketplace-script-remove-old-dry-runs": Needs((marketplace_script.dryrun,)),
     "process_pending_project_orders": Needs(ORDERS),
     "terminate_expired_resources": Needs(TERMINATIONS),
-    "terminate_resources_if_project_end_date_has_been_reached": Needs((*TERMINATIONS, *PROJECT_DELETION)),
+    "terminate_resources_if_project_end_date_has_been_reached": Needs(
+        (*TERMINATIONS, *PROJECT_DELETION, *PAUSING_POLICIES)
+    ),
     "waldur-mastermind-reject-past-bookings": Needs(
         (*ORDERS, *PROJECT_DELETION, marketplace.resourceplanperiod, structure.servicesettings)
     ),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.marketplace.events import log_resource_events
+from waldur_dagster.marketplace.fired_policies import wanted
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.expressions import text_from
-from waldur_dagster.schema import marketplace, structure
+from waldur_dagster.schema import logging, marketplace, structure
 from waldur_dagster.structure.project_ends import has_grace, is_in_grace, is_over
 from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
@@ -23,6 +25,9 @@ RELEASED = (
     "reset_pausing",
     "Resource {name} has been unpaused because project {project} is no longer in the grace period.",
 )
+# What else the log tells of pauses, set and taken back by policies.
+PAUSE = "request_pausing"
+TOLD_OF_PAUSES = (PAUSED[0], PAUSE, "request_slurm_resource_pausing", RELEASED[0])
 
 
 def ends_without_grace() -> ColumnElement[bool]:
@@ -56,15 +61,11 @@ def release_from_grace(work: Work) -> int:
     """
     if not work.schema.has_column(resource.c.paused_by_grace_period):
         return 0
+    _mark_old_pauses(work)
     chosen = _live(work).where(
         resource.c.paused_by_grace_period, ~func.coalesce(is_in_grace(work) | is_over(work), False)
     )
-    reasons: list[ColumnElement[bool]] = [
-        func.coalesce(resource.c.attributes["_policy_attribution"].has_key("paused"), False)
-    ]
-    if work.schema.has_column(resource.c.usage_limit_restriction):
-        reasons.append(resource.c.usage_limit_restriction == "paused")
-    kept = or_(*reasons)
+    kept = _is_wanted_otherwise(work)
     released = _write(
         work,
         "released_from_grace",
@@ -79,6 +80,45 @@ def release_from_grace(work: Work) -> int:
         .where(resource.c.id == still.c.resource_id)
     )
     return released
+
+
+def _mark_old_pauses(work: Work) -> None:
+    """Mark the pauses for grace that are older than the mark: those of which the resource's log tells last.
+
+    The log is asked only about resources of which nothing else tells why they are paused.
+    """
+    event, feed = logging.event, logging.feed
+    unmarked = (resource.c.paused, ~resource.c.paused_by_grace_period, ~_is_wanted_otherwise(work))
+    last = (
+        select(resource.c.id, event.c.event_type, event.c.message)
+        .ext(distinct_on(resource.c.id))
+        .join(
+            feed,
+            (feed.c.content_type_id == work.content_types("marketplace", "resource"))
+            & (feed.c.object_id == resource.c.id),
+        )
+        .join(event, event.c.id == feed.c.event_id)
+        .where(*unmarked, resource.c.state.not_in(ENDED), event.c.event_type.in_(TOLD_OF_PAUSES))
+        .order_by(resource.c.id, event.c.created.desc(), event.c.id.desc())
+        .subquery("last")
+    )
+    event_type, message = PAUSED
+    for_grace = and_(last.c.event_type == event_type, last.c.message.endswith(message.rpartition("}")[2]))
+    old = temporary_table(
+        work, "old_pause", _live(work).where(*unmarked, resource.c.id.in_(select(last.c.id).where(for_grace)))
+    )
+    work.execute(
+        update(resource)
+        .values(paused_by_grace_period=True, modified=work.as_of)
+        .where(resource.c.id == old.c.resource_id)
+    )
+
+
+def _is_wanted_otherwise(work: Work) -> ColumnElement[bool]:
+    """Whether a policy or a usage limit has paused the resource, or a policy would have if it had not been paused."""
+    noted = func.coalesce(resource.c.attributes["_policy_attribution"].has_key("paused"), False)
+    limited = work.schema.own(resource, "usage_limit_restriction", literal("", Text)) == "paused"
+    return or_(noted, limited, wanted(work.schema, PAUSE))
 
 
 def _live(work: Work) -> Select[tuple[int]]:

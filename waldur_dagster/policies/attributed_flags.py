@@ -31,6 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.events import log_resource_events
+from waldur_dagster.marketplace.fired_policies import wanted
 from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.events import log_events
@@ -53,7 +54,6 @@ from waldur_dagster.policies.flags import (
     offering,
     project,
     resource,
-    wanted,
 )
 from waldur_dagster.schema import invoices
 from waldur_dagster.structure.project_ends import has_grace, is_in_grace

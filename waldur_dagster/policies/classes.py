@@ -10,10 +10,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, Text, and_, literal, or_
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.functions import func
+from sqlalchemy import ColumnElement, Select, Table, and_, or_
 
+from waldur_dagster.marketplace.fired_policies import has_action
 from waldur_dagster.schema import policy
 
 
@@ -141,12 +140,6 @@ class Choice:
             return []
         immediate = [kind.has_immediate_action()] if self.only_immediate else []
         return [kind.table.c.scope_id.in_(self.scopes), *immediate]
-
-
-def has_action(table: Any, actions: frozenset[Action]) -> ColumnElement[bool]:
-    """Whether a policy has one of the actions."""
-    names = literal(sorted(actions), ARRAY(Text))
-    return func.string_to_array(table.c.actions, ",").op("&&")(names)
 
 
 # Months before this one that a policy looks at, by its period; any other period means all time.

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, FromClause, Integer, Numeric, and_, cast, 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices.expected_compensation import Outlook, expected_compensations
 from waldur_dagster.invoices.money import item_price, with_tax
+from waldur_dagster.marketplace.fired_policies import has_action
 from waldur_dagster.platform.contexts import NOTHING
 from waldur_dagster.policies.classes import (
     CUSTOMER_COST,
@@ -20,7 +21,6 @@ from waldur_dagster.policies.classes import (
     Choice,
     Policy,
     PolicyClass,
-    has_action,
     in_period,
 )
 from waldur_dagster.policies.credit_rules import rule_of

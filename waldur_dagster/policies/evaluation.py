@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Integer, Select, any_, false, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from waldur_dagster.marketplace.fired_policies import has_customer_usage
 from waldur_dagster.platform.expressions import given_ids
 from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.policies import attributed_flags, plain_flags
@@ -28,7 +29,7 @@ from waldur_dagster.policies.classes import (
 )
 from waldur_dagster.policies.costs import cost_policies
 from waldur_dagster.policies.flags import FLAGS
-from waldur_dagster.policies.rules import has_customer_usage, has_slurm_usage, watches_credit
+from waldur_dagster.policies.rules import has_slurm_usage, watches_credit
 from waldur_dagster.policies.slurm import slurm_policies
 from waldur_dagster.policies.usage import customer_usage_policies, offering_usage_policies
 from waldur_dagster.schema import marketplace, structure

@@ -10,33 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    CompoundSelect,
-    Integer,
-    and_,
-    exists,
-    false,
-    literal_column,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import ColumnElement, CompoundSelect, Integer, and_, exists, literal_column, or_, select, union_all
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.expressions import given_rows
-from waldur_dagster.policies.classes import (
-    CUSTOMER_COST,
-    CUSTOMER_USAGE,
-    PROJECT_COST,
-    Action,
-    Policy,
-    PolicyClass,
-    has_action,
-)
-from waldur_dagster.policies.rules import has_customer_usage, watches_credit
+from waldur_dagster.policies.classes import CUSTOMER_COST, CUSTOMER_USAGE, PROJECT_COST, Action, Policy
+from waldur_dagster.policies.rules import watches_credit
 from waldur_dagster.schema import marketplace, structure
 
 resource, offering, project = marketplace.resource, marketplace.offering, structure.project
@@ -125,23 +106,3 @@ def resources_of(policies: Sequence[Policy], action: Action) -> ColumnElement[bo
     """Whether a resource is one of those of the policies."""
     of_policies = covered(policies, action).subquery("covered")
     return resource.c.id.in_(select(of_policies.c.resource_id))
-
-
-def wanted(schema: SiteSchema, action: Action) -> ColumnElement[bool]:
-    """Whether a fired policy of the resource, of its project or of the project's customer has the action."""
-
-    def fired(kind: PolicyClass) -> ColumnElement[bool]:
-        return and_(kind.table.c.has_fired, has_action(kind.table, frozenset({action})))
-
-    def of_customer(kind: PolicyClass) -> ColumnElement[bool]:
-        scope = kind.table.c.scope_id
-        return exists().where(project.c.id == resource.c.project_id, scope == project.c.customer_id, fired(kind))
-
-    own = PROJECT_COST.table
-    only = schema.own(own, "resource_id", resource.c.id)
-    narrowed = or_(only.is_(None), only == resource.c.id)
-    return or_(
-        exists().where(own.c.scope_id == resource.c.project_id, narrowed, fired(PROJECT_COST)),
-        of_customer(CUSTOMER_COST),
-        of_customer(CUSTOMER_USAGE) if has_customer_usage(schema) else false(),
-    )

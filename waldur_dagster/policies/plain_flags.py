@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import and_, select, update
 
+from waldur_dagster.marketplace.fired_policies import wanted
 from waldur_dagster.policies.classes import Action, Policy
 from waldur_dagster.policies.events import PolicyEvent, log_policy_events
-from waldur_dagster.policies.flags import FLAGS, concerns, offering, resource, resources_of, wanted
+from waldur_dagster.policies.flags import FLAGS, concerns, offering, resource, resources_of
 from waldur_dagster.work import Work
 
 

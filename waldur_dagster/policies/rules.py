@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, false, func, or_, select
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.platform.organization_groups import groups_of_customers
-from waldur_dagster.policies.classes import CUSTOMER_USAGE, PolicyClass
+from waldur_dagster.policies.classes import PolicyClass
 from waldur_dagster.schema import policy, structure
 
 customer = structure.customer
@@ -20,10 +20,6 @@ def watches_credit(schema: SiteSchema) -> bool:
     Only the first leaves a sign in the schema, whose age is the nearest to that of the others.
     """
     return schema.has_column(policy.projectestimatedcostpolicy.c.use_credit)
-
-
-def has_customer_usage(schema: SiteSchema) -> bool:
-    return schema.has(CUSTOMER_USAGE.table.name) and schema.has(policy.customerusagepolicycomponent.name)
 
 
 def has_slurm_usage(schema: SiteSchema) -> bool:
