@@ -165,6 +165,20 @@ def test_robot_accounts_marked_as_deleted_go_with_an_event_each(scene: Scene) ->
     assert {feed.object_id for feed in scene.rows(logging.feed, event_id=event.id)} == {gone, resource}
 
 
+@pytest.mark.generation("8")
+def test_an_owners_web_hook_tells_of_a_robot_account_that_is_gone(scene: Scene) -> None:
+    scene.add(django.content_type, app_label="marketplace", model="robotaccount")
+    customer = scene.customer()
+    resource = scene.resource(scene.project(customer), scene.offering(customer), None)
+    scene.add(marketplace.robotaccount, resource_id=resource, username="bot", type="cicd", state=5)
+    for name, on in (("owner", customer), ("stranger", scene.customer("Other"))):
+        fields = {"event_types": ["resource_robot_account_deleted"], "event_groups": [], "is_active": True}
+        hook = scene.add(logging.basehook, user_id=scene.owner(on, f"{name}@example.org"), **fields)
+        scene.add(logging.webhook, basehook_ptr_id=hook, destination_url=f"https://{name}.example.org", content_type=1)
+    _run(scene, remove_deleted_robot_accounts)
+    assert [row.payload["url"] for row in scene.rows(message)] == ["https://owner.example.org"]
+
+
 def test_only_dry_runs_that_were_done_over_a_day_ago_are_removed(scene: Scene) -> None:
     day = timedelta(hours=24)
     for state, created in ((3, TEN - day), (3, TEN - day - timedelta(seconds=1)), (4, TEN - 9 * day)):

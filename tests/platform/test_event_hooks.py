@@ -6,14 +6,18 @@ import json
 from typing import Any
 
 import pytest
+from sqlalchemy import literal, select
 
 from tests.hook_server import hook_server
 from tests.mail_server import free_port, mail_server
-from tests.scene import LOOPBACK, Scene, bill
+from tests.proposals.scenes import Calls
+from tests.scene import BORN, LOOPBACK, Scene, bill
 from waldur_dagster.outbox.delivery import Delivered, deliver
 from waldur_dagster.outbox.operating import retry
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.schema import logging
+from waldur_dagster.platform.events import log_events
+from waldur_dagster.platform.expressions import json_list, json_object
+from waldur_dagster.schema import django, logging, openstack, structure
 
 APRIL = "2025-04-01T00:00:00+00:00"
 JSON, FORM = 1, 2
@@ -106,6 +110,83 @@ def test_only_owners_see_the_events_of_a_customer(scene: Scene, name: str, model
         _web_hook(scene, server.url, user)
         _bill(scene)
     assert server.calls == []
+
+
+# What makes an event visible
+
+
+def _seen(scene: Scene, user: int, model: str, object_id: int) -> bool:
+    """Whether the hook of a user fires for an event that only the log of this object shows."""
+    fields = {"event_types": ["it_happened"], "event_groups": [], "is_active": True}
+    scene.add(logging.emailhook, user_id=user, email="hook@x.org", **fields)
+    with scene.site() as site, site.work("e", BORN) as work:
+        feed = json_list(literal(scene.one(django.content_type, model=model).id), literal(object_id))
+        values = {"message": literal("It happened"), "context": json_object(), "feeds": json_list(feed)}
+        log_events(work, select(literal("it_happened").label("event_type"), *(v.label(k) for k, v in values.items())))
+    return bool(scene.rows(message))
+
+
+@pytest.mark.parametrize(
+    ("role", "on"),
+    [("PROJECT.MEMBER", "project"), ("CUSTOMER.SUPPORT", "customer"), ("CUSTOMER.OWNER", "customer")],
+)
+@pytest.mark.parametrize("model", ["resource", "tenant", "project"])
+@pytest.mark.parametrize("here", [True, False], ids=["here", "elsewhere"])
+def test_objects_of_a_project_are_seen_by_all_who_have_a_role_there(
+    scene: Scene, model: str, role: str, on: str, here: bool
+) -> None:
+    customers = [scene.customer(name) for name in ("Own", "Other")]
+    projects = [scene.project(customer) for customer in customers]
+    settings = scene.add(structure.servicesettings)
+    objects = {
+        "resource": scene.resource(projects[0], scene.offering(customers[1]), None),
+        "tenant": scene.add(openstack.tenant, project_id=projects[0], service_settings_id=settings),
+        "project": projects[0],
+    }
+    scene.role(user := scene.user("user@x.org"), role, on, (projects if on == "project" else customers)[not here])
+    assert _seen(scene, user, model, objects[model]) is here
+
+
+@pytest.mark.parametrize(("role", "seen"), [("CUSTOMER.MANAGER", True), (None, False)])
+def test_an_offering_is_seen_by_all_who_have_a_role_at_its_provider(scene: Scene, role: str | None, seen: bool) -> None:
+    user, provider = scene.user("user@x.org"), scene.customer()
+    if role:
+        scene.role(user, role, "customer", provider)
+    assert _seen(scene, user, "offering", scene.offering(provider)) is seen
+
+
+@pytest.mark.parametrize("model", ["call", "proposal"])
+def test_a_call_and_its_proposals_are_seen_at_the_office(scene: Scene, model: str) -> None:
+    calls = Calls(scene)
+    scene.role(user := scene.user("user@x.org"), "CUSTOMER.SUPPORT", "customer", calls.customer)
+    assert _seen(scene, user, model, calls.call if model == "call" else calls.proposal(calls.round()))
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "is_staff", "seen"),
+    [
+        ("project", "project", False, True),
+        ("project", "customer", False, True),
+        ("customer", "project", False, True),
+        ("customer", None, False, False),
+        ("customer", "project", True, False),
+    ],
+)
+def test_a_user_is_seen_by_those_who_share_a_customer_or_project(
+    scene: Scene, own: str, others: str | None, is_staff: bool, seen: bool
+) -> None:
+    customer = scene.customer()
+    places = {"customer": customer, "project": scene.project(customer)}
+    user, other = scene.user("user@x.org"), scene.user("other@x.org", is_staff=is_staff)
+    scene.role(user, f"{own.upper()}.MEMBER", own, places[own])
+    if others:
+        scene.role(other, f"{others.upper()}.MANAGER", others, places[others])
+    assert _seen(scene, user, "user", other) is seen
+
+
+def test_everybody_sees_himself(scene: Scene) -> None:
+    user = scene.user("user@x.org")
+    assert _seen(scene, user, "user", user)
 
 
 def test_an_answer_of_any_status_counts_as_delivered(scene: Scene) -> None:

@@ -14,6 +14,7 @@ from waldur_dagster.platform.event_groups import expand
 from waldur_dagster.platform.mail import plain_mail
 from waldur_dagster.platform.template_objects import View
 from waldur_dagster.platform.templates import Templates
+from waldur_dagster.platform.visibility import is_seen, parameters
 from waldur_dagster.work import Work
 
 # What both kinds of hooks have is in a table of its own on newer sites (spec newer_billing 5.1).
@@ -23,8 +24,7 @@ _SYSTEM_NOTIFICATIONS = text(
     "SELECT name, hook_content_type_id, event_types, event_groups, roles FROM logging_systemnotification ORDER BY id"
 )
 
-# The event types of a hook are its own and those that the system notifications of its class add. A user sees an event
-# when he may see one of the objects whose log shows it; what no log shows, nobody sees.
+# The event types of a hook are its own and those that the system notifications of its class add.
 _FIRED = """
     WITH hook AS (
         SELECT h.*, h.event_types || CAST(:added_types AS jsonb) AS types FROM {hooks} h WHERE h.is_active
@@ -32,18 +32,7 @@ _FIRED = """
     SELECT {columns}, e.id AS event_id, e.created, e.event_type, e.message, e.context
     FROM hook JOIN logging_event e ON e.id = ANY(:events) AND hook.types ? e.event_type
     JOIN core_user u ON u.id = hook.user_id
-    WHERE EXISTS (
-        SELECT FROM logging_feed f
-        LEFT JOIN structure_project p ON f.content_type_id = :project AND p.id = f.object_id
-        LEFT JOIN permissions_userrole r ON r.user_id = u.id AND r.is_active
-        LEFT JOIN permissions_role role ON role.id = r.role_id
-        WHERE f.event_id = e.id AND (
-            u.is_staff OR u.is_support
-            OR f.content_type_id = :customer AND r.content_type_id = :customer AND r.object_id = f.object_id
-                AND role.name = 'CUSTOMER.OWNER' AND role.is_system_role
-            OR f.content_type_id = :project AND (
-                r.content_type_id = :project AND r.object_id = f.object_id
-                OR r.content_type_id = :customer AND r.object_id = p.customer_id)))
+    WHERE {is_seen}
     ORDER BY e.id, hook.id
 """
 
@@ -84,9 +73,9 @@ def _hooks(work: Work, model: str) -> str:
 
 def queue(work: Work, events: Sequence[int]) -> None:
     """Put into the outbox what these events, just written, set off; one failing delivery never stops another."""
-    notifications = list(_system_notifications(work))
-    put(work, _web_calls(work, events, notifications))
-    put(work, _hook_mails(work, events, notifications))
+    new = _New(list(events), list(_system_notifications(work)), is_seen(work, events))
+    put(work, _web_calls(work, new))
+    put(work, _hook_mails(work, new))
 
 
 @dataclass(frozen=True)
@@ -96,6 +85,15 @@ class SystemNotification:
     hook_type: int
     types: list[str]
     roles: list[str]
+
+
+@dataclass(frozen=True)
+class _New:
+    """Events that were just written, who is told of events, and which users may see these (a condition in SQL)."""
+
+    events: list[int]
+    notifications: list[SystemNotification]
+    seen: str
 
 
 def _system_notifications(work: Work) -> Iterator[SystemNotification]:
@@ -109,8 +107,8 @@ def _system_notifications(work: Work) -> Iterator[SystemNotification]:
             yield SystemNotification(row.hook_content_type_id, types, roles)
 
 
-def _web_calls(work: Work, events: Sequence[int], notifications: list[SystemNotification]) -> Iterator[WebCall]:
-    for row in _fired(work, events, notifications, "webhook", "hook.id, hook.destination_url, hook.content_type"):
+def _web_calls(work: Work, new: _New) -> Iterator[WebCall]:
+    for row in _fired(work, new, "webhook", "hook.id, hook.destination_url, hook.content_type"):
         yield WebCall(
             key=f"webhook {row.id} event {row.event_id}",
             url=row.destination_url,
@@ -125,28 +123,24 @@ def _web_calls(work: Work, events: Sequence[int], notifications: list[SystemNoti
         )
 
 
-def _hook_mails(work: Work, events: Sequence[int], notifications: list[SystemNotification]) -> Iterator[Mail]:
-    for row in _fired(work, events, notifications, "emailhook", "hook.id, hook.email"):
+def _hook_mails(work: Work, new: _New) -> Iterator[Mail]:
+    for row in _fired(work, new, "emailhook", "hook.id, hook.email"):
         if row.email:
             yield _mail(work, f"emailhook {row.id} event {row.event_id}", row.email, row)
-    told = json.dumps([{"types": notification.types, "roles": notification.roles} for notification in notifications])
-    for row in work.connection.execute(_NOTIFIED, _parameters(work, events) | {"notifications": told}):
+    told = json.dumps([{"types": told.types, "roles": told.roles} for told in new.notifications])
+    for row in work.connection.execute(_NOTIFIED, _parameters(work, new) | {"notifications": told}):
         yield _mail(work, f"system notification {row.email} event {row.event_id}", row.email, row)
 
 
-def _fired(work: Work, events: Sequence[int], notifications: list[SystemNotification], model: str, columns: str) -> Any:
-    statement = text(_FIRED.format(hooks=_hooks(work, model), columns=columns))
+def _fired(work: Work, new: _New, model: str, columns: str) -> Any:
+    statement = text(_FIRED.format(hooks=_hooks(work, model), columns=columns, is_seen=new.seen))
     hook_type = work.content_types.get("logging", model)
-    added = sorted({kind for n in notifications if n.hook_type == hook_type for kind in n.types})
-    return work.connection.execute(statement, _parameters(work, events) | {"added_types": json.dumps(added)})
+    added = sorted({kind for n in new.notifications if n.hook_type == hook_type for kind in n.types})
+    return work.connection.execute(statement, _parameters(work, new) | {"added_types": json.dumps(added)})
 
 
-def _parameters(work: Work, events: Sequence[int]) -> dict[str, Any]:
-    return {
-        "events": list(events),
-        "customer": work.content_types("structure", "customer"),
-        "project": work.content_types("structure", "project"),
-    }
+def _parameters(work: Work, new: _New) -> dict[str, Any]:
+    return {"events": new.events, **parameters(work)}
 
 
 def _mail(work: Work, key: str, to: str, row: Row[Any]) -> Mail:
