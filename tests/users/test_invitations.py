@@ -271,6 +271,30 @@ def test_only_authors_who_want_notifications_are_told_of_expired_invitations(sit
     assert keys(site) == ["told@x.org"]
 
 
+def _on_a_removed_and_a_coming_project(site: Scene) -> None:
+    """Invitations of a removed project and of one that has not started: due for a reminder, and for their end."""
+    coming = site.project(site.customer(), start_date=NOON.date() + timedelta(days=3))
+    invite(site, "removed@x.org", started(site, is_removed=True), created=NOON - timedelta(days=6, hours=12))
+    invite(site, "coming@x.org", coming, created=NOON - timedelta(days=8), state="project")
+
+
+@pytest.mark.generation("8")
+def test_on_newer_sites_waiting_invitations_expire_and_guests_of_removed_projects_are_not_reminded(site: Scene) -> None:
+    _on_a_removed_and_a_coming_project(site)
+    for entry in (remind_of_pending_invitations, cancel_expired_invitations):
+        do(site, entry)
+    assert [state for state, _ in states(site)] == ["pending", "expired"]
+    assert keys(site) == []
+
+
+def test_on_older_sites_waiting_invitations_stay_and_guests_of_removed_projects_are_reminded(site: Scene) -> None:
+    _on_a_removed_and_a_coming_project(site)
+    for entry in (remind_of_pending_invitations, cancel_expired_invitations):
+        do(site, entry)
+    assert [state for state, _ in states(site)] == ["pending", "project"]
+    assert keys(site) == ["removed@x.org"]
+
+
 def test_a_guest_is_reminded_once_and_again_after_the_invitation_was_renewed(site: Scene) -> None:
     invitation = invite(site, "guest@x.org", started(site), created=NOON - timedelta(days=6, hours=1))
     for hours in (0, 1, 22):

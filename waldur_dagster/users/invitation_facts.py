@@ -37,6 +37,11 @@ def lifetime(work: Work) -> timedelta:
     return timedelta(seconds=work.settings["WALDUR_CORE.INVITATION_LIFETIME"])
 
 
+def are_newer(work: Work) -> bool:
+    """Whether invitations are those of newer versions, which no longer ask guests for a tax number."""
+    return not work.schema.has(invitation.name, "tax_number")
+
+
 def invitation_facts(work: Work) -> Select[Any]:
     """Invitations with scope, role and author; the scope's and the author's columns are NULL when there is none."""
     scope, role, author = scopes(work), permissions.role, core.user
