@@ -80,7 +80,7 @@ NEEDS = {
     "core-reset-updating-resources": Needs((*COUPLING, openstack.tenant), checks=(_result_store,)),
     "create_customer_permission_reviews": Needs(
         (
-            django.content_type,
+            *EVENTS,
             permissions.userrole,
             structure.customer,
             structure.customerpermissionreview,

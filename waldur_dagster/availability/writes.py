@@ -94,7 +94,7 @@ WRITES: dict[str, dict[str, Rights]] = {
         "quotas_quotausage": ADDS,
     },
     "core-reset-updating-resources": {**COUPLED, "openstack_volume": CHANGES},
-    "create_customer_permission_reviews": {"structure_customerpermissionreview": ADDS},
+    "create_customer_permission_reviews": {**EVENTS, "structure_customerpermissionreview": ADDS},
     "process-pending-project-invitations": {
         **EVENTS,
         "authtoken_token": ADDS,
