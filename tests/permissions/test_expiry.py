@@ -16,7 +16,7 @@ from waldur_dagster.outbox import delivery
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.permissions.expiry import revoke_expired_roles
-from waldur_dagster.schema import analytics, core, freeipa, logging, openstack, permissions, quotas, structure
+from waldur_dagster.schema import analytics, core, django, freeipa, logging, openstack, permissions, quotas, structure
 
 NOON = datetime(2025, 3, 10, 12, tzinfo=UTC)
 ENTRY = "check-expired-permissions"
@@ -125,6 +125,33 @@ def test_they_do_expire_on_older_sites(scene: Scene) -> None:
     _on_proposals(scene)
     run(scene)
     assert active(scene) == set()
+
+
+@pytest.mark.generation("8")
+def test_the_log_of_a_resource_and_of_its_organization_tell_of_a_role_on_it(scene: Scene) -> None:
+    customer, provider = scene.customer("Acme"), scene.customer("Provider")
+    offering = scene.offering(provider, "Cloud")
+    resource = scene.resource(scene.project(customer, "Ocean"), offering, None, "vm", backend_id="b")
+    scene.role(scene.user("u@x.org", username="u"), "RESOURCE.MEMBER", "resource", resource, system=False, **ENDED)
+    outcome = run(scene)
+    assert (active(scene), outcome.warnings) == (set(), [])
+    event = scene.one(logging.event)
+    assert event.message == "User u has lost role of RESOURCE.MEMBER in vm."
+    wanted = {
+        "scope_type": "resource",
+        "scope_name": "vm",
+        "scope_backend_id": "b",
+        "scope_get_state_display": "OK",
+        "scope_backend_type": "None",
+        "scope_plan": "None",
+        "project_name": "Ocean",
+        "customer_name": "Acme",
+        "offering_name": "Cloud",
+    }
+    assert wanted.items() <= event.context.items()
+    kind = scene.one(django.content_type, model="resource").id
+    feeds = {(feed.content_type_id, feed.object_id) for feed in scene.rows(logging.feed)}
+    assert feeds == {(kind, resource), (CUSTOMER, customer)}
 
 
 def test_a_customer_is_recounted_once_and_only_for_system_roles(scene: Scene) -> None:

@@ -30,6 +30,8 @@ ROLES = (
     structure.customer,
     structure.project,
     marketplace.offering,
+    marketplace.plan,
+    marketplace.resource,
     quotas.quotausage,
     analytics.dailyquotahistory,
 )

@@ -6,22 +6,20 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, FromClause, Integer, Subquery, Text, cast, func, literal, select
+from sqlalchemy import ColumnElement, FromClause, Integer, Text, cast, func, literal, select
 
-from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState, shown
+from waldur_dagster.marketplace.states import OrderState, OrderType
 from waldur_dagster.platform.contexts import (
     amount,
-    customer_context,
-    named_context,
     optional_context,
-    project_context,
-    python_text,
     python_time,
     user_context,
 )
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged
 from waldur_dagster.platform.plugin_resources import backends
+from waldur_dagster.platform.resource_contexts import has_newer_fields, resource_context, with_surroundings
+from waldur_dagster.platform.state_codes import shown
 from waldur_dagster.platform.template_objects import Facts, read_only
 from waldur_dagster.schema import core, marketplace, structure
 from waldur_dagster.work import Work
@@ -71,8 +69,8 @@ def log_resource_events(
     switched them off. Returns the number of events.
     """
     backend = backends(work)
-    source = _resources(chosen.join(resource, resource.c.id == chosen.c.resource_id), backend)
-    parts, source = _with_actor([_resource_context(work, backend)], source, actor)
+    source = with_surroundings(chosen.join(resource, resource.c.id == chosen.c.resource_id), backend)
+    parts, source = _with_actor([resource_context(work, backend)], source, actor)
     events = select(
         _text(event_type).label("event_type"),
         message.label("message"),
@@ -97,7 +95,7 @@ def log_order_events(
     The log of the order, its resource, its project and its customer show it. Returns the number of events.
     """
     backend = backends(work)
-    source = _resources(
+    source = with_surroundings(
         chosen.join(order, order.c.id == chosen.c.order_id).join(resource, resource.c.id == order.c.resource_id),
         backend,
     )
@@ -107,7 +105,7 @@ def log_order_events(
         .outerjoin(consumer, consumer.c.id == order.c.consumer_reviewed_by_id)
         .outerjoin(provider, provider.c.id == order.c.provider_reviewed_by_id)
     )
-    parts, source = _with_actor([_resource_context(work, backend), _order_context(work)], source, actor)
+    parts, source = _with_actor([resource_context(work, backend), _order_context(work)], source, actor)
     own_feed = json_list(cast(work.content_types("marketplace", "order"), Integer), order.c.id)
     events = select(
         _text(event_type).label("event_type"),
@@ -121,7 +119,7 @@ def log_order_events(
 def resource_facts(work: Work, ids: Collection[int]) -> dict[int, Facts]:
     """What an event about each of some resources would say of it, by the resource's id; all have the same keys."""
     backend = backends(work)
-    found = select(resource.c.id, _resource_context(work, backend)).select_from(_resources(resource, backend))
+    found = select(resource.c.id, resource_context(work, backend)).select_from(with_surroundings(resource, backend))
     return {
         number: read_only({"plan_uuid": "", "plan_name": "", "resource_plan": ""} | context)
         for number, context in work.connection.execute(found.where(resource.c.id == func.any(sorted(ids))))
@@ -137,59 +135,11 @@ def _order_of(chosen: FromClause, *otherwise: ColumnElement[Any]) -> tuple[Colum
     return (chosen.c.position,) if "position" in chosen.c else otherwise
 
 
-def _resources(source: FromClause, backend: Subquery) -> FromClause:
-    at_backend = (backend.c.content_type_id == resource.c.content_type_id) & (
-        backend.c.object_id == resource.c.object_id
-    )
-    return (
-        source.join(offering, offering.c.id == resource.c.offering_id)
-        .join(project, project.c.id == resource.c.project_id)
-        .join(customer, customer.c.id == project.c.customer_id)
-        .outerjoin(plan, plan.c.id == resource.c.plan_id)
-        .outerjoin(backend, at_backend)
-    )
-
-
 def _with_actor(parts: list[Any], source: FromClause, actor: Actor | None) -> tuple[list[Any], FromClause]:
     if actor is None:
         return parts, source
     acting = core.user.alias("acting")
     return [*parts, user_context(acting)], source.outerjoin(acting, acting.c.id == actor.user_id)
-
-
-def _resource_context(work: Work, backend: Subquery) -> ColumnElement[Any]:
-    own = json_object(
-        resource_uuid=hex_of(resource.c.uuid),
-        resource_name=resource.c.name,
-        resource_created=python_time(resource.c.created),
-        resource_modified=python_time(resource.c.modified),
-        resource_attributes=resource.c.attributes,
-        resource_cost=amount(resource.c.cost),
-        resource_limits=resource.c.limits,
-        resource_backend_metadata=resource.c.backend_metadata,
-        resource_get_state_display=shown(ResourceState, resource.c.state),
-        resource_backend_uuid=python_text(hex_of(backend.c.uuid)),
-        resource_backend_type=python_text(backend.c.type),
-    )
-    if _has_newer_fields(work, resource.c.last_sync):
-        newer = json_object(
-            resource_backend_id=resource.c.backend_id,
-            resource_effective_id=resource.c.effective_id,
-            resource_slug=resource.c.slug,
-        )
-        own = merged(own, newer)
-    return merged(
-        own,
-        project_context(project),
-        customer_context(customer),
-        named_context(offering, "offering"),
-        optional_context(plan, "plan", missing="resource_plan"),
-    )
-
-
-def _has_newer_fields(work: Work, sign: Column[Any]) -> bool:
-    """Whether contexts have what newer versions of Waldur have added to them (spec newer 0.5)."""
-    return work.deployment.event_contexts == "site" and work.schema.has_column(sign)
 
 
 def _order_context(work: Work) -> ColumnElement[Any]:
@@ -205,7 +155,7 @@ def _order_context(work: Work) -> ColumnElement[Any]:
         order_consumer_reviewed_at=python_time(order.c.consumer_reviewed_at),
         order_provider_reviewed_at=python_time(order.c.provider_reviewed_at),
     )
-    if _has_newer_fields(work, order.c.completed_at):
+    if has_newer_fields(work, order.c.completed_at):
         newer = json_object(
             order_output_updated_at=python_time(order.c.output_updated_at),
             order_error_updated_at=python_time(order.c.error_updated_at),

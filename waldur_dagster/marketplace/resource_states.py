@@ -25,10 +25,11 @@ from waldur_dagster.marketplace import plan_periods, service_settings
 from waldur_dagster.marketplace.emptied_projects import delete_emptied
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.limits import keep_limits
-from waldur_dagster.marketplace.states import ResourceState, shown
+from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.contexts import python_text
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.expressions import text_from
+from waldur_dagster.platform.state_codes import shown
 from waldur_dagster.schema import marketplace
 from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work

@@ -1,24 +1,10 @@
-"""State codes of resources and orders, with the words that Waldur shows for them (spec marketplace 0.1)."""
+"""State codes of resources, offerings and orders (spec marketplace 0.1)."""
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
 
-from sqlalchemy import ColumnElement, Text, case, literal
-
-
-class ResourceState(IntEnum):
-    CREATING = 1
-    OK = 2
-    ERRED = 3
-    UPDATING = 4
-    TERMINATING = 5
-    TERMINATED = 6
-
-    @property
-    def shown(self) -> str:
-        return "OK" if self is ResourceState.OK else self.name.capitalize()
+from waldur_dagster.platform.state_codes import ResourceState, Shown
 
 
 class OfferingState(IntEnum):
@@ -28,7 +14,7 @@ class OfferingState(IntEnum):
     ARCHIVED = 4
 
 
-class OrderState(IntEnum):
+class OrderState(Shown):
     PENDING_CONSUMER = 1
     EXECUTING = 2
     DONE = 3
@@ -54,17 +40,11 @@ OPEN_ORDERS = (
 )
 
 
-class OrderType(IntEnum):
+class OrderType(Shown):
     CREATE = 1
     UPDATE = 2
     TERMINATE = 3
     RESTORE = 4
 
-    @property
-    def shown(self) -> str:
-        return self.name.capitalize()
 
-
-def shown(kind: type[ResourceState | OrderState | OrderType], code: ColumnElement[Any]) -> ColumnElement[str]:
-    """The word for a code in a column."""
-    return case({state.value: literal(state.shown, Text) for state in kind}, value=code, else_="")
+__all__ = ["OPEN_ORDERS", "OfferingState", "OrderState", "OrderType", "ResourceState"]

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, Subquery, Table, Text, literal, select, union_all
+from sqlalchemy import Integer, Select, Subquery, Table, Text, exists, literal, select, union_all
 
 from waldur_dagster.platform.contexts import customer_context, named_context, project_context
+from waldur_dagster.platform.plugin_resources import backends
+from waldur_dagster.platform.resource_contexts import resource_context, with_surroundings
 from waldur_dagster.schema import marketplace, proposal, structure
 from waldur_dagster.work import Work
 
@@ -57,6 +59,16 @@ KINDS = (
 )
 
 
+def _kinds(work: Work, roles: Any) -> tuple[Kind, ...]:
+    """All kinds; resources, whose context is made of many tables, only where there are roles on them (newer 0.8)."""
+    on_resources = roles.c.content_type_id == work.content_types.get("marketplace", "resource")
+    if not work.connection.scalar(select(exists(select(roles.c.userrole_id).where(on_resources)))):
+        return KINDS
+    resource, backend = marketplace.resource, backends(work)
+    context = resource_context(work, backend, "scope")
+    return (*KINDS, Kind(resource, "marketplace", with_surroundings(resource, backend), context))
+
+
 def scopes_of(work: Work, roles: Any) -> Subquery:
     """(userrole_id, model, name, customer_id, context) for each of ``roles`` whose scope is still there.
 
@@ -64,7 +76,7 @@ def scopes_of(work: Work, roles: Any) -> Subquery:
     ``customer_*``. A kind that the site does not have is left out.
     """
     parts: list[Select[Any]] = []
-    for kind in KINDS:
+    for kind in _kinds(work, roles):
         content_type = work.content_types.get(kind.app_label, kind.model)
         if content_type is None or not work.schema.has(kind.table.name):
             continue
