@@ -195,6 +195,23 @@ def test_a_killed_run_asks_freeipa_for_the_same_account_and_mails_the_password_t
     assert all(password not in str(row.payload) for row in site.rows(message))
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+def test_groups_are_brought_up_to_date_once_an_account_was_made_on_sites_that_have_them(
+    site: Scene, enabled: bool
+) -> None:
+    invite(site, "new.guest@x.org", started(site), state="project", full_name="New van Guest")
+    with freeipa_server() as ipa, mail_server() as server:
+        for _ in range(2):
+            run(
+                site,
+                server.port,
+                **GUESTS,
+                **{"WALDUR_FREEIPA.HOSTNAME": ipa.hostname, "WALDUR_FREEIPA.ENABLED": enabled},
+            )
+    tasks = [row.payload["task"] for row in site.rows(message, kind="handover")]
+    assert tasks == ["waldur_freeipa.sync_groups"] * enabled
+
+
 def test_two_invitations_of_one_guest_make_one_account(site: Scene) -> None:
     for _ in range(2):
         invite(site, "guest@x.org", started(site), state="project", full_name="Some Guest")

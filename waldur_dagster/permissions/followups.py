@@ -12,12 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Table, exists, literal_column, or_, select, union_all
 
 from waldur_dagster.outbox import Handover, put
+from waldur_dagster.platform.freeipa_groups import sync_freeipa_groups
 from waldur_dagster.platform.roles import is_built_in
 from waldur_dagster.schema import core, freeipa, openstack, permissions, structure
 from waldur_dagster.work import Work
 
 BACKEND_METHOD = "waldur_core.core.tasks.BackendMethodTask"
-SYNC_FREEIPA_GROUPS = "waldur_freeipa.sync_groups"
 LEAVE_SLURM = "waldur_slurm.process_role_revoked"
 REMOTE_PERMISSIONS = "waldur_mastermind.marketplace_remote.update_remote_{}_permissions"
 EDUTEAMS, OWNER = "eduteams", "CUSTOMER.OWNER"
@@ -89,13 +89,8 @@ def _may_use_tenants(work: Work) -> ColumnElement[bool]:
 
 
 def _freeipa_groups(work: Work, revoked: Table) -> Iterator[Handover]:
-    """One synchronization of all groups, at most once a minute."""
-    settings = work.settings
-    if not (settings["WALDUR_FREEIPA.ENABLED"] and settings["WALDUR_FREEIPA.GROUP_SYNCHRONIZATION_ENABLED"]):
-        return
     if work.connection.scalar(select(exists(select(literal_column("1")).select_from(revoked)))):
-        minute = work.as_of.replace(second=0, microsecond=0).isoformat()
-        yield Handover(key=f"synchronize FreeIPA groups at {minute}", task=SYNC_FREEIPA_GROUPS)
+        yield from sync_freeipa_groups(work)
 
 
 def _slurm_users(work: Work, revoked: Table) -> Iterator[Handover]:

@@ -22,6 +22,7 @@ from waldur_dagster.outbox.tables import DELIVERED, UNFINISHED, message
 from waldur_dagster.platform.contexts import full_name, user_context
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_list, json_object, merged, text_from
+from waldur_dagster.platform.freeipa_groups import sync_freeipa_groups
 from waldur_dagster.platform.mail import Letter, notification_mails
 from waldur_dagster.schema import core, freeipa
 from waldur_dagster.schema.users import invitation
@@ -88,7 +89,10 @@ def request_accounts(work: Work, rows: Sequence[Row[Any]]) -> list[Row[Any]]:
 
 
 def add_profiles(work: Work) -> None:
-    """Write profiles for the accounts that FreeIPA has made, and tell the guests; note the reason where it has not."""
+    """Write profiles for the accounts that FreeIPA has made, and tell the guests; note the reason where it has not.
+
+    New people belong into groups: these are brought up to date.
+    """
     asked = message.c.key == func.concat(literal(KEY, Text), hex_of(invitation.c.uuid))
     open_requests = (invitation.c.execution_state == "Scheduled", message.c.payload.has_key("password"))
     failed = message.c.state != DELIVERED
@@ -107,6 +111,7 @@ def add_profiles(work: Work) -> None:
     if not made:
         return
     _insert_profiles(work, made)
+    put(work, sync_freeipa_groups(work))
     put(work, notification_mails(work, APPROVED, _letters(work, made)))
     work.connection.execute(
         update(invitation)
