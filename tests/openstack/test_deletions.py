@@ -172,6 +172,17 @@ def test_a_refused_snapshot_errs_its_backup_and_the_others_go(scene: Scene) -> N
     assert "Invalid snapshot" in scene.one(openstack.backup).error_message
 
 
+def test_a_refused_snapshot_errs_no_backup_that_stays(scene: Scene) -> None:
+    with expired(scene, 1, kept=True) as (site, cloud):
+        old, shared = scene.one(openstack.backup), scene.one(openstack.snapshot).id
+        own = {"name": "young", "kept_until": NOW + timedelta(days=1), "instance_id": old.instance_id}
+        young = site.add(openstack.backup, old.tenant_id, old.service_settings_id, "", **own)
+        scene.add(openstack.backup_snapshots, backup_id=young, snapshot_id=shared)
+        cloud.data[project_id(1)]["snapshots"][0]["status"] = "backing-up"
+        run(site, BACKUPS)
+    assert [(row.id, row.state) for row in scene.rows(openstack.backup)] == [(old.id, ERRED), (young, OK)]
+
+
 @pytest.mark.parametrize("entry", [SNAPSHOTS, BACKUPS])
 def test_statements_do_not_grow_with_refused_snapshots(scene: Scene, twin_scene: Scene, entry: str) -> None:
     counts = []

@@ -67,12 +67,13 @@ def _merge(work: Work, _: Batch, result: Result) -> None:
 
 
 def _mark_refused(work: Work, reasons: Mapping[int, str]) -> None:
+    """Backups that are being deleted; another that has such a snapshot too is not meant to go."""
     given = given_reasons(reasons)
     first = select(links.c.backup_id, given.c.reason).join(given, given.c.id == links.c.snapshot_id)
     refused = first.ext(distinct_on(links.c.backup_id)).order_by(links.c.backup_id, given.c.id).subquery("refused")
     values = {"state": ERRED, "modified": work.as_of} | refusal(refused.c.reason)
-    work.execute(update(backup).where(backup.c.id == refused.c.backup_id, backup.c.state != ERRED).values(values))
-    forget(work, KIND, list(work.connection.scalars(select(refused.c.backup_id))))
+    written = update(backup).where(backup.c.id == refused.c.backup_id, _is_ours()).values(values)
+    forget(work, KIND, list(work.execute(written.returning(backup.c.id)).scalars()))
 
 
 def _remove_emptied(work: Work) -> None:
