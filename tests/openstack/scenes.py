@@ -50,12 +50,13 @@ class CloudSite:
         }
         return self.scene.add(structure.servicesettings, name=name, **(row | values))
 
-    def tenant(self, settings: int, backend_id: str, **values: Any) -> int:
+    def tenant(self, settings: int, backend_id: str | None, **values: Any) -> int:
+        short = (backend_id or "")[:4]
         row = {
-            "name": f"tenant-{backend_id[:4]}",
+            "name": f"tenant-{short}",
             "state": 3,
             "action_details": "{}",
-            "user_username": f"user-{backend_id[:4]}",
+            "user_username": f"user-{short}",
             "user_password": PASSWORD,
             "modified": NOW - timedelta(days=2),
         }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from tests.openstack.cloud import LoopbackCloud, serving_cloud
+from tests.openstack.cloud import UNAUTHORIZED, LoopbackCloud, serving_cloud
 from tests.openstack.running import meet, running
 from tests.openstack.scenes import NOW, CloudSite, project_id, snapshot
 from tests.processes import halting, kill, wait_until
@@ -124,6 +124,79 @@ def test_an_outage_leaves_the_rest_to_the_next_run(scene: Scene, status: int) ->
         run(site)
     assert scene.rows(openstack.snapshot) == []
     assert sorted(cloud.deleted) == ["id-0", "id-1", "id-2"]
+
+
+def tenants(site: CloudSite, cloud: LoopbackCloud, wrong: int, right: int) -> None:
+    """Tenants with a snapshot each whose time is over; keystone refuses the ``wrong`` ones, which come first."""
+    settings = site.cloud(cloud)
+    for n in range(1, wrong + right + 1):
+        id = project_id(n)
+        tenant = site.tenant(settings, id, user_password="wrong" if n <= wrong else cloud.password)
+        cloud.data[id]["snapshots"].append(snapshot(f"id-{n}"))
+        site.add(openstack.snapshot, tenant, settings, f"id-{n}", size=1024, kept_until=OVER)
+
+
+def test_tenants_that_may_not_log_in_end_and_keep_nobody_waiting(scene: Scene) -> None:
+    site = CloudSite(scene)
+    with serving_cloud(LoopbackCloud()) as cloud:
+        tenants(site, cloud, wrong=8, right=4)
+        outcome = run(site)
+    assert [(row.backend_id, row.state) for row in scene.rows(openstack.snapshot)] == [
+        (f"id-{n}", ERRED) for n in range(1, 9)
+    ]
+    assert all("keystone refuses the login of user-" in row.error_message for row in scene.rows(openstack.snapshot))
+    assert outcome.failures == []
+    assert sorted(cloud.deleted) == ["id-10", "id-11", "id-12", "id-9"]
+
+
+def test_a_keystone_that_refuses_everybody_errs_nothing(scene: Scene) -> None:
+    site = CloudSite(scene)
+    with serving_cloud(LoopbackCloud()) as cloud:
+        tenants(site, cloud, wrong=0, right=4)
+        cloud.fault = lambda _, path, __: (401, UNAUTHORIZED) if path.endswith("/auth/tokens") else None
+        outcome = run(site)
+        assert len(outcome.failures) == 4
+        assert {row.state for row in scene.rows(openstack.snapshot)} == {DELETING}
+        cloud.fault = lambda *_: None
+        run(site)
+    assert scene.rows(openstack.snapshot) == []
+
+
+def test_an_administrator_who_may_not_log_in_keeps_nobody_waiting(scene: Scene) -> None:
+    site = CloudSite(scene)
+    with serving_cloud(LoopbackCloud()) as cloud:
+        tenants(site, cloud, wrong=4, right=4)
+        own = cloud._login
+        cloud._login = lambda body: (  # type: ignore[method-assign]
+            own(body) if "id" in body["auth"]["scope"]["project"] else (401, UNAUTHORIZED, {})
+        )
+        run(site)
+    assert [(row.backend_id, row.state) for row in scene.rows(openstack.snapshot)] == [
+        (f"id-{n}", DELETING) for n in range(1, 5)
+    ]
+
+
+def test_a_keystone_at_another_address_errs_and_removes_nothing(scene: Scene) -> None:
+    """It answers 404 to the login, which is no word about the snapshots."""
+    site = CloudSite(scene)
+    with serving_cloud(LoopbackCloud()) as cloud:
+        tenants(site, cloud, wrong=0, right=1)
+        cloud.fault = lambda _, path, __: (404, {}) if path.startswith("/keystone") else None
+        assert len(run(site).failures) == 1
+    assert scene.one(openstack.snapshot).state == DELETING
+
+
+def test_a_tenant_without_a_project_is_told_before_any_call(scene: Scene) -> None:
+    """Its login would be one without a project."""
+    site = CloudSite(scene)
+    with serving_cloud(LoopbackCloud()) as cloud:
+        settings = site.cloud(cloud)
+        tenant = site.tenant(settings, None)
+        site.add(openstack.snapshot, tenant, settings, "id-1", size=1024, kept_until=OVER)
+        run(site)
+    assert cloud.calls == {}
+    row = scene.one(openstack.snapshot)
+    assert (row.state, row.error_message) == (ERRED, "Tenant has no backend_id")
 
 
 def test_an_answer_that_was_lost_is_looked_up(scene: Scene) -> None:

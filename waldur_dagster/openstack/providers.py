@@ -17,6 +17,7 @@ from waldur_dagster.visits import Stop, Visit
 from waldur_dagster.work import Work
 
 TYPE = "OpenStack"
+NO_PROJECT = "Tenant has no backend_id"
 T = TypeVar("T")
 settings, tenant = structure.servicesettings, openstack.tenant
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import BigInteger, FromClause, Integer, Text, case, cast, func, literal, select, update
 
 from waldur_dagster.clients.failures import ItemFailed, VisitFailed
-from waldur_dagster.openstack.providers import Sessions, Tenant, read_tenants, stops_of
+from waldur_dagster.openstack.providers import NO_PROJECT, Sessions, Tenant, read_tenants, stops_of
 from waldur_dagster.openstack.rows import content_type_of, follow_rows, lock_tenants, mib
 from waldur_dagster.openstack.tenant_usage import keep_resource_usage
 from waldur_dagster.platform.contexts import customer_context, project_context, settings_context
@@ -53,7 +53,7 @@ def pull_quotas(transaction: Transactions) -> None:
 def _fetch(visiting: Visit, place: Tenant) -> dict[str, dict[str, int]]:
     """``limits`` and ``usage`` by our names."""
     if not place.backend_id:
-        raise ItemFailed("Tenant has no backend_id")
+        raise ItemFailed(NO_PROJECT)
     pulled: dict[str, dict[str, int]] = {}
     sessions = Sessions(visiting, place)
     try:

@@ -24,10 +24,10 @@ from sqlalchemy import (
     update,
 )
 
-from waldur_dagster.clients.failures import ItemFailed, NotFound, SystemFailed, VisitFailed
+from waldur_dagster.clients.failures import ItemFailed, LoginRefused, NotFound, VisitFailed
 from waldur_dagster.clients.openstack import Cloud
 from waldur_dagster.openstack.begun_deletions import begun_ids, forget, note_begun
-from waldur_dagster.openstack.providers import Sessions, Tenant, read_tenants
+from waldur_dagster.openstack.providers import NO_PROJECT, Sessions, Tenant, read_tenants
 from waldur_dagster.openstack.rows import content_type_of
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.platform.plugin_events import log_plugin_events
@@ -43,7 +43,7 @@ snapshot = openstack.snapshot
 POLLED = 180.0  # seconds in a run; what is not gone by then is looked at by the next run
 LONGEST_PAUSE = 5.0
 # Answers after which the deletion may be tried again; others are the cloud's last word.
-PASSING = frozenset({None, 401, 429, 502, 503, 504})
+PASSING = frozenset({None, 429, 502, 503, 504})
 
 
 class Fate(Enum):
@@ -131,9 +131,12 @@ def fetch(visiting: Visit, batch: Batch) -> Result:
 
     An answer that may pass (none, 429, 502, 503, 504) leaves what is not settled to the next run.
     """
+    sessions = Sessions(visiting, batch.tenant)
+    if reason := _shut_out(sessions):
+        ids = [doomed.id for doomed in batch.snapshots]
+        return Result(dict.fromkeys(ids, Fate.REFUSED), dict.fromkeys(ids, reason))
     result = Result({}, {})
     asked: list[Doomed] = []
-    sessions = Sessions(visiting, batch.tenant)
     cloud = sessions.tenant
     try:
         for doomed in batch.snapshots:
@@ -141,9 +144,28 @@ def fetch(visiting: Visit, batch: Batch) -> Result:
             if visiting.change(words, partial(_ask, cloud, doomed, result)):
                 asked.append(doomed)
         _follow(cloud, asked, result)
-    except SystemFailed as problem:
+    except VisitFailed as problem:
         raise Partly(result, problem) from None
     return result
+
+
+def _shut_out(sessions: Sessions) -> str:
+    """Why nothing of the tenant can be deleted: it has no project, or its own login is refused; else an empty text.
+
+    It is the tenant's own login only while the administrator may log in: a keystone that refuses everybody will come
+    to itself again, and what is erred stays so.
+    """
+    if not sessions.place.backend_id:
+        return NO_PROJECT
+    try:
+        sessions.tenant.logged_in()
+    except ItemFailed as problem:
+        try:
+            sessions.admin.logged_in()
+        except LoginRefused:
+            raise problem from None
+        return str(problem)
+    return ""
 
 
 def _ask(cloud: Cloud, doomed: Doomed, result: Result) -> bool:
@@ -158,8 +180,6 @@ def _ask(cloud: Cloud, doomed: Doomed, result: Result) -> bool:
         return False
     except VisitFailed as problem:
         if problem.status in PASSING:
-            if isinstance(problem, ItemFailed):  # e.g. the tenant's login: no answer about the snapshot
-                raise SystemFailed(str(problem)) from None
             raise
         return _refused(cloud, doomed, result, problem)
     result.fates[doomed.id] = Fate.UNDER_WAY
