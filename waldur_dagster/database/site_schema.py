@@ -127,8 +127,13 @@ class SiteSchema:
 
     def holds(self, wanted: Column[Any], value: str) -> bool:
         """Whether the site has the column, and a text of that length fits into it."""
+        length = self.length(wanted)
+        return self.has_column(wanted) and (length is None or len(value) <= length)
+
+    def length(self, wanted: Column[Any]) -> int | None:
+        """How many characters a text in the column can have; None where it ends nowhere."""
         found = self.tables.get(wanted.table.name, {}).get(wanted.name)
-        return found is not None and (found.length is None or len(value) <= found.length)
+        return found and found.length
 
     def missing(self, needed: Table) -> list[str]:
         """What the site lacks of a table: its name, or ``table.column`` for each column.

@@ -31,6 +31,7 @@ from waldur_dagster.marketplace.resource_states import change_resources
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform import plugin_resources
 from waldur_dagster.platform.expressions import given_rows, hex_of, json_object, merged
+from waldur_dagster.platform.lengths import fitted
 from waldur_dagster.platform.plugin_resources import (
     CREATING,
     CREATION_SCHEDULED,
@@ -175,7 +176,7 @@ def _facts(work: Work, found: PluginResource, content_type: int, changed: FromCl
         changed.c.object_id,
         changed.c.old_state,
         changed.c.new_state,
-        cast(table.c.name, Text).label("name"),
+        fitted(work, resource.c.name, cast(table.c.name, Text)).label("name"),
         func.coalesce(cast(table.c.backend_id, Text), "").label("backend_id"),
         table.c.error_message,
         own("error_traceback").label("error_traceback"),

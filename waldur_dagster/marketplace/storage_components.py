@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import func, select
 
 from waldur_dagster.marketplace.catalogue_events import log_component_events
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work
@@ -43,9 +44,9 @@ def _merge(work: Work, offering_id: int, volume_types: Collection[int]) -> None:
     rows = [
         {
             "object_id": row.id,
-            "name": f"Storage ({row.name})"[:150],
-            "type": f"gigabytes_{row.name}"[:50],
-            "description": row.description[:2000],
+            "name": fitting(work, component.c.name, f"Storage ({row.name})"),
+            "type": fitting(work, component.c.type, f"gigabytes_{row.name}"),
+            "description": fitting(work, component.c.description, row.description),
         }
         for row in work.connection.execute(
             select(kind.c.id, kind.c.name, kind.c.description).where(kind.c.id.in_(volume_types)).order_by(kind.c.id)

@@ -10,7 +10,8 @@ from sqlalchemy import or_, select
 from waldur_dagster.openstack.events import log_rules
 from waldur_dagster.openstack.mirror import Mirror
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import fitting, is_stable, success
+from waldur_dagster.openstack.rows import is_stable, success
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import openstack
 from waldur_dagster.work import Work
@@ -32,8 +33,8 @@ def merge_security_groups(work: Work, place: Tenant, fetched: Mapping[str, Any])
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting("name", document["name"]),
-            "description": fitting("description", document["description"]),
+            "name": fitting(work, group.c.name, document["name"]),
+            "description": fitting(work, group.c.description, document["description"]),
         }
         for document in documents
     ]
@@ -55,7 +56,7 @@ def _merge_rules(work: Work, place: Tenant, documents: list[dict[str, Any]]) -> 
     ids = {row.backend_id: row.id for row in known}
     stable = {row.backend_id: row.id for row in known if row.stable}
     rows = [
-        _rule(stable[document["id"]], found, ids)
+        _rule(work, stable[document["id"]], found, ids)
         for document in documents
         if document["id"] in stable
         for found in document["security_group_rules"]
@@ -77,7 +78,7 @@ def _merge_rules(work: Work, place: Tenant, documents: list[dict[str, Any]]) -> 
     log_rules(work, [row.id for row in new], "imported")
 
 
-def _rule(group_id: int, document: Mapping[str, Any], groups: Mapping[str, int]) -> dict[str, Any]:
+def _rule(work: Work, group_id: int, document: Mapping[str, Any], groups: Mapping[str, int]) -> dict[str, Any]:
     lowest, highest = document["port_range_min"], document["port_range_max"]
     return {
         "security_group_id": group_id,
@@ -88,7 +89,7 @@ def _rule(group_id: int, document: Mapping[str, Any], groups: Mapping[str, int])
         "to_port": ANY_PORT if highest is None else highest,
         "protocol": document["protocol"] or "",
         "cidr": document["remote_ip_prefix"],
-        "description": fitting("description", document.get("description")),
+        "description": fitting(work, rule.c.description, document.get("description")),
         "remote_group_id": groups.get(document["remote_group_id"]),
     }
 
@@ -102,7 +103,7 @@ def merge_server_groups(work: Work, place: Tenant, fetched: Mapping[str, Any]) -
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting("name", document["name"]),
+            "name": fitting(work, servergroup.c.name, document["name"]),
             "policy": next(iter(document["policies"]), ""),
         }
         for document in fetched["server groups"]

@@ -10,7 +10,8 @@ from sqlalchemy import DateTime, and_, case, cast, func, null, select
 from waldur_dagster.clients.failures import NotFound
 from waldur_dagster.marketplace.instance_facts import import_instances, keep_host
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import fitting, follow_rows, is_stable, mark_missing, mib, success
+from waldur_dagster.openstack.rows import follow_rows, is_stable, mark_missing, mib, success
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED
@@ -164,7 +165,7 @@ def _rows(work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mappi
                 "hypervisor_hostname": server["hypervisor_hostname"],
                 "availability_zone_id": zones.get(server["zone"]),
                 "directly_connected_ips": direct,
-                "flavor_name": figures and fitting("flavor_name", figures["name"]),
+                "flavor_name": figures and fitting(work, instance.c.flavor_name, figures["name"]),
                 "flavor_disk": figures and figures["disk"],
                 "cores": figures and figures["cores"],
                 "ram": figures and figures["ram"],

@@ -15,6 +15,7 @@ from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.openstack.rows import content_type_of
 from waldur_dagster.platform.event_names import RESOURCE_CHANGED
 from waldur_dagster.platform.expressions import given_rows, text_from
+from waldur_dagster.platform.lengths import fitted
 from waldur_dagster.platform.plugin_resources import (
     CREATING,
     CREATION_SCHEDULED,
@@ -76,7 +77,7 @@ def _create(work: Work, table: Table, offering_type: str) -> list[int]:
             func.gen_random_uuid().label("uuid"),
             table.c.created,
             literal(work.as_of).label("modified"),
-            table.c.name,
+            fitted(work, resource.c.name, table.c.name).label("name"),
             table.c.project_id,
             func.coalesce(table.c.backend_id, "").label("backend_id"),
             case(STATES, value=table.c.state, else_=int(ResourceState.ERRED)).label("state"),

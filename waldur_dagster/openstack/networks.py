@@ -11,7 +11,8 @@ from waldur_dagster.marketplace.instance_facts import import_instances
 from waldur_dagster.openstack.events import log_pull
 from waldur_dagster.openstack.mirror import Mirror
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import compact, content_type_of, fitting, success
+from waldur_dagster.openstack.rows import compact, content_type_of, success
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.plugin_rows import remove_rows
 from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work
@@ -35,8 +36,8 @@ def merge_networks(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> Non
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting("name", document["name"]),
-            "description": fitting("description", document.get("description")),
+            "name": fitting(work, network.c.name, document["name"]),
+            "description": fitting(work, network.c.description, document.get("description")),
             "is_external": bool(document["router:external"]),
             "runtime_state": document["status"],
             "mtu": document.get("mtu"),
@@ -66,7 +67,7 @@ def merge_subnets(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None
     """Mirror the subnets of the tenant's own networks, in whatever state they are."""
     networks = ids_at_cloud(work, network, place)
     rows = [
-        _subnet(document, networks[document["network_id"]])
+        _subnet(work, document, networks[document["network_id"]])
         for document in fetched["subnets"]
         if document["network_id"] in networks
     ]
@@ -100,13 +101,13 @@ def ids_at_cloud(work: Work, table: Table, place: Tenant) -> dict[str, int]:
     return {row.backend_id: row.id for row in work.connection.execute(rows)}
 
 
-def _subnet(document: Mapping[str, Any], network_id: int) -> dict[str, Any]:
+def _subnet(work: Work, document: Mapping[str, Any], network_id: int) -> dict[str, Any]:
     routes = sorted(document["host_routes"], key=lambda route: tuple(map(str, route.values())))
     return {
         "network_id": network_id,
         "backend_id": document["id"],
-        "name": fitting("name", document["name"]),
-        "description": fitting("description", document.get("description")),
+        "name": fitting(work, subnet.c.name, document["name"]),
+        "description": fitting(work, subnet.c.description, document.get("description")),
         "allocation_pools": compact(document["allocation_pools"]),
         "cidr": document["cidr"],
         "ip_version": document["ip_version"],

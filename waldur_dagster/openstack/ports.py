@@ -12,7 +12,8 @@ from waldur_dagster.marketplace.instance_facts import import_instances, keep_key
 from waldur_dagster.openstack.mirror import Mirror
 from waldur_dagster.openstack.networks import ids_at_cloud, remove_ports
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import compact, content_type_of, fitting, is_stable, success
+from waldur_dagster.openstack.rows import compact, content_type_of, is_stable, success
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.plugin_resources import OK
 from waldur_dagster.platform.plugin_rows import remove_rows
@@ -43,8 +44,8 @@ def merge_routers(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None
     rows = [
         {
             "backend_id": document["id"],
-            "name": fitting("name", document["name"]),
-            "description": fitting("description", document.get("description")),
+            "name": fitting(work, router.c.name, document["name"]),
+            "description": fitting(work, router.c.description, document.get("description")),
             "routes": compact(document["routes"]),
             "fixed_ips": compact(_addresses(document["ports"])),
         }
@@ -75,7 +76,7 @@ def merge_ports(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None:
             ("groups", openstack.securitygroup),
         )
     }
-    mirror = Mirror(work, place, port, [_port(document, ids) for document in documents], PORT)
+    mirror = Mirror(work, place, port, [_port(work, document, ids) for document in documents], PORT)
     remove_ports(work, mirror.stale(port.c.backend_id != ""))
     changed = mirror.update({"state": literal(OK)}, is_stable(port))
     made = mirror.insert()
@@ -102,7 +103,7 @@ def merge_floating_ips(work: Work, place: Tenant, fetched: Mapping[str, Any]) ->
         {
             "backend_id": document["id"],
             "address": document["floating_ip_address"],
-            "description": fitting("description", document.get("description")),
+            "description": fitting(work, floatingip.c.description, document.get("description")),
             "backend_network_id": document["floating_network_id"] or "",
             "runtime_state": document["status"],
             "port_id": ports.get(document["port_id"]),
@@ -152,12 +153,12 @@ def _tell_addresses(work: Work, place: Tenant) -> None:
         keep_keys(work, {found.id: {"routers": routers, "router_fixed_ips": addresses}})
 
 
-def _port(document: Mapping[str, Any], ids: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
+def _port(work: Work, document: Mapping[str, Any], ids: Mapping[str, Mapping[str, int]]) -> dict[str, Any]:
     fixed = document["fixed_ips"]
     return {
         "backend_id": document["id"],
-        "name": fitting("name", document["name"]),
-        "description": fitting("description", document.get("description")),
+        "name": fitting(work, port.c.name, document["name"]),
+        "description": fitting(work, port.c.description, document.get("description")),
         "instance_id": ids["instances"].get(document["device_id"]),
         "subnet_id": ids["subnets"].get(fixed[0].get("subnet_id")) if fixed else None,
         "network_id": ids["networks"].get(document["network_id"]),

@@ -10,7 +10,8 @@ from sqlalchemy import Table, func, select
 
 from waldur_dagster.marketplace.storage_components import keep_storage_components
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import fitting, mib
+from waldur_dagster.openstack.rows import mib
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import openstack
@@ -28,8 +29,8 @@ def merge_volume_types(work: Work, place: Tenant, fetched: Mapping[str, Any]) ->
     rows = [
         {
             "backend_id": str(document["id"]),
-            "name": fitting("name", document["name"]),
-            "description": fitting("description", document.get("description")),
+            "name": fitting(work, openstack.volumetype.c.name, document["name"]),
+            "description": fitting(work, openstack.volumetype.c.description, document.get("description")),
             "disabled": document["name"] in disabled,
         }
         for document in fetched["volume types"]
@@ -48,7 +49,7 @@ def merge_flavors(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None
     rows = [
         {
             "backend_id": str(document["id"]),
-            "name": fitting("name", document["name"]),
+            "name": fitting(work, openstack.flavor.c.name, document["name"]),
             "cores": document["vcpus"],
             "ram": document["ram"],
             "disk": mib(document["disk"]),
@@ -68,7 +69,9 @@ def merge_images(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None:
     rows = [
         {
             "backend_id": str(document["id"]),
-            "name": fitting("name", document.get("name") or document.get("description") or str(document["id"])),
+            "name": fitting(
+                work, openstack.image.c.name, document.get("name") or document.get("description") or str(document["id"])
+            ),
             "min_ram": document["min_ram"],
             "min_disk": mib(document["min_disk"]),
         }

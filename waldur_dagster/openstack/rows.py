@@ -29,8 +29,6 @@ from waldur_dagster.work import Work
 MIB = 1024  # a GiB in MiB
 MISSING = "Does not exist at backend."
 STABLE = (OK, ERRED)
-# Characters that columns of these names have in all tables of a cloud.
-LENGTHS = {"name": 150, "image_name": 150, "flavor_name": 255, "description": 2000, "device": 50}
 
 
 def mib(gib: int | None) -> int:
@@ -40,11 +38,6 @@ def mib(gib: int | None) -> int:
 def compact(value: Any) -> str:
     """JSON as Waldur keeps it in columns of text."""
     return json.dumps(value, separators=(",", ":"))
-
-
-def fitting(column: str, text: str | None) -> str:
-    """A name or description as long as its column can hold; clouds allow longer ones."""
-    return (text or "")[: LENGTHS[column]]
 
 
 def success(table: Table) -> dict[str, ColumnElement[Any]]:

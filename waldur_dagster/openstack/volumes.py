@@ -9,7 +9,8 @@ from sqlalchemy import Table, select
 
 from waldur_dagster.clients.failures import NotFound
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import compact, fitting, follow_rows, is_stable, mark_missing, mib, success
+from waldur_dagster.openstack.rows import compact, follow_rows, is_stable, mark_missing, mib, success
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED
 from waldur_dagster.schema import openstack
@@ -59,7 +60,7 @@ def merge_volumes(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None
         for name, (table, column) in of_cloud.items()
     }
     ids["instances"] = _only(work, instance, "backend_id", instance.c.tenant_id == place.id)
-    rows = [_volume(document, ids) for document in documents]
+    rows = [_volume(work, document, ids) for document in documents]
     made = _merge(work, place, volume, rows, VOLUME)
     gone = mark_missing(work, volume, made.stale(is_stable(volume)))
     changed = _update(work, made, VOLUME)
@@ -77,8 +78,8 @@ def merge_snapshots(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> No
     rows = [
         {
             "backend_id": str(document["id"]),
-            "name": fitting("name", document["name"]),
-            "description": fitting("description", document["description"]),
+            "name": fitting(work, snapshot.c.name, document["name"]),
+            "description": fitting(work, snapshot.c.description, document["description"]),
             "size": mib(document["size"]),
             "metadata": compact(document.get("metadata") or {}),
             "runtime_state": document["status"],
@@ -91,25 +92,25 @@ def merge_snapshots(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> No
     _update(work, made, SNAPSHOT)
 
 
-def _volume(document: Mapping[str, Any], ids: Mapping[str, Mapping[Any, int]]) -> dict[str, Any]:
+def _volume(work: Work, document: Mapping[str, Any], ids: Mapping[str, Mapping[Any, int]]) -> dict[str, Any]:
     attachment: Mapping[str, Any] = next(iter(document.get("attachments") or []), {})
     of_image = document.get("volume_image_metadata")
     image = of_image or {}
     return {
         "backend_id": str(document["id"]),
-        "name": fitting("name", document["name"]),
-        "description": fitting("description", document["description"]),
+        "name": fitting(work, volume.c.name, document["name"]),
+        "description": fitting(work, volume.c.description, document["description"]),
         "size": mib(document["size"]),
         "metadata": compact(document.get("metadata") or {}),
         "type_id": ids["types"].get(document.get("volume_type")),
         "bootable": str(document["bootable"]).lower() == "true",
         "runtime_state": document["status"],
         "availability_zone_id": ids["zones"].get(document.get("availability_zone")),
-        "device": fitting("device", attachment.get("device")),
+        "device": fitting(work, volume.c.device, attachment.get("device")),
         "instance_id": ids["instances"].get(attachment.get("server_id")),
         "image_metadata": NO_IMAGE if of_image is None else compact(of_image),
         "image_id": ids["images"].get(image.get("image_id")),
-        "image_name": fitting("image_name", image.get("image_name")),
+        "image_name": fitting(work, volume.c.image_name, image.get("image_name")),
     }
 
 

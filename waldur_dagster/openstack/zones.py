@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Table, func
 
 from waldur_dagster.openstack.providers import Sessions, Tenant
-from waldur_dagster.openstack.rows import fitting
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import openstack
 from waldur_dagster.work import Work
@@ -50,7 +50,10 @@ class ZonesSeen:
     def merge(self, work: Work) -> None:
         """Make the clouds' zones what was seen; a zone goes when its tenant was read and nobody has seen it."""
         for settings, zones in self.seen.items():
-            rows = [{"name": name, "tenant_id": id, "available": is_up} for name, (id, is_up) in sorted(zones.items())]
+            rows = [
+                {"name": fitting(work, self.table.c.name, name), "tenant_id": id, "available": is_up}
+                for name, (id, is_up) in sorted(zones.items())
+            ]
             made = Merge(
                 work,
                 self.table,
@@ -74,9 +77,6 @@ def instance_zones() -> ZonesSeen:
 
 
 def _zones(answer: Mapping[str, Any]) -> dict[str, bool]:
-    found = {
-        fitting("name", zone["zoneName"]): bool(zone["zoneState"]["available"])
-        for zone in answer["availabilityZoneInfo"]
-    }
+    found = {zone["zoneName"]: bool(zone["zoneState"]["available"]) for zone in answer["availabilityZoneInfo"]}
     found.pop(DEFAULT, None)
     return found

@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import func, select, true
 
 from waldur_dagster.clients.amazon import Amazon, Size, known_sizes
-from waldur_dagster.openstack.rows import fitting, mib
+from waldur_dagster.openstack.rows import mib
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.links import sync_links
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import aws
@@ -77,7 +78,7 @@ def merge_offers(work: Work, _: Service, pulled: Pulled) -> None:
     _merge_regions(work)
     _merge_sizes(work, pulled.sizes)
     names = {id: name for of_region in pulled.images.values() for id, name in of_region.items() if name}
-    rows = [{"backend_id": id, "name": fitting("name", name)} for id, name in names.items()]
+    rows = [{"backend_id": id, "name": fitting(work, image.c.name, name)} for id, name in names.items()]
     asked = image.c.region_id.in_(select(region.c.id).where(region.c.backend_id.in_(pulled.images)))
     made = Merge(work, image, rows, key=["backend_id"], columns=["name"], scope=asked)
     made.delete(made.stale())

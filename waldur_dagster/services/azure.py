@@ -15,7 +15,6 @@ from sqlalchemy import ColumnClause, Table, column, func, select, table
 
 from waldur_dagster.clients.azure import Azure
 from waldur_dagster.clients.failures import ItemFailed
-from waldur_dagster.openstack.rows import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import azure
 from waldur_dagster.services.providers import Service
@@ -109,7 +108,7 @@ def _number(text: Any) -> float | None:
 
 def _image(one: Mapping[str, str], place: str) -> dict[str, Any]:
     facts = {name: one[name] for name in FACTS}
-    return facts | {"backend_id": one["id"], "name": fitting("name", f"{one['offer']} {one['version']}"), "at": place}
+    return facts | {"backend_id": one["id"], "name": f"{one['offer']} {one['version']}"[:150], "at": place}
 
 
 class _Kind:

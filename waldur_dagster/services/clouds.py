@@ -15,7 +15,6 @@ from waldur_dagster.marketplace.termination import terminate
 from waldur_dagster.openstack.providers import account_of, admin_session
 from waldur_dagster.openstack.rows import (
     content_type_of,
-    fitting,
     follow_rows,
     is_stable,
     lock_tenants,
@@ -23,6 +22,7 @@ from waldur_dagster.openstack.rows import (
     mib,
     success,
 )
+from waldur_dagster.platform.lengths import fitted, fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.platform.plugin_resources import ERRED
 from waldur_dagster.platform.quota_values import keep_limits, keep_usage
@@ -86,8 +86,8 @@ def merge_projects(work: Work, service: Service, projects: Sequence[Mapping[str,
     rows = [
         {
             "backend_id": project["id"],
-            "name": fitting("name", project["name"]),
-            "description": fitting("description", project.get("description")),
+            "name": fitting(work, tenant.c.name, project["name"]),
+            "description": fitting(work, tenant.c.description, project.get("description")),
             "runtime_state": "",
         }
         for project in projects
@@ -133,7 +133,7 @@ def _follow(work: Work, changed: Sequence[Row[Any]]) -> None:
                 tenant.c.id.in_(renamed),
                 offering.c.type.in_(NAMES),
             )
-            .values(name=func.concat(prefix, tenant.c.name))
+            .values(name=fitted(work, offering.c.name, func.concat(prefix, tenant.c.name)))
         )
 
 
