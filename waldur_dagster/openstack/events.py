@@ -90,22 +90,18 @@ def log_pull(work: Work, table: Table, ids: Collection[int], what: str) -> None:
 
 
 def log_rules(work: Work, ids: Collection[int], what: str) -> None:
-    """An event for each of these rules of security groups, ``imported`` or ``cleaned``, in its and its group's log."""
-    if not ids:
+    """An event for each of these rules of security groups, ``imported`` or ``cleaned``, in its and its group's log.
+
+    Nothing where rules are told by their groups (``rule_changes``).
+    """
+    if not ids or rules_are_told_together(work):
         return
     settings, project, customer = structure.servicesettings, structure.project, structure.customer
     fields = {
         f"security_group_rule_{name}": python_text(rule.c[name])
         for name in ("backend_id", "cidr", "direction", "ethertype", "from_port", "protocol", "to_port")
     }
-    context = merged(
-        json_object(**fields),
-        _named(group, "security_group"),
-        json_object(resource_type="OpenStack.SecurityGroup", resource_full_name=_full_name(group)),
-        settings_context(settings),
-        project_context(project),
-        customer_context(customer),
-    )
+    context = merged(json_object(**fields), group_context())
     text = text_from(
         RULE + ("imported from backend." if what == "imported" else "cleaned from cache."),
         name=group.c.name,
@@ -131,6 +127,22 @@ def log_rules(work: Work, ids: Collection[int], what: str) -> None:
         .order_by(rule.c.id)
     )
     log_events(work, events)
+
+
+def rules_are_told_together(work: Work) -> bool:
+    """Whether the site's Waldur tells changes of a security group's rules in one event for the group."""
+    return work.schema.has_column(network.c.port_security_enabled)
+
+
+def group_context() -> ColumnElement[Any]:
+    """What an event tells of a security group: the statement joins its settings, project and customer."""
+    return merged(
+        _named(group, "security_group"),
+        json_object(resource_type="OpenStack.SecurityGroup", resource_full_name=_full_name(group)),
+        settings_context(structure.servicesettings),
+        project_context(structure.project),
+        customer_context(structure.customer),
+    )
 
 
 def _named(table: Table, key: str) -> ColumnElement[Any]:

@@ -11,6 +11,7 @@ from waldur_dagster.openstack.events import log_rules
 from waldur_dagster.openstack.mirror import Mirror
 from waldur_dagster.openstack.providers import Sessions, Tenant
 from waldur_dagster.openstack.rows import is_stable, success
+from waldur_dagster.openstack.rule_changes import log_rule_changes, rules_of
 from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema import openstack
@@ -70,12 +71,14 @@ def _merge_rules(work: Work, place: Tenant, documents: list[dict[str, Any]]) -> 
         columns=RULE,
         scope=rule.c.security_group_id.in_(listed),
     )
+    before = rules_of(work, listed)
     stale = made.stale()
     log_rules(work, stale, "cleaned")
     made.delete(stale)
     made.update(RULE)
     new = made.insert({name: made.pulled.c[name] for name in ("security_group_id", "backend_id", *RULE)})
     log_rules(work, [row.id for row in new], "imported")
+    log_rule_changes(work, before, rules_of(work, listed))
 
 
 def _rule(work: Work, group_id: int, document: Mapping[str, Any], groups: Mapping[str, int]) -> dict[str, Any]:

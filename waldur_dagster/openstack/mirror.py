@@ -18,7 +18,10 @@ from waldur_dagster.work import Work
 
 
 class Mirror:
-    """One kind of a tenant's rows. Each method does one thing with its events and quotas; the caller has the order."""
+    """One kind of a tenant's rows. Each method does one thing with its events and quotas; the caller has the order.
+
+    Of ``columns`` those that the site has are pulled.
+    """
 
     def __init__(
         self,
@@ -30,8 +33,9 @@ class Mirror:
         *,
         key: Sequence[str] = ("backend_id",),
     ):
-        self.work, self.place, self.table, self.columns, self.key = work, place, table, columns, key
-        self.merge = Merge(work, table, rows, key=key, columns=columns, scope=table.c.tenant_id == place.id)
+        self.work, self.place, self.table, self.key = work, place, table, key
+        self.columns = [name for name in columns if work.schema.has(table.name, name)]
+        self.merge = Merge(work, table, rows, key=key, columns=self.columns, scope=table.c.tenant_id == place.id)
 
     def stale(self, where: ColumnElement[bool] | None = None) -> list[int]:
         """Rows that are OK or erred and that the cloud does not have."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table, select, update
@@ -18,7 +18,10 @@ from waldur_dagster.schema import marketplace, openstack
 from waldur_dagster.work import Work
 
 network, subnet, port = openstack.network, openstack.subnet, openstack.port
-NETWORK = ("name", "description", "is_external", "runtime_state", "mtu", "type", "segmentation_id")
+NETWORK = (
+    *("name", "description", "is_external", "runtime_state", "mtu", "type", "segmentation_id"),
+    "port_security_enabled",
+)
 SUBNET = (
     *("name", "description", "allocation_pools", "cidr", "ip_version"),
     *("enable_dhcp", "gateway_ip", "dns_nameservers", "host_routes"),
@@ -43,6 +46,7 @@ def merge_networks(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> Non
             "mtu": document.get("mtu"),
             "type": document.get("provider:network_type") or "",
             "segmentation_id": document.get("provider:segmentation_id") or None,
+            "port_security_enabled": document.get("port_security_enabled", True),
         }
         for document in fetched["networks"]
     ]
@@ -98,6 +102,23 @@ def remove_ports(work: Work, ids: Sequence[int]) -> None:
 def ids_at_cloud(work: Work, table: Table, place: Tenant) -> dict[str, int]:
     """The tenant's rows of a table by their ids at the cloud."""
     rows = select(table.c.backend_id, table.c.id).where(table.c.tenant_id == place.id, table.c.backend_id != "")
+    return {row.backend_id: row.id for row in work.connection.execute(rows)}
+
+
+def shares_networks(work: Work) -> bool:
+    """Whether the site's Waldur knows that a tenant's ports can be in networks of other tenants."""
+    return work.schema.has_column(network.c.port_security_enabled)
+
+
+def ids_of_ports(work: Work, table: Table, place: Tenant, named: Collection[str]) -> dict[str, int]:
+    """The networks or subnets that a tenant's ports name, by their ids at the cloud; of two rows its own counts."""
+    if not shares_networks(work):
+        return ids_at_cloud(work, table, place)
+    rows = (
+        select(table.c.backend_id, table.c.id)
+        .where(table.c.service_settings_id == place.provider.id, table.c.backend_id.in_(set(named) - {""}))
+        .order_by(table.c.tenant_id == place.id, table.c.id)
+    )
     return {row.backend_id: row.id for row in work.connection.execute(rows)}
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import case, func, literal, select
 
 from waldur_dagster.marketplace.instance_facts import import_instances, keep_keys
 from waldur_dagster.openstack.mirror import Mirror
-from waldur_dagster.openstack.networks import ids_at_cloud, remove_ports
+from waldur_dagster.openstack.networks import ids_at_cloud, ids_of_ports, remove_ports
 from waldur_dagster.openstack.providers import Sessions, Tenant
 from waldur_dagster.openstack.rows import compact, content_type_of, is_stable, success
 from waldur_dagster.platform.lengths import fitting
@@ -24,7 +24,7 @@ router, port, floatingip = openstack.router, openstack.port, openstack.floatingi
 ROUTER = ("name", "description", "routes", "fixed_ips")
 PORT = (
     *("name", "description", "instance_id", "subnet_id", "network_id", "mac_address", "fixed_ips"),
-    *("allowed_address_pairs", "device_id", "device_owner", "port_security_enabled"),
+    *("allowed_address_pairs", "device_id", "device_owner", "port_security_enabled", "status", "admin_state_up"),
 )
 FLOATING = ("address", "description", "backend_network_id", "runtime_state", "port_id")
 # Addresses of the routers' own doings.
@@ -67,14 +67,12 @@ def fetch_ports(sessions: Sessions, _: Mapping[str, Any]) -> list[dict[str, Any]
 def merge_ports(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None:
     """Mirror the ports with their security groups; the marketplace knows the addresses of their instances."""
     documents = fetched["ports"]
+    subnets = {fixed["subnet_id"] for document in documents for fixed in document["fixed_ips"] if "subnet_id" in fixed}
     ids = {
-        name: ids_at_cloud(work, table, place)
-        for name, table in (
-            ("instances", openstack.instance),
-            ("subnets", openstack.subnet),
-            ("networks", openstack.network),
-            ("groups", openstack.securitygroup),
-        )
+        "instances": ids_at_cloud(work, openstack.instance, place),
+        "subnets": ids_of_ports(work, openstack.subnet, place, subnets),
+        "networks": ids_of_ports(work, openstack.network, place, {document["network_id"] for document in documents}),
+        "groups": ids_at_cloud(work, openstack.securitygroup, place),
     }
     mirror = Mirror(work, place, port, [_port(work, document, ids) for document in documents], PORT)
     remove_ports(work, mirror.stale(port.c.backend_id != ""))
@@ -168,6 +166,8 @@ def _port(work: Work, document: Mapping[str, Any], ids: Mapping[str, Mapping[str
         "device_id": document["device_id"],
         "device_owner": document["device_owner"],
         "port_security_enabled": document.get("port_security_enabled", True),
+        "status": document.get("status"),
+        "admin_state_up": document.get("admin_state_up"),
     }
 
 

@@ -358,6 +358,7 @@ _ADDED: dict[str, frozenset[str]] = {
     "projects": frozenset(("project_permission_review_closed", "project_permission_review_created")),
     "resources": frozenset(
         (
+            "openstack_security_group_rules_changed",
             "request_downscaling",
             "request_pausing",
             "request_slurm_resource_downscaling",
