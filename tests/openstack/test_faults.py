@@ -225,6 +225,26 @@ def test_quotas_that_cannot_be_read_change_nothing(scene: Scene, path: str) -> N
     assert states(site) == [ERRED, OK]
 
 
+def test_volumes_that_cannot_be_read_leave_the_disk_of_their_servers(scene: Scene) -> None:
+    """A disk of which a part is unknown is not written; one whose volumes the site knows is."""
+    site, id = CloudSite(scene), project_id(1)
+    with serving_cloud(LoopbackCloud(fault=failing("/volumes/", 503))) as cloud:
+        settings = site.cloud(cloud)
+        tenant = site.tenant(settings, id)
+        scene.add(openstack.flavor, settings_id=settings, backend_id="f1", name="small", cores=1, ram=1, disk=1)
+        site.add(openstack.volume, tenant, settings, "known", size=10240)
+        for name, volumes in (("half", ("known", "unknown")), ("whole", ("known",))):
+            attached = [{"id": one} for one in volumes]
+            cloud.data[id]["servers"].append(server(name, **{"os-extended-volumes:volumes_attached": attached}))
+            site.add(openstack.instance, tenant, settings, name, disk=30720)
+        site.run(pull_tenant_resources)
+        assert [row.disk for row in scene.rows(openstack.instance)] == [30720, 10240]
+
+        cloud.fault = lambda *_: None  # cinder says now that it has no such volume
+        site.run(pull_tenant_resources)
+        assert [row.disk for row in scene.rows(openstack.instance)] == [10240, 10240]
+
+
 def test_a_wrong_password_is_tried_once_and_told_without_it(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG), two_clouds(scene) as (site, cloud, _):
         cloud.password = "another"

@@ -59,7 +59,7 @@ def fetch_instances(
 def merge_instances(work: Work, place: Tenant, fetched: Mapping[str, Any]) -> None:
     """Update the instances that are OK or erred; those that the cloud does not have become erred."""
     servers = fetched["servers"]
-    rows = _rows(work, place, servers, fetched.get("volumes", {}).get("sizes", {}))
+    rows = _rows(work, place, servers, fetched["volumes"]["sizes"] if "volumes" in fetched else None)
     made = Merge(
         work,
         instance,
@@ -144,10 +144,13 @@ def _flavor(sessions: Sessions, flavor_id: str) -> dict[str, Any] | None:
     return {"name": found["name"], "cores": found["vcpus"], "ram": found["ram"], "disk": mib(found["disk"])}
 
 
-def _rows(work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mapping[str, int]) -> list[dict[str, Any]]:
+def _rows(
+    work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mapping[str, int] | None
+) -> list[dict[str, Any]]:
+    """``sizes`` are those that cinder has told, None when it has not answered."""
     settings = place.provider.id
     flavors = _known_flavors(work, settings, {server["flavor"] for server in servers})
-    sizes = dict(sizes) | _known_sizes(work, place)
+    known_sizes = dict(sizes or {}) | _known_sizes(work, place)
     zones = _known_zones(work, settings, {server["zone"] for server in servers})
     own_networks, addresses = _own_networks(work, place), _known_addresses(work, place)
     rows = []
@@ -169,10 +172,16 @@ def _rows(work: Work, place: Tenant, servers: list[dict[str, Any]], sizes: Mappi
                 "flavor_disk": figures and figures["disk"],
                 "cores": figures and figures["cores"],
                 "ram": figures and figures["ram"],
-                "disk": figures and sum(sizes.get(attached, 0) for attached in server["volumes"]),
+                "disk": figures and _disk(server["volumes"], known_sizes, whole=sizes is not None),
             }
         )
     return rows
+
+
+def _disk(volumes: Iterable[str], sizes: Mapping[str, int], *, whole: bool) -> int | None:
+    """All volumes of a server; one that cinder does not have counts for nothing. None: nobody knows the size of one."""
+    found = [sizes.get(one) for one in volumes]
+    return sum(size or 0 for size in found) if whole or None not in found else None
 
 
 def _direct(networks: Iterable[tuple[str, list[str]]], own: Collection[str]) -> str:
