@@ -37,7 +37,6 @@ def keep_resource_usage(work: Work, place: Tenant, used: Mapping[str, int]) -> N
             resource.c.id,
             resource.c.state,
             resource.c.current_usages,
-            resource.c.plan_id,
             resource.c.offering_id,
             offering.c.plugin_options["storage_mode"].astext.label("mode"),
         )
@@ -73,11 +72,10 @@ def _keep_month(work: Work, found: Any, current: Mapping[str, int]) -> None:
         select(period.c.id)
         .where(
             period.c.resource_id == found.id,
-            period.c.plan_id == found.plan_id,
             or_(period.c.start.is_(None), period.c.start <= work.as_of),
             or_(period.c.end.is_(None), period.c.end >= work.as_of),
         )
-        .order_by(period.c.id)
+        .order_by(period.c.start.desc().nulls_last(), period.c.id.desc())
         .limit(1)
         .scalar_subquery()
     )
