@@ -14,11 +14,12 @@ from waldur_dagster.work import Work
 
 offering, component, kind = marketplace.offering, marketplace.offeringcomponent, openstack.volumetype
 DYNAMIC = "dynamic"
-PULLED = ("name", "type", "description")
+SOLD = {"measured_unit": "GB", "billing_type": "limit", "limit_period": "month"}
+KEPT = ("name", "type", "description", *SOLD)
 
 
 def keep_storage_components(work: Work, settings: int, volume_types: Collection[int]) -> None:
-    """Give the cloud's one offering with dynamic storage a component for each of these volume types.
+    """Give the cloud's one offering with dynamic storage a component for each of these volume types, sold by limit.
 
     A cloud that several offerings stand for is reported: nobody could tell whose components they are.
     """
@@ -48,24 +49,18 @@ def _merge(work: Work, offering_id: int, volume_types: Collection[int]) -> None:
             "type": fitting(work, component.c.type, f"gigabytes_{row.name}"),
             "description": fitting(work, component.c.description, row.description),
         }
+        | SOLD
         for row in work.connection.execute(
             select(kind.c.id, kind.c.name, kind.c.description).where(kind.c.id.in_(volume_types)).order_by(kind.c.id)
         )
     ]
     made = Merge(
-        work, component, rows, key=["object_id"], columns=PULLED, scope=component.c.content_type_id == content_type
+        work, component, rows, key=["object_id"], columns=KEPT, scope=component.c.content_type_id == content_type
     )
-    changed = made.update(PULLED)
+    changed = made.update(KEPT)
     new = made.insert(
-        {name: made.pulled.c[name] for name in ("object_id", *PULLED)}
-        | {
-            "uuid": func.gen_random_uuid(),
-            "content_type_id": content_type,
-            "offering_id": offering_id,
-            "measured_unit": "GB",
-            "billing_type": "limit",
-            "limit_period": "month",
-        }
+        {name: made.pulled.c[name] for name in ("object_id", *KEPT)}
+        | {"uuid": func.gen_random_uuid(), "content_type_id": content_type, "offering_id": offering_id}
     )
     log_component_events(work, [row.id for row in changed], "updated")
     log_component_events(work, [row.id for row in new], "created")
