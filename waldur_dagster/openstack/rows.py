@@ -13,8 +13,10 @@ from sqlalchemy import (
     Table,
     Text,
     case,
+    cast,
     func,
     literal,
+    null,
     select,
     update,
 )
@@ -41,11 +43,13 @@ def compact(value: Any) -> str:
 
 
 def success(table: Table) -> dict[str, ColumnElement[Any]]:
-    """State and error of a row that the cloud has: erred, updating and creating ones are OK (spec 0.6)."""
+    """State, error and task of a row that the cloud has: erred, updating and creating ones are OK (spec 0.6)."""
     sound = {ERRED: OK, UPDATING: OK, CREATING: OK}
+    done = {"task_id": cast(null(), Text)} if "task_id" in table.c else {}
     return {
         "state": case(sound, value=table.c.state, else_=table.c.state),
         "error_message": literal("", Text),
+        **done,
     }
 
 
