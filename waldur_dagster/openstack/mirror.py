@@ -52,7 +52,7 @@ class Mirror:
         """Bring known rows in line with the cloud: the pulled columns, and ``values`` over them."""
         pulled = {name: self.merge.pulled.c[name] for name in self.columns}
         changed = self.merge.update(pulled | dict(values), also={"modified": self.work.as_of}, where=where)
-        log_pull(self.work, self.table, [row.id for row in changed], "pulled")
+        log_pull(self.work, self.table, [row.id for row in changed if self._is_pulled(row)], "pulled")
         made = [row.id for row in changed if (row.old_state, row.new_state) == (CREATING, OK)]
         if made:
             log_plugin_events(
@@ -62,6 +62,10 @@ class Mirror:
                 message="Resource {name} has been created.",
             )
         return changed
+
+    def _is_pulled(self, row: Row[Any]) -> bool:
+        """Whether the cloud's facts have changed, and not the state or the error of the row alone."""
+        return any(getattr(row, f"old_{name}") != getattr(row, f"new_{name}") for name in self.columns)
 
     def insert(self, **values: Any) -> list[Row[Any]]:
         """Import what is new; ``values`` are what the pull does not give."""
