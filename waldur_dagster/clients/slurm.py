@@ -19,7 +19,7 @@ SHOWN = 300
 
 @dataclass(frozen=True)
 class Job:
-    """What one job of an account has used: cores, GPUs and MiB, each times minutes."""
+    """What one job of an account has used: cores, GPUs and MiB, each times seconds, which sum up without rounding."""
 
     account: str
     user: str
@@ -86,16 +86,16 @@ class Slurm:
 def _job(line: str) -> Job:
     try:
         account, resources, elapsed, user = line.split("|")
-        minutes = _minutes(elapsed)
+        seconds = _seconds(elapsed)
         used = _resources(resources)
     except ValueError:
         raise ItemFailed(f"sacct printed a line that is none of its own: {line[:80]!r}") from None
     return Job(
         account,
         user,
-        round(used.get("cpu", 0) * minutes),
-        round(used.get("gres/gpu", 0) * minutes),
-        round(used.get("mem", 0) * minutes),
+        used.get("cpu", 0) * seconds,
+        used.get("gres/gpu", 0) * seconds,
+        used.get("mem", 0) * seconds,
     )
 
 
@@ -115,11 +115,11 @@ def _amount(value: str) -> int:
     return int(value)
 
 
-def _minutes(elapsed: str) -> float:
+def _seconds(elapsed: str) -> int:
     """``[days-]hours:minutes:seconds``."""
     days, _, clock = elapsed.rpartition("-")
     hours, minutes, seconds = (int(part) for part in clock.split(":"))
-    return int(days or 0) * 1440 + hours * 60 + minutes + seconds / 60
+    return ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
 
 
 def names(accounts: Sequence[str]) -> list[str]:

@@ -27,6 +27,7 @@ allocationuserusage = Table(
     Column("id", Integer, primary_key=True),
     Column("allocation_id", Integer),
     Column("username", String),
+    Column("user_id", Integer),
     Column("year", SmallInteger),
     Column("month", SmallInteger),
     Column("cpu_usage", BigInteger),
