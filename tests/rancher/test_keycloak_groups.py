@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -110,6 +111,22 @@ def test_servers_that_share_a_realm_keep_each_others_groups(scene: Scene) -> Non
         for hour in range(3):
             assert told(run(place, hour)) == ""
         assert kept <= set(place.keycloak.names()) and place.keycloak.logins == 3
+
+
+@pytest.mark.parametrize("option", ["username", "password", "url"])
+def test_a_server_that_cannot_be_asked_keeps_its_groups_in_a_realm_that_it_shares(scene: Scene, option: str) -> None:
+    """It names no account, its password cannot be opened, or it writes the realm's address in another way."""
+    with realm(scene) as place:
+        second = Realm(place.site, place.keycloak, "second")
+        kept = {place.group(), second.group("cluster-owner")}
+        old = left_over(place)
+        another_way = place.keycloak.options["keycloak_url"].replace("127.0.0.1", "localhost")
+        value = {"username": "", "password": "gAAAAABunopened", "url": another_way}[option]
+        options = json.dumps({**place.keycloak.options, f"keycloak_{option}": value})
+        place.site.change(structure.servicesettings, second.settings, options=options)
+        for hour in range(3):
+            run(place, hour)
+        assert kept <= set(place.keycloak.names()) and old not in place.keycloak.names()
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 200])

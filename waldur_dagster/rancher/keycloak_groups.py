@@ -19,19 +19,8 @@ from waldur_dagster.site import Transactions
 from waldur_dagster.visits import Stop, Visit, visit
 from waldur_dagster.work import Work
 
-role, group = rancher.roletemplate, rancher.keycloakgroup
+group = rancher.keycloakgroup
 SHOWN = 10
-
-
-@dataclass(frozen=True)
-class Place:
-    """A realm, and the servers whose people are in it: groups of none of them are leftovers there."""
-
-    realm: Realm
-    servers: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return str(self.realm)
 
 
 @dataclass(frozen=True)
@@ -45,7 +34,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Leftover:
-    place: Place
+    realm: Realm
     group: Group
 
 
@@ -56,31 +45,30 @@ def delete_leftover_groups(transaction: Transactions) -> None:
     deleted only where the deployment says so (``[rancher] delete_unknown_groups``).
     """
     with transaction() as work:
-        places = _places(work)
+        realms = _realms(work)
     due: list[Leftover] = []
-    visit(transaction, [Stop(str(place), f"groups of {place}", place) for place in places], fetch, partial(merge, due))
+    visit(transaction, [Stop(str(realm), f"groups of {realm}", realm) for realm in realms], fetch, partial(merge, due))
     visit(
         transaction,
-        [Stop(str(one.place), f"group {one.group.name}", one) for one in dict.fromkeys(due)],
+        [Stop(str(one.realm), f"group {one.group.name}", one) for one in dict.fromkeys(due)],
         _delete,
         _forget,
     )
 
 
-def _places(work: Work) -> list[Place]:
+def _realms(work: Work) -> list[Realm]:
     """The realms of all Rancher servers, whether they have clusters or not; two may share one."""
-    found: dict[tuple[str, str], Place] = {}
+    found: dict[tuple[str, str], Realm] = {}
     for server in opened_services(work, select(*SERVICE).where(settings.c.type == "Rancher")):
         realm = realm_of(server)
         if realm is not None:
-            known = found.get((realm.url, realm.name), Place(realm, ()))
-            found[realm.url, realm.name] = Place(known.realm, (*known.servers, server.id))
+            found.setdefault((realm.url, realm.name), realm)
     return list(found.values())
 
 
-def fetch(visiting: Visit, place: Place) -> list[Group]:
+def fetch(visiting: Visit, realm: Realm) -> list[Group]:
     """Waldur's groups in a realm: of roles, and those above them. Only what is in the answer can ever be deleted."""
-    api = keycloak_at(visiting, place.realm)
+    api = keycloak_at(visiting, realm)
     found: dict[str, Group] = {}
     for kind in KINDS:
         for parent in api.groups_like(f"{kind}_"):
@@ -97,13 +85,13 @@ def fetch(visiting: Visit, place: Place) -> list[Group]:
     return list(found.values())
 
 
-def merge(due: list[Leftover], work: Work, place: Place, found: Sequence[Group]) -> None:
-    """Tell leftovers from the site's own groups, which are read after those of Keycloak."""
-    rows = work.connection.execute(
-        select(group.c.backend_id, group.c.name)
-        .join(role, role.c.id == group.c.role_id)
-        .where(role.c.settings_id.in_(place.servers))
-    ).all()
+def merge(due: list[Leftover], work: Work, realm: Realm, found: Sequence[Group]) -> None:
+    """Tell leftovers from the site's own groups, which are read after those of Keycloak.
+
+    Rows of all servers count: which of them share the realm cannot be told for one that cannot be opened, names no
+    account, or writes the address in another way. Ids are uuids, so no other realm's row keeps a leftover.
+    """
+    rows = work.connection.execute(select(group.c.backend_id, group.c.name)).all()
     own, nameless = {row.backend_id for row in rows}, {row.name.lower() for row in rows if not row.backend_id}
     known = Known(work)
     left: dict[str, Group] = {}
@@ -119,17 +107,17 @@ def merge(due: list[Leftover], work: Work, place: Place, found: Sequence[Group])
             left[one.id] = one
     if strangers and not work.deployment.rancher.delete_unknown_groups:
         words = f"{len(strangers)} groups of clusters or projects that this database does not know stay: "
-        work.outcome.warn(str(place), words + ", ".join(sorted(strangers)[:SHOWN]))
-    again = seen_again(work, str(place), left.keys())
+        work.outcome.warn(str(realm), words + ", ".join(sorted(strangers)[:SHOWN]))
+    again = seen_again(work, str(realm), left.keys())
     work.outcome.figures["leftover groups"] += len(left)
-    due += [Leftover(place, left[id]) for id in sorted(again)]
+    due += [Leftover(realm, left[id]) for id in sorted(again)]
 
 
 def _delete(visiting: Visit, one: Leftover) -> None:
-    api = keycloak_at(visiting, one.place.realm)
+    api = keycloak_at(visiting, one.realm)
     if one.group.children is not None and not _is_empty(api, one.group.id):
         return
-    visiting.change(f"delete the group {one.group.name} of {one.place}", lambda: api.delete_group(one.group.id))
+    visiting.change(f"delete the group {one.group.name} of {one.realm}", lambda: api.delete_group(one.group.id))
 
 
 def _is_empty(api: Keycloak, group_id: str) -> bool:
@@ -142,4 +130,4 @@ def _is_empty(api: Keycloak, group_id: str) -> bool:
 
 
 def _forget(work: Work, one: Leftover, _: Any) -> None:
-    forget(work, str(one.place), one.group.id)
+    forget(work, str(one.realm), one.group.id)
