@@ -14,7 +14,7 @@ from tests.rancher.rancher_site import NOW, RancherSite, told
 from tests.raw_server import raw_server, silent
 from tests.scene import Scene
 from waldur_dagster.rancher.nodes import update_nodes
-from waldur_dagster.schema import rancher
+from waldur_dagster.schema import marketplace, rancher
 
 ENTRY = "waldur-rancher-update-clusters-nodes"
 OK, ERRED, CREATING, DELETING = 3, 4, 6, 8
@@ -94,6 +94,21 @@ def test_junk_of_a_node_keeps_its_old_values(scene: Scene) -> None:
     row = scene.one(rancher.node)
     assert (row.cpu_total, row.ram_total, row.labels, row.runtime_state) == (2, 20, {"old": "1"}, "x" * 255)
     assert (row.state, row.error_message) == (ERRED, "still")
+
+
+def test_a_node_that_cannot_be_read_stops_no_other_and_goes_on_counting(scene: Scene) -> None:
+    site = RancherSite(scene)
+    with serving_rancher(LoopbackRancher()) as server:
+        cluster = site.cluster(site.server(server))
+        resource = site.sold(cluster)
+        site.node(cluster, "bad", OK)
+        site.node(cluster, "good", CREATING)
+        nodes_of(server, "c-1", node("bad", "error", info="junk"), node("good"), node("x", requestedHostname=["y"]))
+        outcome = site.run(update_nodes, ENTRY)
+    assert {row.name: row.state for row in scene.rows(rancher.node)} == {"bad": OK, "good": OK}
+    assert scene.one(marketplace.resource, id=resource).current_usages == {"node": 2}
+    assert [found.item.partition(" of ")[0] for found in outcome.failures] == ["node bad"]
+    assert "unknown form" in told(outcome)
 
 
 @pytest.mark.parametrize(

@@ -21,25 +21,33 @@ COLUMNS = (
 
 
 def facts_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A node of Rancher: backend_id, hostname, and the values of columns; None where the old value is to stay."""
+    """A node of Rancher: backend_id, hostname, and the values of columns; None where the old value is to stay.
+
+    One of an unknown form has no values at all, and a problem.
+    """
+    hostname = document.get("requestedHostname")
+    facts = {"backend_id": str(document["id"]), "hostname": hostname if isinstance(hostname, str) else ""}
+    try:
+        return facts | {"values": _values(document), "problem": ""}
+    except (KeyError, TypeError, AttributeError) as error:
+        return facts | {"values": None, "problem": f"has an unknown form: {type(error).__name__} {error}"}
+
+
+def _values(document: Mapping[str, Any]) -> dict[str, Any]:
     info = document.get("info") or {}
     requested, allocatable = document.get("requested") or {}, document.get("allocatable") or {}
     return {
-        "backend_id": str(document["id"]),
-        "hostname": document.get("requestedHostname") or "",
-        "values": {
-            "labels": _object(document.get("labels")),
-            "annotations": _object(document.get("annotations")),
-            "docker_version": _text((info.get("os") or {}).get("dockerVersion")),
-            "k8s_version": _text((info.get("kubernetes") or {}).get("kubeletVersion")),
-            "runtime_state": _text(document.get("state")),
-            "cpu_allocated": cores(requested.get("cpu")),
-            "cpu_total": whole(allocatable.get("cpu")),
-            "ram_allocated": mib(requested.get("memory")),
-            "ram_total": mib(allocatable.get("memory")),
-            "pods_allocated": whole(requested.get("pods")),
-            "pods_total": whole(allocatable.get("pods")),
-        },
+        "labels": _object(document.get("labels")),
+        "annotations": _object(document.get("annotations")),
+        "docker_version": _text((info.get("os") or {}).get("dockerVersion")),
+        "k8s_version": _text((info.get("kubernetes") or {}).get("kubeletVersion")),
+        "runtime_state": _text(document.get("state")),
+        "cpu_allocated": cores(requested.get("cpu")),
+        "cpu_total": whole(allocatable.get("cpu")),
+        "ram_allocated": mib(requested.get("memory")),
+        "ram_total": mib(allocatable.get("memory")),
+        "pods_allocated": whole(requested.get("pods")),
+        "pods_total": whole(allocatable.get("pods")),
     }
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import exists, select
 
-from waldur_dagster.clients.failures import ItemFailed
 from waldur_dagster.marketplace.plugin_coupling import follow_plugins
 from waldur_dagster.platform.plugin_resources import DELETING, ERRED, PLUGIN_RESOURCES
 from waldur_dagster.platform.plugin_states import lock_in_marketplace, no_changes, set_state
@@ -67,29 +66,33 @@ def _due(work: Work) -> list[Cluster]:
 def fetch(visiting: Visit, place: Cluster) -> list[dict[str, Any]]:
     """What Rancher says of all nodes of a cluster, in one list: id, hostname, and values of our columns."""
     found = rancher_at(visiting, place.server).listed(f"clusters/{place.backend_id}/nodes", "nodes")
-    try:
-        return [facts_of(document) for document in found]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ItemFailed(f"Rancher gave a node of an unknown form: {type(error).__name__} {error}") from None
+    return [facts_of(document) for document in found]
 
 
 def merge(work: Work, place: Cluster, found: Sequence[dict[str, Any]]) -> None:
-    """Write the nodes of one cluster; what follows from their states follows once, when all are known."""
+    """Write the nodes of one cluster; what follows from their states follows once, when all are known.
+
+    A node that cannot be read keeps its row and state, and counts by it: it stops no other.
+    """
     content_type = work.content_types(CLUSTER.app_label, CLUSTER.model)
     lock_in_marketplace(work, [(CLUSTER, content_type, cluster.c.id == place.id)])
     rows = work.connection.execute(
         select(node).where(node.c.cluster_id == place.id).order_by(node.c.name).with_for_update()
     ).all()
     by_id = {facts["backend_id"]: facts for facts in found}
+    for facts in found:
+        if facts["problem"]:
+            name = facts["hostname"] or facts["backend_id"]
+            work.outcome.fail(f"node {name} of {place}", f"{facts['problem']}; its row stays as it is")
     ids = _ids(work, place, rows, found)
     written, changed = [], set()
     for row in rows:
-        facts = by_id.get(ids[row.id])
-        if facts is None:
-            if ids[row.id]:
-                work.outcome.fail(f"node {row.name} of {place}", "is missing in Rancher; its row stays as it is")
+        known = by_id.get(ids[row.id])
+        if known is None and ids[row.id]:
+            work.outcome.fail(f"node {row.name} of {place}", "is missing in Rancher; its row stays as it is")
+        if known is None or known["problem"]:
             continue
-        new = {name: getattr(row, name) if value is None else value for name, value in facts["values"].items()}
+        new = {name: getattr(row, name) if value is None else value for name, value in known["values"].items()}
         state = state_of(row.state, new["runtime_state"])
         if state != row.state:
             changed.add(state)
