@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from tests.lateness import LATE
 from tests.mail_server import free_port
@@ -109,6 +110,20 @@ def test_a_node_that_cannot_be_read_stops_no_other_and_goes_on_counting(scene: S
     assert scene.one(marketplace.resource, id=resource).current_usages == {"node": 2}
     assert [found.item.partition(" of ")[0] for found in outcome.failures] == ["node bad"]
     assert "unknown form" in told(outcome)
+
+
+def test_a_cluster_that_somebody_is_writing_is_waited_for_when_its_deletion_fails(scene: Scene) -> None:
+    site = RancherSite(scene)
+    with serving_rancher(LoopbackRancher()) as server, scene.engine.connect() as holder:
+        release = threading.Timer(1, holder.rollback)
+        server.fault = lambda *_: release.start()
+        cluster = site.cluster(site.server(server), state=DELETING)
+        site.node(cluster, "n", OK)
+        nodes_of(server, "c-1", node("n", "error"))
+        holder.execute(select(rancher.cluster.c.id).where(rancher.cluster.c.id == cluster).with_for_update())
+        assert told(site.run(update_nodes, ENTRY)) == ""
+        release.join()
+    assert (scene.one(rancher.cluster).state, scene.one(rancher.node).state) == (ERRED, ERRED)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,8 @@ def merge(work: Work, place: Cluster, found: Sequence[dict[str, Any]]) -> None:
     """
     content_type = work.content_types(CLUSTER.app_label, CLUSTER.model)
     lock_in_marketplace(work, [(CLUSTER, content_type, cluster.c.id == place.id)])
+    # Waited for: were it passed over when a node has failed, no later run would see that node change.
+    work.connection.execute(select(cluster.c.id).where(cluster.c.id == place.id).with_for_update())
     rows = work.connection.execute(
         select(node).where(node.c.cluster_id == place.id).order_by(node.c.name).with_for_update()
     ).all()
