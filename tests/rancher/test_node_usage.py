@@ -67,8 +67,9 @@ def test_a_higher_report_of_another_source_stays_with_its_words(scene: Scene) ->
         for at, states in play_again:
             nodes_of(server, "c-1", *(node(f"n{n}", state) for n, state in enumerate(states)))
             site.run(update_nodes, ENTRY, at=at)
-    assert used(scene) == [("2025-03-01", 7.0)]
-    assert scene.one(marketplace.componentusage).description == "by hand"
+    assert used(scene) == [("2025-03-01", 7.0)] and billed(scene) == [1.0]
+    row = scene.one(marketplace.componentusage)
+    assert (row.description, row.modified) == ("by hand", NOW + timedelta(days=2))
 
 
 def test_a_month_without_a_change_is_told_and_not_billed(scene: Scene) -> None:

@@ -73,8 +73,8 @@ def report_highest_usage(work: Work, source: Select[Any]) -> None:
     """Keep the highest usage of the running month, bill it, and evaluate the policies on what has changed.
 
     ``source``: resource_id, component_id, plan_period_id (or NULL), usage, is_billed; one row for each resource and
-    component. An earlier report of the month keeps its words and is higher or stays; usage of no plan is not billed.
-    Statements: constant, as long as no policy fires.
+    component. An earlier report of the month keeps its words and is higher or stays; it was ``modified`` just now in
+    either case, as Waldur saves it. Usage of no plan is not billed. Statements: constant, as long as no policy fires.
     """
     first_day = literal(Month.of(work.as_of, work.zone).first, Date)
     seen = temporary_table(work, "highest_usage", source)
@@ -90,11 +90,8 @@ def report_highest_usage(work: Work, source: Select[Any]) -> None:
         .select_from(seen.outerjoin(usage, known))
         .where(usage.c.id.is_(None) | (usage.c.usage < seen.c.usage)),
     )
-    work.execute(
-        update(usage)
-        .values(usage=changed.c.usage, modified=literal(work.as_of))
-        .where(usage.c.id == changed.c.usage_id)
-    )
+    highest = func.greatest(usage.c.usage, seen.c.usage)
+    work.execute(update(usage).values(usage=highest, modified=literal(work.as_of)).where(known))
     repeats = repetition(work.schema)
     rows = _rows(work, changed, first_day, date=midnight(work.as_of)).add_columns(
         literal("").label("description"), literal(repeats.no).label(repeats.column.name)
