@@ -53,6 +53,23 @@ def test_roles_of_all_pages_become_known_and_lost_ones_go_unless_groups_hang_on_
         assert not site.run(sync_roles, ENTRY).rows
 
 
+def test_a_role_without_a_context_keeps_what_is_known_of_it(scene: Scene) -> None:
+    site = RancherSite(scene)
+    with serving_rancher(LoopbackRancher()) as server:
+        settings = site.server(server)
+        site.cluster(settings)
+        site.role(settings, "lost")
+        site.role(settings, "read-only", "project")
+        lists(server, ("member", "cluster"))
+        server.add("roletemplates", id="read-only", name="Read only")
+        outcome = site.run(sync_roles, ENTRY)
+    assert known(scene) == {
+        (settings, "cluster", "member", "Member"),
+        (settings, "project", "read-only", "read-only"),
+    }
+    assert outcome.failures == [] and "role read-only" in told(outcome) and "no context" in told(outcome)
+
+
 def test_only_servers_of_sound_clusters_are_asked(scene: Scene) -> None:
     site = RancherSite(scene)
     with serving_rancher(LoopbackRancher()) as server:

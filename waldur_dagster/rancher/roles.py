@@ -32,36 +32,43 @@ def sync_roles(transaction: Transactions) -> None:
 
 
 def fetch(visiting: Visit, server: Service) -> list[dict[str, Any]]:
-    """All roles of clusters and projects: scope_type, name (Rancher's id) and display_name."""
+    """All roles of clusters and projects: scope_type, name (Rancher's id) and display_name.
+
+    Rancher has others too, for the whole server; of one without a scope_type it does not say which kind it is.
+    """
     found = rancher_at(visiting, server).listed("roletemplates", "roles")
     if not found:
         raise ItemFailed("Rancher lists no roles at all: the known ones stay as they are")
     return [
         {
-            "scope_type": document["context"],
+            "scope_type": document.get("context"),
             "name": document["id"],
             "display_name": document.get("name") or document["id"],
         }
         for document in found
-        if document.get("context") in SCOPES
+        if document.get("context") in (*SCOPES, None)
     ]
 
 
 def merge(work: Work, server: Service, rows: Sequence[dict[str, Any]]) -> None:
-    fitting = [row | {"display_name": row["display_name"][:LENGTH]} for row in rows if len(row["name"]) <= LENGTH]
+    fitting, unclear = [], []
     for row in rows:
-        if len(row["name"]) > LENGTH:
-            work.outcome.warn(
-                f"role {row['name']} of {server}", f"is left out: its id has more than {LENGTH} characters"
-            )
+        if row["scope_type"] is None:
+            unclear.append(row["name"])
+            work.outcome.warn(f"role {row['name']} of {server}", "has no context in Rancher: what is known of it stays")
+        elif len(row["name"]) > LENGTH:
+            words = f"is left out: its id has more than {LENGTH} characters"
+            work.outcome.warn(f"role {row['name']} of {server}", words)
+        else:
+            fitting.append(row | {"display_name": row["display_name"][:LENGTH]})
     of_server = role.c.settings_id == server.id
     key = ["scope_type", "name"]
     made = Merge(work, role, fitting, key=key, columns=["display_name"], scope=of_server)
-    in_use = _in_use(work)
-    used = made.stale(in_use)
+    in_use, is_clear = _in_use(work), role.c.name.not_in(unclear)
+    used = made.stale(in_use & is_clear)
     for name in work.connection.scalars(select(role.c.name).where(role.c.id.in_(used)).order_by(role.c.id)):
         work.outcome.warn(f"role {name} of {server}", "is gone in Rancher, and stays here: people have it")
-    made.delete(made.stale(~in_use))
+    made.delete(made.stale(~in_use & is_clear))
     made.update(["display_name"])
     pulled = {column: made.pulled.c[column] for column in (*key, "display_name")}
     made.insert(pulled | {"uuid": func.gen_random_uuid(), "settings_id": server.id})
