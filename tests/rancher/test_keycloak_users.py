@@ -61,6 +61,15 @@ def test_nobody_of_a_similar_name_gets_in(scene: Scene) -> None:
     assert states(scene) == {"ann": "pending", "a%": "pending", "a_n": "active"}
 
 
+def test_what_the_database_refuses_is_kept_in_the_row(scene: Scene) -> None:
+    with realm(scene) as place:
+        place.keycloak.user("ann", firstName="A\x00nn")
+        place.site.member(place.group(), "ann")
+        assert len(run(place).failures) == 1
+    row = scene.one(rancher.membership)
+    assert (row.state, row.last_checked) == ("pending", NOW) and "NUL" in row.error_message
+
+
 def test_two_users_of_one_name_are_no_choice(scene: Scene) -> None:
     def fault(_: str, path: str, __: dict[str, str]) -> Any:
         return (200, [{"id": "u1", "username": "ann"}, {"id": "u2", "username": "ANN"}]) if path == "users" else None

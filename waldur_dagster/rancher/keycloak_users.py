@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -149,11 +149,16 @@ def fetch(visiting: Visit, person: Person) -> Found:
 
 
 def merge(visited: set[int], work: Work, person: Person, found: Found) -> None:
-    visited.update(person.rows)
+    """Write what came of a look-up. Only then are his rows visited: the database may refuse what Keycloak gave."""
     if found.user is None:
         _write(work, person.rows)
-        return
-    names = {name: str(found.user.get(key) or "")[:NAME_LENGTH] for name, key in _NAMES.items()}
+    else:
+        _write_found(work, person, found, found.user)
+    visited.update(person.rows)
+
+
+def _write_found(work: Work, person: Person, found: Found, user: Mapping[str, Any]) -> None:
+    names = {name: str(user.get(key) or "")[:NAME_LENGTH] for name, key in _NAMES.items()}
     _write(work, _rows(person, found.joined), state=ACTIVE, **names)
     for group_id, problem in found.refused.items():
         _write(work, person.groups[group_id], error_message=str(problem))
