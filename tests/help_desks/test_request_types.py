@@ -40,12 +40,50 @@ def known(scene: Scene) -> dict[int, tuple[str, str, str | None]]:
 
 
 @pytest.mark.generation("8")
-def test_new_types_are_shown_in_newer_waldur(scene: Scene) -> None:
-    with serving(service_desk(1)) as url:
+def test_types_go_by_their_names_in_newer_waldur_and_are_shown(scene: Scene) -> None:
+    asked: list[str] = []
+    scene.add(requesttype, backend_id=2, name="Old", issue_type_name="Service Request", fields=[{"fieldId": "2"}])
+    with serving(service_desk(2, asked=asked)) as url:
         jira(scene, url)
         assert told(run(scene, sync_request_types)) == ""
-    row = scene.one(requesttype)
-    assert (row.is_active, row.order, row.fields) == (True, 0, [{"fieldId": "1"}])
+    assert known(scene) == {n: (f"Type {n}", f"Type {n}", "atlassian") for n in (1, 2)} and asked == []
+    row = scene.one(requesttype, backend_id=1)
+    assert (row.is_active, row.order, row.fields) == (True, 0, [])
+    assert scene.one(requesttype, backend_id=2).fields == []
+
+
+@pytest.mark.generation("8")
+def test_a_type_of_jira_takes_the_place_of_one_with_its_name_and_another_id_or_none(scene: Scene) -> None:
+    scene.add(requesttype, backend_id=None, name="Type 1", backend_name="atlassian", fields=[])
+    scene.add(requesttype, backend_id=77, name="Type 2", fields=[])
+    scene.add(requesttype, backend_id=3, name="Type 1", fields=[])
+    scene.add(requesttype, backend_id=None, name="By hand", fields=[])
+    scene.add(requesttype, backend_id=None, name="Type 1", backend_name="smax", fields=[])
+    with serving(service_desk(3)) as url:
+        jira(scene, url)
+        assert told(run(scene, sync_request_types)) == ""
+        assert not run(scene, sync_request_types).rows
+    names = sorted((row.name, row.backend_id, row.backend_name) for row in scene.rows(requesttype) if row.backend_id)
+    assert names == [(f"Type {n}", n, "atlassian") for n in (1, 2, 3)]
+    assert {(row.name, row.backend_name) for row in scene.rows(requesttype, backend_id=None)} == {
+        ("By hand", None),
+        ("Type 1", "smax"),
+    }
+
+
+@pytest.mark.generation("8")
+def test_half_a_list_of_newer_waldur_deletes_nothing(scene: Scene) -> None:
+    scene.add(requesttype, backend_id=None, name="Type 1", fields=[])
+
+    def listed(query: dict[str, str], **_: Any) -> tuple[int, Any]:
+        return (
+            (403, {}) if "start" in query else (200, {"values": [{"id": "1", "name": "Type 1"}], "isLastPage": False})
+        )
+
+    with serving(service_desk(1) | {("GET", f"{DESK}/requesttype"): listed}) as url:
+        jira(scene, url)
+        assert len(run(scene, sync_request_types).failures) == 1
+    assert scene.one(requesttype).backend_id is None
 
 
 def test_types_of_all_pages_are_kept_and_an_issue_type_is_asked_for_once(scene: Scene) -> None:
