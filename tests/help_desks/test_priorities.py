@@ -71,6 +71,14 @@ def test_nothing_is_asked_where_it_is_switched_off(scene: Scene, settings: dict[
     assert told(run(scene, pull_priorities)) == ""
 
 
+@pytest.mark.generation("8")
+def test_a_switch_that_newer_waldur_no_longer_has_switches_nothing_off(scene: Scene) -> None:
+    with serving(of_jira("High")) as url:
+        jira(scene, url, ATLASSIAN_PULL_PRIORITIES=False)
+        assert told(run(scene, pull_priorities)) == ""
+    assert known(scene) == {("0", "High", None)}
+
+
 def test_a_help_desk_that_nobody_has_configured_is_told_and_not_asked(scene: Scene) -> None:
     outcome = run(scene, pull_priorities)
     assert "set ATLASSIAN_API_URL" in told(outcome) and outcome.failures == []

@@ -55,6 +55,9 @@ DEFAULTS: dict[str, Any] = {
 # django-constance renamed its table in version 3; those of Waldur's versions that have it keep settings there.
 _NEW_TABLE, _OLD_TABLE = "constance_constance", "constance_config"
 
+# Settings of Atlassian's that those versions no longer know: rows that an upgrade left mean nothing (spec newer, 3).
+_GONE = frozenset({"ATLASSIAN_STRANGE_SETTING", "ATLASSIAN_PULL_PRIORITIES", "ATLASSIAN_USE_AUTOMATIC_REQUEST_MAPPING"})
+
 # Settings that Waldur declares as secrets, and encrypts since core 0053 (spec newer 4).
 _SECRET = re.compile(
     r"FREEIPA_PASSWORD|REMOTE_EDUTEAMS_REFRESH_TOKEN|ZAMMAD_TOKEN|SMAX_PASSWORD|SCIM_API_KEY|OIDC_CLIENT_SECRET"
@@ -129,7 +132,8 @@ class Constance:
     def __getitem__(self, key: str) -> Any:
         if key not in DEFAULTS:
             raise KeyError(f"no default is known for the constance setting {key}")
-        stored = self._stored.get(key)
+        is_gone = self.keeps_settings and key in _GONE
+        stored = None if is_gone else self._stored.get(key)
         return DEFAULTS[key] if stored is None else self._opened(key, stored)
 
     def given(self, keys: Iterable[str]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from waldur_dagster.work import Refused, Work
 ATLASSIAN, ZAMMAD = "atlassian", "zammad"
 # What Waldur itself has where nobody has set an address.
 UNSET = ("", "http://example.com/", "https://example.com/")
-# The settings of Atlassian's that newer versions no longer have keep the value that those versions act by.
+# Newer versions no longer have the first two, and act as if they were on (``database/constance.py``).
 SWITCHES = ("ATLASSIAN_PULL_PRIORITIES", "ATLASSIAN_USE_AUTOMATIC_REQUEST_MAPPING", "ATLASSIAN_USE_OLD_API")
 
 
