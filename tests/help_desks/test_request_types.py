@@ -99,6 +99,19 @@ def test_types_of_all_pages_are_kept_and_an_issue_type_is_asked_for_once(scene: 
     assert asked == ["issuetype"]
 
 
+@pytest.mark.parametrize("before", [0, 1000])
+def test_a_project_that_is_no_number_to_an_old_jira_is_looked_up_among_the_desks(scene: Scene, before: int) -> None:
+    said = f'{"x" * before} java.lang.NumberFormatException: For input string: "SUP"'.encode()
+    routes: Routes = service_desk(1) | {
+        ("GET", "/rest/servicedeskapi/servicedesk/SUP"): lambda **_: (400, said),
+        ("GET", "/rest/servicedeskapi/servicedesk"): lambda **_: (200, {"values": [{"id": "4", "projectKey": "SUP"}]}),
+    }
+    with serving(routes) as url:
+        jira(scene, url)
+        assert told(run(scene, sync_request_types)) == ""
+    assert list(known(scene)) == [1]
+
+
 def test_an_id_that_another_back_end_has_stays_its_own(scene: Scene) -> None:
     scene.add(requesttype, backend_id=1, name="SMAX's", backend_name="smax", fields=[])
     with serving(service_desk(2)) as url:

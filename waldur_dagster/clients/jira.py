@@ -15,6 +15,8 @@ from waldur_dagster.clients.listing import Page, by_offset, complete, items_of, 
 from waldur_dagster.clients.requests_calls import checked, do_not_warn, json_of, library, make_patient, understood
 
 PAGE = 1000  # users that are asked for at once; servers cap it
+# How old versions say that a key is no number of a service desk; it may stand far behind in what they say.
+NO_NUMBER = "java.lang.NumberFormatException"
 OPT_IN = {"Accept": "application/json", "X-ExperimentalApi": "opt-in"}
 
 
@@ -99,7 +101,7 @@ class Jira:
         try:
             return str(self.get(f"rest/servicedeskapi/servicedesk/{quote(project, safe='')}")["id"])
         except VisitFailed as problem:
-            if "java.lang.NumberFormatException" not in str(problem):
+            if NO_NUMBER not in str(problem):
                 raise
         desks = self._values("rest/servicedeskapi/servicedesk", "service desks")
         found = next((str(desk["id"]) for desk in desks if desk.get("projectKey") == project), None)
@@ -112,7 +114,7 @@ class Jira:
         what = f"GET {path}"
         with understood(what, self._secrets):
             answer = self._jira.request("GET", path, params=parameters, headers=headers, advanced_mode=True)
-        return json_of(checked(answer, what, self._secrets, said=_login_trouble(answer)), what)
+        return json_of(checked(answer, what, self._secrets, said=_trouble(answer)), what)
 
     def close(self) -> None:
         self._jira.close()
@@ -149,8 +151,10 @@ def _credentials(login: JiraLogin) -> dict[str, Any]:
     return {"username": login.basic[0], "password": login.basic[1]}
 
 
-def _login_trouble(answer: Any) -> str:
-    """What Jira says of a refused login in headers, and not in its words."""
+def _trouble(answer: Any) -> str:
+    """What Jira says of a refused login in headers and not in its words, or behind a great many of these."""
+    if not answer.ok and NO_NUMBER in answer.text:
+        return NO_NUMBER
     if answer.headers.get("X-Seraph-LoginReason") == "AUTHENTICATED_FAILED":
         return "Jira wants a captcha: log in by hand as this user, then try again"
     return str(answer.headers.get("X-Authentication-Denied-Reason", "")) if answer.status_code == 403 else ""
