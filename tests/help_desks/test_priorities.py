@@ -43,6 +43,19 @@ def test_doubles_go_and_what_is_not_of_this_desk_stays(request: pytest.FixtureRe
     assert scene.one(priority, name="High").id == first
 
 
+@pytest.mark.parametrize(("generation", "room"), [("2024-10", 2000), ("8", 4096)])
+def test_texts_are_cut_to_the_room_that_the_site_has_for_them(
+    request: pytest.FixtureRequest, generation: str, room: int
+) -> None:
+    request.node.add_marker(pytest.mark.generation(generation))
+    scene: Scene = request.getfixturevalue("scene")
+    with serving(of_jira("N" * 200, description="d" * 5000, iconUrl="i" * 600)) as url:
+        jira(scene, url)
+        assert told(run(scene, pull_priorities)) == ""
+    row = scene.one(priority)
+    assert (len(row.name), len(row.description), len(row.icon_url)) == (150, room, 500)
+
+
 def test_all_pages_of_zammad_are_read_and_only_names_are_kept(scene: Scene) -> None:
     scene.add(priority, backend_id="1", name="old", description="by hand", backend_name="zammad")
 

@@ -53,7 +53,9 @@ def merge(work: Work, desk: HelpDesk, rows: Sequence[dict[str, Any]]) -> None:
         own = or_(own, priority.c.backend_name.is_(None))
     scope = and_(own, priority.c.backend_id != "")
     _drop_doubles(work, scope)
-    made = Merge(work, priority, rows, key=["backend_id"], columns=COLUMNS, scope=scope)
+    here = work.schema.tables[priority.name]  # newer versions of Waldur have room for longer descriptions
+    fitting = [row | {name: row[name][: here[name].length] for name in COLUMNS} for row in rows]
+    made = Merge(work, priority, fitting, key=["backend_id"], columns=COLUMNS, scope=scope)
     made.delete(made.stale())
     made.update(COLUMNS if desk.type == ATLASSIAN else ["name"])
     name: Any = null() if desk.type == ATLASSIAN else desk.type
@@ -70,7 +72,7 @@ def _drop_doubles(work: Work, scope: ColumnElement[bool]) -> None:
 def _row(item: dict[str, Any], description: str | None, icon_url: str | None) -> dict[str, Any]:
     return {
         "backend_id": str(item["id"]),
-        "name": str(item["name"])[:150],
-        "description": (description or "")[:2000],
-        "icon_url": (icon_url or "")[:500],
+        "name": str(item["name"]),
+        "description": description or "",
+        "icon_url": icon_url or "",
     }
