@@ -135,6 +135,24 @@ def test_no_account_gets_a_second_person_and_a_link_never_changes(scene: Scene) 
     assert {row.backend_id: row.user_id for row in scene.rows(supportuser)} == {"1": other, "2": None, "9": ann}
 
 
+def test_an_odd_user_of_jira_stops_nobody_and_keeps_his_row(scene: Scene) -> None:
+    """One has no name; two have no id of the kind that counts, and are told by another one, or by their names."""
+    for name in ("bob", "JIRAUSER1", "gone"):
+        person(scene, name, name="Cid" if name == "JIRAUSER1" else "Somebody")
+    users = [{"key": "ann"}, {"name": "bob"}, {"name": "cid", "displayName": "Cid"}]
+
+    def page(query: dict[str, str], **_: Any) -> tuple[int, Any]:
+        return 200, users if query["startAt"] == "0" else []
+
+    with serving({("GET", "/rest/api/2/user/assignable/multiProjectSearch"): page}) as url:
+        jira(scene, url)
+        outcome = run(scene, pull_support_users)
+    assert active(scene) == ["JIRAUSER1", "ann", "bob"]
+    assert scene.one(supportuser, backend_id="ann").name == ""
+    assert outcome.failures == []
+    assert "support user bob: is left out" in told(outcome) and "support user Cid: is left out" in told(outcome)
+
+
 def test_twins_stay_and_the_others_are_deactivated(scene: Scene) -> None:
     twin = person(scene, "u1", is_active=False)
     kept = person(scene, "u1", name="Twin of a gone one")

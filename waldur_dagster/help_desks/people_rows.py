@@ -107,9 +107,13 @@ def insert(work: Work, backend: str, pulled: Table) -> None:
     work.execute(work.insert_from(person, fresh))
 
 
-def deactivate(work: Work, backend: str, pulled: Table) -> None:
-    """Those that are not listed; one with an inactive twin stays, since the key allows no second one."""
+def deactivate(work: Work, backend: str, pulled: Table, but: Sequence[str] = ()) -> None:
+    """Those that are not listed, ``but`` those of such an id or name.
+
+    One with an inactive twin stays, since the key allows no second one.
+    """
     gone = and_(of_desk(backend), person.c.is_active, person.c.backend_id.not_in(select(pulled.c.backend_id)))
+    gone = and_(gone, person.c.backend_id.not_in(but), person.c.name.not_in(but))
     has_twin = _has_inactive_twin(backend, person.c.backend_id)
     _warn_of_twins(work, select(person.c.name).where(gone, has_twin))
     work.execute(update(person).where(gone, ~has_twin).values(is_active=False))
