@@ -99,8 +99,10 @@ def test_an_account_is_linked_by_its_login_whatever_the_case_else_by_its_address
 
 
 def test_where_several_fit_nobody_is_linked_and_it_is_told(scene: Scene) -> None:
-    scene.user("two@example.org", username="t1")
+    scene.user("Two@example.org", username="t1")
     scene.user("TWO@example.org", username="t2")
+    exact = scene.user("three@example.org", username="t3")
+    scene.user("Three@example.org", username="t4")
     scene.user("one@example.org", username="o")
     scene.user("x@example.org", username="Same")
     scene.user("y@example.org", username="SAME")
@@ -110,6 +112,7 @@ def test_where_several_fit_nobody_is_linked_and_it_is_told(scene: Scene) -> None
         {"id": 2, "login": "b", "email": "one@example.org"},
         {"id": 3, "login": "c", "email": "One@example.org"},
         {"id": 4, "login": "same", "email": ""},
+        {"id": 5, "login": "d", "email": "three@example.org"},
     ]
     with serving(people_of_zammad(users)) as url:
         zammad(scene, url)
@@ -119,6 +122,7 @@ def test_where_several_fit_nobody_is_linked_and_it_is_told(scene: Scene) -> None
         "2": None,
         "3": None,
         "4": letter,
+        "5": exact,
     }
     assert "2 accounts have this address" in told(outcome) and "b, c: are not linked" in told(outcome)
     assert outcome.failures == []
@@ -131,8 +135,25 @@ def test_no_account_gets_a_second_person_and_a_link_never_changes(scene: Scene) 
     users = [{"id": 1, "login": "ann"}, {"id": 2, "login": "ann"}, {"id": 9, "login": "nine"}]
     with serving(people_of_zammad(users)) as url:
         zammad(scene, url)
-        run(scene, pull_support_users)
+        outcome = run(scene, pull_support_users)
     assert {row.backend_id: row.user_id for row in scene.rows(supportuser)} == {"1": other, "2": None, "9": ann}
+    assert told(outcome) == "support user ann: is not linked: the account of this login is another one's"
+
+
+@pytest.mark.parametrize("generation", ["2024-10", "8"])
+def test_rows_that_waldur_made_and_those_of_people_who_left_take_no_account(
+    request: pytest.FixtureRequest, generation: str
+) -> None:
+    request.node.add_marker(pytest.mark.generation(generation))
+    scene: Scene = request.getfixturevalue("scene")
+    ann, bob = (scene.user(f"{name}@example.org", username=name) for name in ("ann", "bob"))
+    person(scene, None, "zammad", user_id=ann)
+    person(scene, "9", "zammad", user_id=bob, is_active=False)
+    with serving(people_of_zammad([{"id": 1, "login": "ann"}, {"id": 10, "login": "bob"}])) as url:
+        zammad(scene, url)
+        assert told(run(scene, pull_support_users)) == ""
+    linked = {row.backend_id: row.user_id for row in scene.rows(supportuser)}
+    assert linked == {None: ann, "9": bob, "1": ann, "10": bob}
 
 
 def test_an_odd_user_of_jira_stops_nobody_and_keeps_his_row(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Integer, Row, Table, exists, func, literal, select, union_all, update
 
-from waldur_dagster.help_desks.people_rows import known
+from waldur_dagster.help_desks.people_rows import known, of_desk
 from waldur_dagster.platform.expressions import given_rows
 from waldur_dagster.schema.core import user
 from waldur_dagster.schema.support import supportuser as person
@@ -20,14 +20,17 @@ LOGIN, ADDRESS = "login", "address"
 def link_accounts(work: Work, backend: str, pulled: Table) -> None:
     """Link support users that have no account yet to the active account of their login, else of their address.
 
-    Case does not count, but an account of exactly that login is preferred. Where several accounts fit a person, or one
-    account fits several people, nobody is linked, and it is reported. A link that is there never changes, and no
-    account gets a second one.
+    Case does not count, but an account of exactly that login, or address, is preferred. Where several accounts fit a
+    person, or one account fits several people, nobody is linked; an account that an active person of the help desk has
+    is taken. Each of these is reported. A link that is there never changes.
     """
     chosen: defaultdict[int, dict[str, list[Row[Any]]]] = defaultdict(lambda: {LOGIN: [], ADDRESS: []})
     for candidates in _by_person(work.connection.execute(_candidates(backend, pulled))):
         first, *others = _fitting(candidates)
-        if others:
+        if first.is_taken:
+            words = f"is not linked: the account of this {first.by} is another one's"
+            work.outcome.warn(f"support user {first.name}", words)
+        elif others:
             words = f"is not linked: {len(others) + 1} accounts have this {first.by}"
             work.outcome.warn(f"support user {first.name}", words)
         else:
@@ -47,17 +50,20 @@ def link_accounts(work: Work, backend: str, pulled: Table) -> None:
 
 
 def _candidates(backend: str, pulled: Table) -> Any:
-    """Every person without an account, with every account that fits by login or address and is nobody's yet."""
+    """Every person without an account, with every account that fits by login or address, and whether that is taken.
+
+    Those whom Waldur itself made, without an id, take no account, nor does one who is no longer active.
+    """
     own = known(backend)
-    taken = exists().where(person.c.user_id == user.c.id, person.c.backend_name == backend)
-    columns = (own.c.id, pulled.c.name, user.c.id.label("user_id"))
+    taken = exists().where(person.c.user_id == user.c.id, of_desk(backend), person.c.is_active)
+    columns = (own.c.id, pulled.c.name, user.c.id.label("user_id"), taken.label("is_taken"))
     ways = ((LOGIN, pulled.c.login, user.c.username), (ADDRESS, pulled.c.email, user.c.email))
     found = union_all(
         *(
             select(*columns, literal(by).label("by"), (account == value).label("is_exact"))
             .select_from(pulled.join(own, own.c.backend_id == pulled.c.backend_id))
             .join(user, func.lower(account) == func.lower(value))
-            .where(own.c.user_id.is_(None), value != "", user.c.is_active, ~taken)
+            .where(own.c.user_id.is_(None), value != "", user.c.is_active)
             for by, value, account in ways
         )
     ).subquery("candidate")
@@ -72,7 +78,8 @@ def _by_person(rows: Iterable[Row[Any]]) -> Iterable[list[Row[Any]]]:
 
 
 def _fitting(candidates: list[Row[Any]]) -> list[Row[Any]]:
-    """One row for each account that is left when logins come before addresses, and exact ones before others."""
-    by_login = [row for row in candidates if row.by == LOGIN]
-    exact = [row for row in by_login if row.is_exact]
-    return exact or by_login or [row for row in candidates if row.by == ADDRESS]
+    """One row for each account that is left when free ones come before others, logins before addresses, exact ones
+    before others."""
+    free = [row for row in candidates if not row.is_taken] or candidates
+    best = max((row.by == LOGIN, row.is_exact) for row in free)
+    return [row for row in free if (row.by == LOGIN, row.is_exact) == best]
