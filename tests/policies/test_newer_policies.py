@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
-from tests.scene import Scene
+from tests.scene import Scene, bill
 from tests.statements import counted
+from waldur_dagster.billing import monthly
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.policies import evaluate_policies
@@ -345,12 +346,12 @@ def test_owners_and_those_whom_the_policy_names_are_mailed(scene: Scene, scope: 
 class Cluster:
     """An offering with a SLURM policy, and an allocation of 2560 of its component cpu."""
 
-    def __init__(self, scene: Scene, actions: str, grace: float = 0.2, **facts: Any):
+    def __init__(self, scene: Scene, actions: str, grace: float = 0.2, limits: Any = None, **facts: Any):
         self.scene = scene
         self.place = Place.make(scene)
         self.offering = scene.offering(scene.customer("Seller"), "Cluster", plugin_options=SUPPORTED)
         self.cpu = scene.component(self.offering, "cpu", "limit", limit_period="month")
-        self.resource = scene.resource(self.place.project, self.offering, None, "hpc", limits={"cpu": 2560})
+        self.resource = scene.resource(self.place.project, self.offering, None, "hpc", limits=limits or {"cpu": 2560})
         self.policy = scene.add(
             policy.offeringusagepolicy, scope_id=self.offering, actions=actions, period=2, options={}, apply_to_all=True
         )
@@ -413,6 +414,49 @@ def test_a_slurm_policy_that_nobody_knows_how_to_measure_is_left_and_reported(sc
     outcome = run(scene)
     assert (cluster.flags(), fired(scene, policy.offeringusagepolicy)) == (set(), [False])
     assert [warning.item for warning in outcome.warnings] == ["organization Seller"]
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"tres_billing_weights": {"cpu": "x"}},
+        {"tres_billing_weights": {"cpu": None}},
+        {"tres_billing_weights": [1]},
+        {"tres_billing_weights": 1},
+        {"tres_billing_weights": {"cpu": 10**400}},
+        {"grace": float("inf")},
+    ],
+)
+def test_a_slurm_policy_without_sound_terms_fails_alone(scene: Scene, terms: dict[str, Any]) -> None:
+    cluster = Cluster(scene, "request_slurm_resource_downscaling", **terms)
+    cluster.use(3200)
+    cluster.place.on_project("request_pausing")
+    with scene.site() as site:
+        (failure,) = evaluate(site).failures
+    assert scene.one(policy.offeringusagepolicy).uuid.hex in failure.item
+    assert (cluster.flags(), fired(scene)) == ({"paused"}, [True])
+
+
+def test_a_limit_beyond_all_numbers_measures_nothing(scene: Scene) -> None:
+    cluster = Cluster(scene, SLURM, limits={"cpu": 2560, "mem": 10**400})
+    cluster.use(3200)
+    run(scene)
+    assert cluster.flags() == {"downscaled", "paused"}
+
+
+def test_the_months_invoices_do_not_wait_for_a_broken_policy(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> None:
+        raise ValueError("something unforeseen")
+
+    monkeypatch.setattr(monthly, "evaluate_policies", broken)
+    place = Place.make(scene)
+    plan = scene.plan(place.offering)
+    scene.price(plan, scene.component(place.offering, "seat", "fixed"), 10)
+    scene.resource(place.project, place.offering, plan, "billed")
+    with scene.site() as site:
+        (failure,) = bill(site, "2025-04-01T00:05:00+00:00").failures
+    assert failure.item == "policies on new invoices"
+    assert scene.rows(invoices.invoice, customer_id=place.customer, year=2025, month=4)
 
 
 # Size

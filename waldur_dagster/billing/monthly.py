@@ -21,6 +21,7 @@ from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.prices import switch_prices
 from waldur_dagster.invoices.states import WAITING
 from waldur_dagster.locks import ENTRIES, held
+from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.platform.month import Month, month_number
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import invoices, marketplace, structure
@@ -68,12 +69,16 @@ def _any_waits(work: Work) -> bool:
 
 
 def make_new_invoices(work: Work, month: Month) -> None:
-    """Invoices with their items and totals, and the estimates and policies that follow from them: all or nothing."""
+    """Invoices with their items and totals, and the estimates that follow from them: all or nothing.
+
+    Policies follow too; when that cannot be told, the invoices hold, and the next ``check-polices`` looks again.
+    """
     _name_the_actor(work)
     made = create_invoices(work, month)
     if is_newest(work, month):
         refresh_price_estimates(work, month, select(made.c.customer_id))
-        evaluate_policies(work, _affected_by(made, month))
+        with isolated(work, "policies on new invoices"):
+            evaluate_policies(work, _affected_by(made, month))
 
 
 def try_held_again(work: Work, month: Month) -> None:

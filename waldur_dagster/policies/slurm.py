@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import cached_property
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -42,6 +44,11 @@ class Watched:
     last: date
     percent: dict[int, float] = field(default_factory=dict)
 
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        own = self.row.tres_billing_weights or WEIGHTS
+        return {str(name).lower(): float(value) for name, value in own.items()}
+
     @property
     def before(self) -> tuple[date, date] | None:
         """First and last day of the period before this one."""
@@ -52,8 +59,7 @@ class Watched:
         return date(number // 12, number % 12 + 1, 1), self.first - timedelta(days=1)
 
     def weight(self, component_type: str) -> float:
-        own = self.row.tres_billing_weights or WEIGHTS
-        return {str(name).lower(): float(value) for name, value in own.items()}.get(component_type.lower(), 1.0)
+        return self.weights.get(component_type.lower(), 1.0)
 
     def allocation(self, limit: float, used_before: float) -> float:
         """The limit, with what was left of the last period, as far as the policy carries that over."""
@@ -65,20 +71,12 @@ class Watched:
 def slurm_policies(work: Work, choice: Choice) -> Iterator[Policy]:
     """All SLURM policies that have fired or have reason to, by id, each with the resources that its actions reach.
 
-    What a policy without billing weights (``tres_billing_enabled`` off) measures is not known: it is left as it is.
+    Those that cannot be measured are left as they are.
     """
-    watched = {row.id: _watched(work, row) for row in _rows(work, choice)}
+    watched = {row.id: _watched(work, row) for row in _rows(work, choice) if _is_measurable(work, row)}
+    if watched:
+        _measure(work, watched)
     for found in watched.values():
-        if not found.row.tres_billing_enabled:
-            work.outcome.warn(
-                f"organization {found.row.provider}",
-                f"SLURM policy {found.row.uuid.hex} of offering {found.row.offering} works without billing weights, "
-                "which this program does not know how to measure: it is left as it is",
-            )
-    known = {id: found for id, found in watched.items() if found.row.tres_billing_enabled}
-    if known:
-        _measure(work, known)
-    for found in known.values():
         reached = _reached(found)
         actions = SLURM_USAGE.actions(found.row.actions)
         triggered = any(reached.get(action) for action in actions)
@@ -118,6 +116,40 @@ def _rows(work: Work, choice: Choice) -> list[Any]:
             .order_by(policy.c.id)
         )
     )
+
+
+def _is_measurable(work: Work, row: Any) -> bool:
+    """What a policy without billing weights (``tres_billing_enabled`` off) measures is not known.
+
+    One whose terms are no numbers has failed, alone: nobody else's policies and invoices wait for it.
+    """
+    if not row.tres_billing_enabled:
+        work.outcome.warn(
+            f"organization {row.provider}",
+            f"SLURM policy {row.uuid.hex} of offering {row.offering} works without billing weights, "
+            "which this program does not know how to measure: it is left as it is",
+        )
+        return False
+    weights = row.tres_billing_weights or {}
+    if not isinstance(weights, dict):
+        weights = {"": None}
+    named = {f"tres_billing_weights {name}".strip(): value for name, value in weights.items()}
+    terms = {"grace_ratio": row.grace_ratio, "carryover_factor": row.carryover_factor} | named
+    broken = [name for name, value in terms.items() if not _is_number(value)]
+    if broken:
+        work.outcome.fail(
+            f"policy {row.uuid.hex} of offering {row.scope_id}",
+            f"organization {row.provider}: not a number: {', '.join(broken)}; the policy is left as it is",
+        )
+    return not broken
+
+
+def _is_number(value: Any) -> bool:
+    """Whether something out of JSON can be computed with; numbers there have no end."""
+    try:
+        return isfinite(float(value))
+    except (TypeError, ValueError, OverflowError):
+        return False
 
 
 def _watched(work: Work, row: Any) -> Watched:
@@ -160,7 +192,7 @@ def _measure(work: Work, watched: Mapping[int, Watched]) -> None:
     for policy_id, resource_id, limits in work.connection.execute(allocated):
         found, part, whole = watched[policy_id], 0.0, 0.0
         for name, limit in (limits if isinstance(limits, dict) else {}).items():
-            if isinstance(limit, int | float) and not isinstance(limit, bool) and limit > 0:
+            if isinstance(limit, int | float) and not isinstance(limit, bool) and limit > 0 and _is_number(limit):
                 key = policy_id, resource_id, name
                 part += now[key] * found.weight(name)
                 whole += found.allocation(float(limit), before[key]) * found.weight(name)
