@@ -7,30 +7,22 @@ from typing import Any
 
 import pytest
 
+from tests.policies.clusters import SUPPORTED, Cluster, run
 from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
 from tests.scene import Scene, bill
 from tests.statements import counted
 from waldur_dagster.billing import monthly
 from waldur_dagster.outbox.tables import message
-from waldur_dagster.outcome import Outcome
 from waldur_dagster.policies import evaluate_policies
 from waldur_dagster.schema import core, django, invoices, logging, marketplace, policy
 
 pytestmark = pytest.mark.generation("8")
-SUPPORTED = {"supports_downscaling": True, "supports_pausing": True, "service_provider_can_create_offering_user": True}
 FLAGS = {
     "request_downscaling": ("downscaled", "reset_downscaling"),
     "request_pausing": ("paused", "reset_pausing"),
     "restrict_members": ("restrict_member_access", "reset_member_restriction"),
 }
 BEFORE = datetime(2025, 2, 1, tzinfo=UTC)
-
-
-def run(scene: Scene, as_of: datetime = MARCH) -> Outcome:
-    with scene.site() as site:
-        outcome = evaluate(site, as_of)
-    assert outcome.failures == []
-    return outcome
 
 
 def fired(scene: Scene, table: Any = policy.projectestimatedcostpolicy) -> list[bool]:
@@ -341,34 +333,6 @@ def test_owners_and_those_whom_the_policy_names_are_mailed(scene: Scene, scope: 
 
 
 # SLURM, 3.4
-
-
-class Cluster:
-    """An offering with a SLURM policy, and an allocation of 2560 of its component cpu."""
-
-    def __init__(self, scene: Scene, actions: str, grace: float = 0.2, limits: Any = None, **facts: Any):
-        self.scene = scene
-        self.place = Place.make(scene)
-        self.offering = scene.offering(scene.customer("Seller"), "Cluster", plugin_options=SUPPORTED)
-        self.cpu = scene.component(self.offering, "cpu", "limit", limit_period="month")
-        self.resource = scene.resource(self.place.project, self.offering, None, "hpc", limits=limits or {"cpu": 2560})
-        self.policy = scene.add(
-            policy.offeringusagepolicy, scope_id=self.offering, actions=actions, period=2, options={}, apply_to_all=True
-        )
-        terms = {"tres_billing_enabled": True, "tres_billing_weights": {}, "grace_ratio": grace} | facts
-        whole = scene.whole(policy.slurmperiodicusagepolicy)
-        neutral = {"limit_type": "", "carryover_enabled": False, "raw_usage_reset": True, "qos_strategy": ""}
-        row = {"offeringusagepolicy_ptr_id": self.policy, "carryover_factor": 0} | neutral | terms
-        with scene.engine.begin() as connection:
-            connection.execute(whole.insert().values(row))
-
-    def use(self, amount: int, period: date = date(2025, 3, 1)) -> None:
-        facts = {"resource_id": self.resource, "component_id": self.cpu, "billing_period": period, "date": MARCH}
-        self.scene.add(marketplace.componentusage, usage=amount, **facts)
-
-    def flags(self) -> set[str]:
-        row = self.scene.one(marketplace.resource, id=self.resource)
-        return {name for name in ("downscaled", "paused") if getattr(row, name)}
 
 
 SLURM = "notify_organization_owners,request_slurm_resource_downscaling,request_slurm_resource_pausing"

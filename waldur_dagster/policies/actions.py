@@ -18,7 +18,7 @@ from waldur_dagster.policies.classes import Action, Policy
 from waldur_dagster.policies.events import PolicyEvent, log_policy_events
 from waldur_dagster.policies.flags import FLAGS, STAYING, resources_of
 from waldur_dagster.policies.notifications import notify_external, notify_owners, notify_team, scope_feeds
-from waldur_dagster.policies.rules import watches_credit
+from waldur_dagster.policies.rules import has_notes, watches_credit
 from waldur_dagster.schema import marketplace
 from waldur_dagster.users.system_robot import system_robot
 from waldur_dagster.work import Work
@@ -79,7 +79,7 @@ def _attributes(schema: SiteSchema) -> ColumnElement[Any]:
 
 
 def _raise(work: Work, policy: Policy, action: Action) -> None:
-    if watches_credit(work.schema):
+    if has_notes(work.schema, policy.kind):
         attributed_flags.raise_flags(work, [policy], action)
     else:
         plain_flags.raise_flag(work, policy, action)

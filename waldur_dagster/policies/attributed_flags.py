@@ -6,7 +6,8 @@ takes it out.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +17,8 @@ from sqlalchemy import (
     Integer,
     Table,
     Text,
+    Update,
+    all_,
     and_,
     any_,
     case,
@@ -25,11 +28,11 @@ from sqlalchemy import (
     literal,
     not_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, distinct_on
 
-from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.events import log_resource_events
 from waldur_dagster.marketplace.fired_policies import wanted
 from waldur_dagster.platform.contexts import NOTHING
@@ -44,10 +47,12 @@ from waldur_dagster.platform.expressions import (
     text_from,
     whole_part,
 )
-from waldur_dagster.policies.classes import SLURM_USAGE, Action, Policy
+from waldur_dagster.policies.classes import ON_SLURM, SLURM_USAGE, Action, Policy
 from waldur_dagster.policies.flags import (
+    DOWNSCALED,
     FLAGS,
     PAUSED,
+    RESTRICTED,
     Flag,
     concerns,
     covered,
@@ -61,14 +66,110 @@ from waldur_dagster.temporary import temporary_returned
 from waldur_dagster.work import Work
 
 ATTRIBUTION = "_policy_attribution"
+# The action with which other policies than those on SLURM want a flag.
+OF_COSTS = {DOWNSCALED: Action.DOWNSCALE, PAUSED: Action.PAUSE, RESTRICTED: Action.RESTRICT}
 
 
 def raise_flags(work: Work, policies: Sequence[Policy], action: Action) -> None:
     """Set the flag of an action on those resources of the policies that support it and do not have it yet."""
     flag = FLAGS[action]
-    if not policies:
+    if policies:
+        chosen = _chosen(work, policies, action, and_(concerns(work.schema, flag), not_(resource.c[flag.column])))
+        changed = _noting(work, policies, action, chosen).returning(
+            resource.c.id.label("resource_id"), chosen.c.position.label("policy")
+        )
+        _tell(work, temporary_returned(work, "flagged", changed), policies, str(action))
+
+
+def lower_flags(work: Work, released: Sequence[Policy], staying: Sequence[Policy]) -> None:
+    """Clear the flags of policies that were released; what a SLURM policy has set is left to ``recover``."""
+    for action, flag in FLAGS.items():
+        policies = [policy for policy in released if action in policy.actions and policy.kind is not SLURM_USAGE]
+        if policies:
+            of_slurm = func.coalesce(_noted(flag, "policy_class") == SLURM_USAGE.model, False)
+            set_now = and_(concerns(work.schema, flag), resource.c[flag.column], ~of_slurm)
+            chosen = partial(_chosen, work, policies, action, set_now)
+            _release(work, policies, action, chosen, staying)
+
+
+def recover(work: Work, measured: Sequence[Policy], staying: Sequence[Policy]) -> None:
+    """Clear what SLURM policies have set on resources that are below the threshold again, whatever their own state.
+
+    Waldur releases their rows without that (spec newer_billing 3.4).
+    """
+    for action in (Action.SLURM_DOWNSCALE, Action.SLURM_PAUSE):
+        own = [policy for policy in measured if action in policy.actions]
+        if own:
+            _release(work, own, action, partial(_recovered, own, action), staying)
+
+
+def _recovered(policies: Sequence[Policy], action: Action, condition: ColumnElement[bool]) -> FromClause:
+    flag = FLAGS[action]
+    above = [id for policy in policies for id in policy.reached.get(action, ())]
+    given = given_rows(
+        [{"position": at, "scope_id": p.scope_id, "uuid": p.uuid.hex} for at, p in enumerate(policies)],
+        position=Integer,
+        scope_id=Integer,
+        uuid=Text,
+    )
+    return (
+        select(given.c.position, resource.c.id.label("resource_id"))
+        .join(resource, and_(resource.c.offering_id == given.c.scope_id, _noted(flag, "policy_uuid") == given.c.uuid))
+        .where(resource.c[flag.column], not_(resource.c.id == any_(literal(above, ARRAY(Integer)))), condition)
+        .subquery("chosen")
+    )
+
+
+def _release(
+    work: Work,
+    policies: Sequence[Policy],
+    action: Action,
+    chosen: Callable[[ColumnElement[bool]], FromClause],
+    staying: Sequence[Policy],
+) -> None:
+    """Clear the flag of an action, except where something else wants it, which is then what the note tells.
+
+    A policy that stays is named there; a limit on usage has no note. In a project's grace time a pause stays: if a
+    policy had set it, it is the grace time's from now on. ``chosen`` are those of the policies' resources on which a
+    condition holds.
+    """
+    flag = FLAGS[action]
+    if not work.connection.scalar(select(exists().select_from(chosen(true())))):
         return
-    chosen = _chosen(work, policies, action, and_(concerns(work.schema, flag), not_(resource.c[flag.column])))
+    _hand_over(work, flag, chosen, staying)
+    free = ~wanted(work.schema, OF_COSTS[flag])
+    if work.schema.has_column(resource.c.usage_limit_restriction):
+        limited = resource.c.usage_limit_restriction == flag.column
+        _leave(work, flag, chosen(and_(free, limited)))
+        free = and_(free, ~limited)
+    if flag is PAUSED:
+        # Where a site does not tell such pauses from others, the note goes on to say who has paused.
+        if work.schema.has_column(resource.c.paused_by_grace_period):
+            _leave(work, flag, chosen(and_(free, _in_grace_time(work))), paused_by_grace_period=True)
+        free = and_(free, ~_in_grace_time(work))
+    _lower(work, policies, action, chosen(free))
+
+
+def _hand_over(
+    work: Work, flag: Flag, chosen: Callable[[ColumnElement[bool]], FromClause], staying: Sequence[Policy]
+) -> None:
+    """Where a policy that stays wants the flag too, the note names that one from now on.
+
+    A flag without a note stays so, except for a SLURM policy: without one it could not take the flag back.
+    """
+    uuid = _noted(flag, "policy_uuid")
+    for action, own in FLAGS.items():
+        keepers = [policy for policy in staying if own is flag and action in policy.actions]
+        if keepers:
+            of_other = uuid != all_(literal([policy.uuid.hex for policy in keepers], ARRAY(Text)))
+            left = resource.c.id.in_(select(chosen(true()).c.resource_id))
+            kept = _chosen(work, keepers, action, left, func.coalesce(of_other, action in ON_SLURM))
+            work.execute(_noting(work, keepers, action, kept))
+
+
+def _noting(work: Work, policies: Sequence[Policy], action: Action, chosen: FromClause) -> Update:
+    """Set the flag of an action, with a note of the policy."""
+    flag = FLAGS[action]
     notes = given_rows(
         [{"at": at, "note": _note(work, policy, action)} for at, policy in enumerate(policies)], at=Integer, note=JSONB
     ).alias("notes")
@@ -76,7 +177,7 @@ def raise_flags(work: Work, policies: Sequence[Policy], action: Action) -> None:
         func.coalesce(resource.c.attributes.op("->", return_type=JSONB())(ATTRIBUTION), NOTHING),
         json_object(**{flag.column: notes.c.note}),
     )
-    changed = (
+    return (
         update(resource)
         .values(
             {
@@ -86,48 +187,7 @@ def raise_flags(work: Work, policies: Sequence[Policy], action: Action) -> None:
             }
         )
         .where(resource.c.id == chosen.c.resource_id, notes.c.at == chosen.c.position)
-        .returning(resource.c.id.label("resource_id"), chosen.c.position.label("policy"))
     )
-    _tell(work, temporary_returned(work, "flagged", changed), policies, str(action))
-
-
-def lower_flags(work: Work, released: Sequence[Policy]) -> None:
-    """Clear the flags of policies that were released, except where something else that has fired wants them.
-
-    In a project's grace time a pause stays: if a policy had set it, it is the grace time's from now on.
-    """
-    for action, flag in FLAGS.items():
-        policies = [policy for policy in released if action in policy.actions and policy.kind is not SLURM_USAGE]
-        if policies:
-            free = and_(concerns(work.schema, flag), ~wanted(work.schema, action), ~_others(work.schema, flag))
-            if flag is PAUSED:
-                _leave_to_grace_time(work, _chosen(work, policies, action, and_(free, _in_grace_time(work))))
-                free = and_(free, ~_in_grace_time(work))
-            _lower(work, policies, action, _chosen(work, policies, action, and_(free, resource.c[flag.column])))
-
-
-def recover(work: Work, policies: Sequence[Policy]) -> None:
-    """Clear what SLURM policies have set on resources that are below the threshold again."""
-    for action in (Action.SLURM_DOWNSCALE, Action.SLURM_PAUSE):
-        own = [policy for policy in policies if action in policy.actions]
-        if own:
-            flag = FLAGS[action]
-            above = [id for policy in own for id in policy.reached.get(action, ())]
-            given = given_rows(
-                [{"position": at, "uuid": policy.uuid.hex} for at, policy in enumerate(own)],
-                position=Integer,
-                uuid=Text,
-            )
-            recovered = (
-                select(given.c.position, resource.c.id.label("resource_id"))
-                .join(resource, _noted(flag, "policy_uuid") == given.c.uuid)
-                .where(
-                    resource.c[flag.column],
-                    not_(resource.c.id == any_(literal(above, ARRAY(Integer)))),
-                    ~(_in_grace_time(work) if flag is PAUSED else false()),
-                )
-            )
-            _lower(work, own, action, recovered.subquery("chosen"))
 
 
 def _lower(work: Work, policies: Sequence[Policy], action: Action, chosen: FromClause) -> None:
@@ -144,25 +204,23 @@ def _lower(work: Work, policies: Sequence[Policy], action: Action, chosen: FromC
     _tell(work, temporary_returned(work, "flagged", changed), policies, flag.reset)
 
 
-def _leave_to_grace_time(work: Work, chosen: FromClause) -> None:
-    """Where a site tells such pauses from others; elsewhere the note says who has paused."""
-    if work.schema.has_column(resource.c.paused_by_grace_period):
-        set_by_policy = _noted(PAUSED, "policy_uuid").is_not(None)
-        work.execute(
-            update(resource)
-            .values(paused_by_grace_period=True, attributes=_without_note(PAUSED), modified=work.as_of)
-            .where(resource.c.id == chosen.c.resource_id, resource.c.paused, set_by_policy)
-        )
+def _leave(work: Work, flag: Flag, chosen: FromClause, **values: Any) -> None:
+    """Take out the note of a flag that stays, if a policy has set it."""
+    work.execute(
+        update(resource)
+        .values(attributes=_without_note(flag), modified=work.as_of, **values)
+        .where(resource.c.id == chosen.c.resource_id, _noted(flag, "policy_uuid").is_not(None))
+    )
 
 
-def _chosen(work: Work, policies: Sequence[Policy], action: Action, condition: ColumnElement[bool]) -> FromClause:
+def _chosen(work: Work, policies: Sequence[Policy], action: Action, *conditions: ColumnElement[bool]) -> FromClause:
     """(position, resource_id): each resource of the policies once, with the first of them."""
     of_policies = covered(policies, action).subquery("covered")
     return (
         select(of_policies.c.position, resource.c.id.label("resource_id"))
         .ext(distinct_on(resource.c.id))
         .join(resource, resource.c.id == of_policies.c.resource_id)
-        .where(condition)
+        .where(*conditions)
         .order_by(resource.c.id, of_policies.c.position)
         .subquery("chosen")
     )
@@ -191,12 +249,6 @@ def _without_note(flag: Flag) -> ColumnElement[Any]:
     left = resource.c.attributes.op("#-", return_type=JSONB())(literal([ATTRIBUTION, flag.column], ARRAY(Text)))
     empty = left.op("->", return_type=JSONB())(ATTRIBUTION) == NOTHING
     return case((empty, left.op("-", return_type=JSONB())(literal(ATTRIBUTION, Text))), else_=left)
-
-
-def _others(schema: SiteSchema, flag: Flag) -> ColumnElement[bool]:
-    """Whether something else than a policy on cost wants the flag: a limit on usage, or a SLURM policy."""
-    by_limit = schema.own(resource, "usage_limit_restriction", literal("", Text)) == flag.column
-    return by_limit | func.coalesce(_noted(flag, "policy_class") == SLURM_USAGE.model, False)
 
 
 def _in_grace_time(work: Work) -> ColumnElement[bool]:

@@ -97,6 +97,8 @@ SLURM_USAGE = PolicyClass(
 class Policy:
     """A policy whose state has to change, or that goes on: it had fired before, and still has reason to.
 
+    Or, where it acts on single resources, one that may have something to take back there.
+
     ``limit`` is what a mail says was exceeded. ``resource_id`` narrows a project's policy to one resource. ``facts``
     are what is noted beside a flag that the policy sets. ``reached`` are the resources that an action is for, where a
     policy is about single resources.

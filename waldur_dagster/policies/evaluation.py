@@ -24,12 +24,13 @@ from waldur_dagster.policies.classes import (
     OFFERING_USAGE,
     PROJECT_COST,
     SLURM_USAGE,
+    Action,
     Choice,
     Policy,
 )
 from waldur_dagster.policies.costs import cost_policies
-from waldur_dagster.policies.flags import FLAGS
-from waldur_dagster.policies.rules import has_slurm_usage, watches_credit
+from waldur_dagster.policies.flags import FLAGS, resources_of
+from waldur_dagster.policies.rules import has_notes, has_slurm_usage, watches_credit
 from waldur_dagster.policies.slurm import slurm_policies
 from waldur_dagster.policies.usage import customer_usage_policies, offering_usage_policies
 from waldur_dagster.schema import marketplace, structure
@@ -93,18 +94,31 @@ def evaluate_policies(work: Work, affected: Affected | None = None) -> None:
             with isolated(work, str(policy)):
                 _fire(work, policy)
     # At the end, when it is known which policies still want the flags.
-    if newer:
-        _go_on(work, [policy for policy in found if policy.goes_on], released)
-    else:
-        plain_flags.lower_flags(work, released)
+    if affected:
+        found += _neighbours(work, found, released)
+    _go_on(work, found, released)
 
 
-def _go_on(work: Work, ongoing: list[Policy], released: list[Policy]) -> None:
+def _go_on(work: Work, found: list[Policy], released: list[Policy]) -> None:
     """Bring the flags to what the policies want now, in statements that do not grow with the policies."""
+    noted, lowered = ([p for p in policies if has_notes(work.schema, p.kind)] for policies in (found, released))
+    staying = [policy for policy in noted if policy.triggered]
+    plain_flags.lower_flags(work, [policy for policy in released if not has_notes(work.schema, policy.kind)])
     for action in FLAGS:
-        attributed_flags.raise_flags(work, [policy for policy in ongoing if action in policy.actions], action)
-    attributed_flags.lower_flags(work, released)
-    attributed_flags.recover(work, [policy for policy in (*ongoing, *released) if policy.kind is SLURM_USAGE])
+        ongoing = [policy for policy in noted if policy.goes_on and action in policy.actions]
+        attributed_flags.raise_flags(work, ongoing, action)
+    attributed_flags.lower_flags(work, lowered, staying)
+    attributed_flags.recover(work, [policy for policy in noted if policy.kind is SLURM_USAGE], staying)
+
+
+def _neighbours(work: Work, found: list[Policy], released: list[Policy]) -> list[Policy]:
+    """Further SLURM policies on resources of those that were released: they may want the same flags."""
+    flagging = [policy for policy in released if {Action.DOWNSCALE, Action.PAUSE} & set(policy.actions)]
+    if not flagging or not has_slurm_usage(work.schema):
+        return []
+    offerings = select(marketplace.resource.c.offering_id).where(resources_of(flagging, Action.PAUSE))
+    known = {policy.id for policy in found if policy.kind is SLURM_USAGE}
+    return [near for near in slurm_policies(work, Choice(offerings, only_immediate=False)) if near.id not in known]
 
 
 def _found(work: Work, affected: Affected | None) -> Iterator[Policy]:

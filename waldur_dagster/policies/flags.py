@@ -25,7 +25,7 @@ ALIVE = resource.c.state != ResourceState.TERMINATED
 STAYING = resource.c.state.not_in((ResourceState.TERMINATING, ResourceState.TERMINATED))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Flag:
     """A column of resources, the states in which it is set, and the option of an offering that supports it."""
 

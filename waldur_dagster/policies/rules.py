@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, FromClause, and_, false, func, or_, select
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.platform.organization_groups import groups_of_customers
-from waldur_dagster.policies.classes import PolicyClass
+from waldur_dagster.policies.classes import SLURM_USAGE, PolicyClass
 from waldur_dagster.schema import policy, structure
 
 customer = structure.customer
@@ -26,6 +26,14 @@ def has_slurm_usage(schema: SiteSchema) -> bool:
     """Whether there are SLURM policies, with all that they are evaluated by."""
     child = policy.slurmperiodicusagepolicy
     return schema.has(child.name) and not schema.missing(child)
+
+
+def has_notes(schema: SiteSchema, kind: PolicyClass) -> bool:
+    """Whether a class's flags are set resource by resource, with a note; SLURM policies could not take them back else.
+
+    There are sites with SLURM policies on which no other policy does so.
+    """
+    return kind is SLURM_USAGE or watches_credit(schema)
 
 
 def is_child(schema: SiteSchema) -> ColumnElement[bool]:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 
 from waldur_dagster.marketplace.states import ResourceState
 from waldur_dagster.platform.month import Month
-from waldur_dagster.policies.classes import SLURM_USAGE, Action, Choice, Policy
+from waldur_dagster.policies.classes import ON_SLURM, SLURM_USAGE, Action, Choice, Policy
 from waldur_dagster.policies.costs import policy_columns, policy_facts
 from waldur_dagster.policies.rules import of_affected_customers
 from waldur_dagster.schema import marketplace, structure
@@ -69,9 +69,10 @@ class Watched:
 
 
 def slurm_policies(work: Work, choice: Choice) -> Iterator[Policy]:
-    """All SLURM policies that have fired or have reason to, by id, each with the resources that its actions reach.
+    """SLURM policies, by id, each with the resources that its actions reach.
 
-    Those that cannot be measured are left as they are.
+    All that have fired or have reason to, and those that may have set flags, whatever their state is by now. Those that
+    cannot be measured are left as they are.
     """
     watched = {row.id: _watched(work, row) for row in _rows(work, choice) if _is_measurable(work, row)}
     if watched:
@@ -80,7 +81,7 @@ def slurm_policies(work: Work, choice: Choice) -> Iterator[Policy]:
         reached = _reached(found)
         actions = SLURM_USAGE.actions(found.row.actions)
         triggered = any(reached.get(action) for action in actions)
-        if triggered or found.row.has_fired:
+        if triggered or found.row.has_fired or not ON_SLURM.isdisjoint(actions):
             facts = policy_facts(SLURM_USAGE, found.row)
             facts["facts"] |= {"limit_type": found.row.limit_type, "grace_ratio": found.row.grace_ratio}
             limit = f"{NOTIFIED_AT} % of an allocation"
