@@ -235,16 +235,16 @@ def _refusals() -> Iterator[None]:
 
 
 def _evaluate_policies(work: Work) -> None:
-    """What stands above the apps that change resources: policies follow what such a change has cost.
+    """What stands above the apps that change resources: policies follow what such a change has cost, or has used.
 
     When that cannot be told, the change holds, and the next ``check-polices`` looks again.
     """
-    if work.billed:
+    if work.billed or work.metered:
         from waldur_dagster.platform.isolation import isolated
         from waldur_dagster.policies import affected_by_resources, evaluate_policies
 
         with isolated(work, "policies on changed resources"):
-            evaluate_policies(work, affected_by_resources(work.billed))
+            evaluate_policies(work, affected_by_resources(work.billed, work.metered))
 
 
 class StepFailed(Exception):

@@ -38,8 +38,8 @@ class Work:
     again, else the same. ``earlier`` is what the steps of the run before this one have done. Rows changed through
     ``execute`` are counted in ``outcome`` by table. ``actor`` are the keys of a user that all events of this unit of
     work have in their contexts. ``billed`` are the ids of resources whose costs of the running month a change of theirs
-    has altered; policies on them are looked at when the unit of work ends. ``is_last_try``: a passing error of the
-    database will not have the unit tried again.
+    has altered, ``metered`` those whose usage it has; policies on them are looked at when the unit of work ends.
+    ``is_last_try``: a passing error of the database will not have the unit tried again.
     """
 
     connection: Connection
@@ -54,6 +54,7 @@ class Work:
     earlier: Outcome = field(default_factory=Outcome)
     actor: Mapping[str, Any] = field(default_factory=dict)
     billed: set[int] = field(default_factory=set)
+    metered: set[int] = field(default_factory=set)
     is_last_try: bool = True
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
 

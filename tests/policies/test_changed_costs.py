@@ -1,4 +1,4 @@
-"""Policies follow at once when a resource ends, or changes, and that alters what its month costs."""
+"""Policies follow at once when what a resource has cost or used in its month changes."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
+from sqlalchemy import update
 
 from tests.dagster.runs import execute, troubles
+from tests.openstack.cloud import LoopbackCloud, serving_cloud
+from tests.openstack.scenes import CloudSite, project_id
 from tests.policies.scenes import Place
 from tests.scene import Scene
 from waldur_dagster.marketplace.states import OrderState, OrderType, ResourceState
-from waldur_dagster.schema import marketplace, policy, structure
+from waldur_dagster.schema import django, marketplace, policy, structure
 
-REJECT = "waldur-mastermind-reject-past-bookings"
+REJECT, QUOTAS = "waldur-mastermind-reject-past-bookings", "openstack-tenant-pull-quotas"
 BEGUN, NOW = "2025-03-10T09:00:00Z", datetime(2025, 3, 10, 12, tzinfo=UTC)
 MONTH_END = datetime(2025, 3, 31, 23, 59, 59, 999999, tzinfo=UTC)
 
@@ -41,6 +44,22 @@ def test_policies_that_cannot_be_evaluated_do_not_take_the_change_back(scene: Sc
     result = execute(scene.deployment(), REJECT, dg.DagsterInstance.ephemeral(), as_of=NOW.isoformat())
     assert not result.success and "1 item failed" in troubles(result)
     assert scene.one(marketplace.resource, id=seat).state == ResourceState.TERMINATED
+
+
+@pytest.mark.parametrize("site", ["2024", pytest.param("8", marks=pytest.mark.generation("8"))])
+def test_a_policy_on_usage_fires_when_a_pulled_tenant_has_used_too_much(scene: Scene, site: str) -> None:
+    group = scene.group()
+    place, clouds = Place.make(scene, group=group), CloudSite(scene)
+    kind = scene.one(django.content_type, app_label="openstack", model="tenant").id
+    usage = place.on_usage("notify_organization_owners", group, {"cores": (0, 0)})
+    with serving_cloud(LoopbackCloud()) as cloud:
+        tenant = clouds.tenant(clouds.cloud(cloud), project_id(1))
+        cloud.data[project_id(1)].clear()  # where there is a project, the tenant may log in
+        with scene.engine.begin() as connection:
+            connection.execute(update(marketplace.resource).values(content_type_id=kind, object_id=tenant, state=2))
+        result = execute(scene.deployment(), QUOTAS, dg.DagsterInstance.ephemeral(), as_of=NOW.isoformat())
+    assert result.success, troubles(result)
+    assert scene.one(policy.offeringusagepolicy, id=usage).has_fired
 
 
 def _stays_fired(scene: Scene, *, dry_run: bool = False) -> bool:

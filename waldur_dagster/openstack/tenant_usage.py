@@ -30,7 +30,7 @@ def keep_resource_usage(work: Work, place: Tenant, used: Mapping[str, int]) -> N
     """Give the tenant's resource its current usages and the month's usage of its components.
 
     Resources that are being created, or that end, are left alone. One that was erred beside a healthy tenant is OK
-    again. What agrees is not written.
+    again. What agrees is not written. ``work.billed`` and ``work.metered`` name a resource that has used more.
     """
     found = work.connection.execute(
         select(
@@ -117,3 +117,5 @@ def _keep_month(work: Work, found: Any, current: Mapping[str, int]) -> None:
     new = work.execute(work.insert_from(usage, rows)).rowcount
     if changed or new:
         bill_reported_usage(work, higher)
+        work.billed.add(found.id)
+        work.metered.add(found.id)

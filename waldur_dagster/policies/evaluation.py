@@ -53,8 +53,8 @@ class Affected:
     metered_offerings: Select[Any] = NOBODY
 
 
-def affected_by_resources(ids: Collection[int]) -> Affected:
-    """Those that look at the costs of these resources."""
+def affected_by_resources(ids: Collection[int], metered: Collection[int] = ()) -> Affected:
+    """Those that look at the costs of these resources, and at the usage of ``metered`` ones."""
     resource, project = marketplace.resource, structure.project
     chosen = resource.c.id.in_(given_ids(ids))
     return Affected(
@@ -63,6 +63,7 @@ def affected_by_resources(ids: Collection[int]) -> Affected:
         .join_from(resource, project, project.c.id == resource.c.project_id)
         .where(chosen),
         offerings=select(resource.c.offering_id).where(chosen),
+        metered_offerings=select(resource.c.offering_id).where(resource.c.id.in_(given_ids(metered))),
     )
 
 
