@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
+from tests.policies.scenes import Place
 from tests.scene import Scene, bill
 from waldur_dagster.billing import monthly as billing
 from waldur_dagster.outbox.tables import message
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
-from waldur_dagster.schema import invoices, logging
+from waldur_dagster.schema import invoices, logging, policy
 from waldur_dagster.site import Site
 
 newest = pytest.mark.generation("8")
@@ -92,6 +93,32 @@ def test_more_hours_than_can_be_kept_are_told_and_do_not_leave_invoices_open(sce
         assert _finalize(site, "2025-05-03T22:10:00+00:00").warnings and _states(scene) != ["created"]
         _finalize(site, "2025-05-03T23:10:00+00:00")
     assert _states(scene) == ["created"]
+
+
+@newest
+def test_policies_follow_what_closing_leaves_of_a_credit(scene: Scene) -> None:
+    """Of 100 that pay for 200 none are left, and nothing holds the policies back any more."""
+    place = Place.make(scene, 0)
+    april = scene.invoice(place.customer, 2025, 4, "pending_finalization")
+    scene.item(april, 200, resource_id=place.resource, project_id=place.project)
+    terms = {"minimal_consumption_logic": "fixed", "apply_as_minimal_consumption": True}
+    scene.add(invoices.customercredit, customer_id=place.customer, value=100, **terms)
+    place.on_customer("block_creation_of_new_resources", limit_cost=50, period=3)
+    place.on_project("block_creation_of_new_resources", limit_cost=50, period=3)
+    with scene.site() as site:
+        assert _finalize(site, "2025-05-01T01:00:00+00:00").failures == []
+    assert [row.has_fired for row in scene.rows(policy.customerestimatedcostpolicy)] == [True]
+    assert [row.has_fired for row in scene.rows(policy.projectestimatedcostpolicy)] == [True]
+
+
+@newest
+def test_invoices_are_closed_although_policies_cannot_be_evaluated(scene: Scene) -> None:
+    scene.invoice(scene.customer(), 2025, 4, "pending_finalization")
+    with scene.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE policy_projectestimatedcostpolicy DROP COLUMN limit_cost")
+    with Scene(scene.engine, known=True).site() as site:
+        (failure,) = _finalize(site, "2025-05-01T01:00:00+00:00").failures
+    assert (failure.item, _states(scene)) == ("policies on closed invoices", ["created"])
 
 
 @newest

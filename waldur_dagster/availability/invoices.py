@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
+from waldur_dagster.availability.needs import EVENTS, MAILS, POLICIES, Needs
 from waldur_dagster.schema import billing, django, invoices, marketplace, paypal, promotions, structure
 from waldur_dagster.site import Site
 
@@ -51,7 +51,11 @@ BILLING = Needs(
 
 NEEDS = {
     "waldur-create-invoices": BILLING,
-    "finalize-previous-invoices": replace(BILLING, checks=(*BILLING.checks, _time_of_grace)),
+    "finalize-previous-invoices": replace(
+        BILLING,
+        tables=tuple(dict.fromkeys((*BILLING.tables, *POLICIES))),
+        checks=(*BILLING.checks, _time_of_grace),
+    ),
     "update-invoices-total-cost": Needs(INVOICES),
     "send-monthly-invoicing-reports-about-customers": Needs((*INVOICES, invoices.paymentprofile, invoices.payment)),
     "send-notifications-about-upcoming-ends": Needs(

@@ -7,7 +7,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import Table
 
-from waldur_dagster.schema import core, django, logging, permissions
+from waldur_dagster.schema import (
+    authtoken,
+    core,
+    django,
+    invoices,
+    logging,
+    marketplace,
+    permissions,
+    policy,
+    quotas,
+    structure,
+)
 from waldur_dagster.site import Site
 
 Check = Callable[[Site], str | None]
@@ -52,3 +63,27 @@ EVENTS = (
     logging.systemnotification,
 )
 MAILS = (core.notification, core.user, permissions.role, permissions.userrole)
+# What policies look at, and what they do, besides their events and mails.
+POLICIES = (
+    policy.projectestimatedcostpolicy,
+    policy.customerestimatedcostpolicy,
+    policy.offeringestimatedcostpolicy,
+    policy.offeringestimatedcostpolicy_organization_groups,
+    policy.offeringusagepolicy,
+    policy.offeringusagepolicy_organization_groups,
+    policy.offeringcomponentlimit,
+    policy.customercomponentusagepolicy,
+    policy.customerusagepolicycomponent,
+    authtoken.token,
+    invoices.customercredit,
+    invoices.customercredit_offerings,
+    invoices.projectcredit,
+    invoices.credittransaction,
+    marketplace.componentusage,
+    marketplace.offering,
+    marketplace.offeringcomponent,
+    marketplace.order,
+    marketplace.resource,
+    quotas.quotausage,
+    structure.project,
+)

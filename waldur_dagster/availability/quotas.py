@@ -1,43 +1,10 @@
 """What the entries of the quotas family need of a site; plugins that are not installed are left out of the recount."""
 
 from waldur_dagster.availability.invoices import INVOICES
-from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
-from waldur_dagster.schema import (
-    analytics,
-    authtoken,
-    django,
-    invoices,
-    marketplace,
-    permissions,
-    policy,
-    quotas,
-    structure,
-)
+from waldur_dagster.availability.needs import EVENTS, MAILS, POLICIES, Needs
+from waldur_dagster.schema import analytics, django, marketplace, permissions, quotas, structure
 
 SCOPES = (django.content_type, structure.customer, structure.project, quotas.quotausage)
-POLICIES = (
-    policy.projectestimatedcostpolicy,
-    policy.customerestimatedcostpolicy,
-    policy.offeringestimatedcostpolicy,
-    policy.offeringestimatedcostpolicy_organization_groups,
-    policy.offeringusagepolicy,
-    policy.offeringusagepolicy_organization_groups,
-    policy.offeringcomponentlimit,
-    policy.customercomponentusagepolicy,
-    policy.customerusagepolicycomponent,
-    authtoken.token,
-    invoices.customercredit,
-    invoices.customercredit_offerings,
-    invoices.projectcredit,
-    invoices.credittransaction,
-    marketplace.componentusage,
-    marketplace.offering,
-    marketplace.offeringcomponent,
-    marketplace.order,
-    marketplace.resource,
-    quotas.quotausage,
-    structure.project,
-)
 
 NEEDS = {
     "waldur-marketplace-calculate-usage": Needs(

@@ -107,7 +107,8 @@ WRITES: dict[str, dict[str, Rights]] = {
     "valimo-auth-cleanup-auth-results": {"waldur_auth_valimo_authresult": REMOVES},
     "update-invoices-total-cost": {"invoices_invoice": CHANGES},
     "finalize-previous-invoices": {
-        **EVENTS,
+        **POLICIES,
+        "invoices_credittransaction": ADDS,
         "invoices_customercredit": KEEPS,
         "invoices_invoice": CHANGES,
         "invoices_invoiceitem": RENEWS,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, timedelta
 
-from sqlalchemy import Table, select
+from sqlalchemy import Select, Table, and_, or_, select
 
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.accounting_report import send_accounting_report
@@ -25,6 +25,7 @@ from waldur_dagster.platform.isolation import isolated
 from waldur_dagster.platform.month import Month, month_number
 from waldur_dagster.policies import Affected, evaluate_policies
 from waldur_dagster.schema import invoices, marketplace, structure
+from waldur_dagster.temporary import temporary_table
 from waldur_dagster.users.system_robot import act_as_robot
 from waldur_dagster.work import Work
 
@@ -48,7 +49,8 @@ def close_past_invoices(work: Work, month: Month) -> None:
 def finalize_invoices(work: Work, month: Month) -> None:
     """Close what waits for it, once the hours of grace since the beginning of ``month`` have passed.
 
-    When none waits any more, the mails of the month are written, which the monthly billing left to this. While the
+    Policies follow, since discounts, compensations and what is left of the credits change what they look at. When no
+    invoice waits any more, the mails of the month are written, which the monthly billing left to this. While the
     monthly billing itself is at work nothing is done: an hour later is early enough.
     """
     _name_the_actor(work)
@@ -58,14 +60,35 @@ def finalize_invoices(work: Work, month: Month) -> None:
     if held(work.connection, ENTRIES, [ENTRY]):
         work.outcome.warn("invoices", "the monthly billing is at work; they are closed in the next hour")
         return
+    waiting = temporary_table(work, "waiting", _waiting())
     work.outcome.figures["invoices closed"] = close_waiting_invoices(work, month)
+    with isolated(work, "policies on closed invoices"):
+        evaluate_policies(work, _affected_by_closing(waiting))
     if not _any_waits(work):
         _write_mails(work, month)
 
 
 def _any_waits(work: Work) -> bool:
-    waiting = select(invoices.invoice.c.id).where(invoices.invoice.c.state == WAITING)
-    return bool(work.connection.scalar(select(waiting.exists())))
+    return bool(work.connection.scalar(select(_waiting().exists())))
+
+
+def _waiting() -> Select[tuple[int, int]]:
+    invoice = invoices.invoice
+    return select(invoice.c.id, invoice.c.customer_id).where(invoice.c.state == WAITING)
+
+
+def _affected_by_closing(waiting: Table) -> Affected:
+    """Whose costs or credits have changed, of the invoices that waited: a credit is for all projects of a customer."""
+    item, resource, project, invoice = invoices.invoiceitem, marketplace.resource, structure.project, invoices.invoice
+    closed = waiting.join(invoice, and_(invoice.c.id == waiting.c.id, invoice.c.state != WAITING))
+    customers = select(waiting.c.customer_id).select_from(closed)
+    items = item.join(waiting, waiting.c.id == item.c.invoice_id)
+    billed = select(item.c.project_id).select_from(items)
+    return Affected(
+        projects=select(project.c.id).where(or_(project.c.customer_id.in_(customers), project.c.id.in_(billed))),
+        customers=customers,
+        offerings=select(resource.c.offering_id).select_from(items.join(resource, resource.c.id == item.c.resource_id)),
+    )
 
 
 def make_new_invoices(work: Work, month: Month) -> None:
