@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import literal, select
 
 from tests.policies.scenes import APRIL, MARCH, Place, allow_mails, evaluate
 from tests.scene import Scene
 from waldur_dagster.outbox.tables import message
+from waldur_dagster.policies import Affected
 from waldur_dagster.schema import core, logging, marketplace, policy, quotas
 
 FLAGS = {
@@ -134,6 +136,18 @@ def test_actions_that_a_class_does_not_allow_mean_nothing(scene: Scene) -> None:
     assert outcome.figures["policies fired"] == 1
     assert (_kinds(scene), _payloads(scene)) == ([], [])
     assert _flags(scene, place.resource) == set()
+
+
+def test_addresses_of_its_own_mean_nothing_where_a_policy_cannot_have_them(scene: Scene) -> None:
+    place = Place.make(scene)
+    id = place.on_project("notify_external_user")
+    changed = Affected(projects=select(literal(place.project)))
+    with scene.site() as site:
+        evaluate(site, affected=changed)
+        assert not scene.one(policy.projectestimatedcostpolicy, id=id).has_fired  # it has no immediate action
+        evaluate(site)
+    assert scene.one(policy.projectestimatedcostpolicy, id=id).has_fired
+    assert _kinds(scene) == []
 
 
 def test_members_are_restricted_only_where_the_provider_manages_them(scene: Scene) -> None:

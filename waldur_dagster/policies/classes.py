@@ -12,6 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, and_, or_
 
+from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.marketplace.fired_policies import has_action
 from waldur_dagster.schema import policy
 
@@ -47,17 +48,18 @@ class PolicyClass:
     allowed: frozenset[Action]
     groups: Table | None = None
 
-    @property
-    def immediate(self) -> frozenset[Action]:
-        return self.allowed - LASTING
+    def immediate(self, schema: SiteSchema) -> frozenset[Action]:
+        """What is done at the moment of firing. Addresses of its own a policy has where it has options."""
+        unknown = frozenset() if schema.has(self.table.name, "options") else {Action.NOTIFY_EXTERNAL}
+        return self.allowed - LASTING - unknown
 
-    def has_immediate_action(self) -> ColumnElement[bool]:
-        return has_action(self.table, self.immediate)
+    def has_immediate_action(self, schema: SiteSchema) -> ColumnElement[bool]:
+        return has_action(self.table, self.immediate(schema))
 
-    def actions(self, stored: str) -> tuple[Action, ...]:
+    def actions(self, schema: SiteSchema, stored: str) -> tuple[Action, ...]:
         """The immediate actions of a policy in their order; names that are unknown or not allowed mean nothing."""
-        names = dict.fromkeys(stored.split(","))
-        return tuple(Action(name) for name in names if name in self.immediate)
+        names, allowed = dict.fromkeys(stored.split(",")), self.immediate(schema)
+        return tuple(Action(name) for name in names if name in allowed)
 
 
 ON_PROJECTS = frozenset(Action) - ON_SLURM
@@ -134,13 +136,14 @@ class Choice:
     ``only_immediate``: of those, the ones with an immediate action.
     """
 
+    schema: SiteSchema
     scopes: Select[Any] | None = None
     only_immediate: bool = True
 
     def of(self, kind: PolicyClass) -> list[ColumnElement[bool]]:
         if self.scopes is None:
             return []
-        immediate = [kind.has_immediate_action()] if self.only_immediate else []
+        immediate = [kind.has_immediate_action(self.schema)] if self.only_immediate else []
         return [kind.table.c.scope_id.in_(self.scopes), *immediate]
 
 

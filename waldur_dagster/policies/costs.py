@@ -86,7 +86,7 @@ def cost_policies(work: Work, kind: PolicyClass, choice: Choice) -> Iterator[Pol
                 triggered=triggered,
                 limit=str(row.limit_cost),
                 limit_cost=row.limit_cost,
-                **policy_facts(kind, row),
+                **policy_facts(work.schema, kind, row),
             )
 
 
@@ -103,7 +103,7 @@ def policy_columns(schema: SiteSchema, kind: PolicyClass) -> list[ColumnElement[
     ]
 
 
-def policy_facts(kind: PolicyClass, row: Any) -> dict[str, Any]:
+def policy_facts(schema: SiteSchema, kind: PolicyClass, row: Any) -> dict[str, Any]:
     """The fields of a ``Policy`` that every class has."""
     options = row.options if isinstance(row.options, dict) else {}
     addresses = str(options.get(Action.NOTIFY_EXTERNAL) or "").split(",")
@@ -112,7 +112,7 @@ def policy_facts(kind: PolicyClass, row: Any) -> dict[str, Any]:
         "uuid": row.uuid,
         "scope_id": row.scope_id,
         "scope_name": row.scope_name,
-        "actions": kind.actions(row.actions),
+        "actions": kind.actions(schema, row.actions),
         "has_fired": row.has_fired,
         "resource_id": row.resource_id,
         "external": tuple(dict.fromkeys(found for address in addresses if (found := address.strip()))),

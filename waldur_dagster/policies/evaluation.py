@@ -119,7 +119,8 @@ def _neighbours(work: Work, found: list[Policy], released: list[Policy]) -> list
         return []
     offerings = select(marketplace.resource.c.offering_id).where(resources_of(flagging, Action.PAUSE))
     known = {policy.id for policy in found if policy.kind is SLURM_USAGE}
-    return [near for near in slurm_policies(work, Choice(offerings, only_immediate=False)) if near.id not in known]
+    near = slurm_policies(work, Choice(work.schema, offerings, only_immediate=False))
+    return [policy for policy in near if policy.id not in known]
 
 
 def _found(work: Work, affected: Affected | None) -> Iterator[Policy]:
@@ -130,7 +131,7 @@ def _found(work: Work, affected: Affected | None) -> Iterator[Policy]:
     of = affected or Affected()
 
     def choice(scopes: Select[Any]) -> Choice:
-        return Choice(scopes if affected else None, only_immediate=not watches_credit(work.schema))
+        return Choice(work.schema, scopes if affected else None, only_immediate=not watches_credit(work.schema))
 
     for kind, scopes in ((PROJECT_COST, of.projects), (CUSTOMER_COST, of.customers), (OFFERING_COST, of.offerings)):
         if work.schema.has(kind.table.name):

@@ -79,10 +79,10 @@ def slurm_policies(work: Work, choice: Choice) -> Iterator[Policy]:
         _measure(work, watched)
     for found in watched.values():
         reached = _reached(found)
-        actions = SLURM_USAGE.actions(found.row.actions)
+        actions = SLURM_USAGE.actions(work.schema, found.row.actions)
         triggered = any(reached.get(action) for action in actions)
         if triggered or found.row.has_fired or not ON_SLURM.isdisjoint(actions):
-            facts = policy_facts(SLURM_USAGE, found.row)
+            facts = policy_facts(work.schema, SLURM_USAGE, found.row)
             facts["facts"] |= {"limit_type": found.row.limit_type, "grace_ratio": found.row.grace_ratio}
             limit = f"{NOTIFIED_AT} % of an allocation"
             yield Policy(kind=SLURM_USAGE, triggered=triggered, limit=limit, reached=reached, **facts)

@@ -113,4 +113,4 @@ def _policies(work: Work, kind: PolicyClass, used: CTE, chosen: list[ColumnEleme
     )
     for row in work.connection.execute(found).all():
         limit = f"{row.limit} ({row.component})"
-        yield Policy(kind=kind, triggered=row.triggered, limit=limit, **policy_facts(kind, row))
+        yield Policy(kind=kind, triggered=row.triggered, limit=limit, **policy_facts(work.schema, kind, row))
