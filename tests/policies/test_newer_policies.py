@@ -157,6 +157,19 @@ def test_the_first_limit_of_a_usage_policy_alone_decides(scene: Scene) -> None:
     assert fired(scene, policy.offeringusagepolicy) == [False, True]
 
 
+def test_the_usage_of_other_offerings_resources_does_not_count(scene: Scene) -> None:
+    group = scene.group()
+    place = Place.make(scene, group=group)
+    place.on_usage("", group, {"CPU": (5, 5)})
+    component = scene.one(marketplace.offeringcomponent).id
+    offering = scene.offering(scene.customer("Other"), "Other")
+    other = scene.resource(place.project, offering, None, "other")
+    facts = {"component_id": component, "billing_period": date(2025, 3, 1), "date": MARCH}
+    scene.add(marketplace.componentusage, resource_id=other, usage=100, **facts)
+    run(scene)
+    assert fired(scene, policy.offeringusagepolicy) == [False]
+
+
 def test_any_limit_of_a_policy_on_a_customers_usage_fires_it_each_in_its_own_period(scene: Scene) -> None:
     place = Place.make(scene)
     component = scene.component(place.offering, "cpu", "usage")

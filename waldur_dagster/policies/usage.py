@@ -30,6 +30,7 @@ def offering_usage_policies(work: Work, choice: Choice) -> Iterator[Policy]:
         .select_from(of_affected_customers(work.schema, OFFERING_USAGE, used))
         .where(
             _counted_limits(work),
+            _counted_resources(work),
             ~customer.c.blocked,
             ~customer.c.archived,
             _in_months(work, policy.c.period),
@@ -78,6 +79,11 @@ def _counted_limits(work: Work) -> ColumnElement[bool]:
     of_policy = limit.alias("of_policy")
     first = select(func.min(of_policy.c.id)).where(of_policy.c.policy_id == limit.c.policy_id)
     return limit.c.id == first.scalar_subquery()
+
+
+def _counted_resources(work: Work) -> ColumnElement[bool]:
+    """Any resource's usage of a component counts; in newer versions that of the policy's own offering alone."""
+    return resource.c.offering_id == OFFERING_USAGE.table.c.scope_id if watches_credit(work.schema) else true()
 
 
 def _in_months(work: Work, period: ColumnElement[int]) -> ColumnElement[bool]:
