@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -94,6 +95,20 @@ def test_an_invoice_that_is_there_is_left_alone_whatever_its_state(scene: Scene,
     _bill(scene)
     assert scene.rows(invoices.invoice) == before
     assert scene.rows(invoices.invoiceitem) == []
+
+
+@pytest.mark.generation("8")
+def test_a_tax_that_no_invoice_can_hold_is_told_and_the_others_get_their_invoices(scene: Scene) -> None:
+    scene.customer("Whole", default_tax_percent=100)
+    usual = scene.customer("Usual", default_tax_percent="99.99")
+    billed = scene.customer("Billed", default_tax_percent=100)
+    scene.invoice(billed, 2025, 4)
+    failures = _bill(scene).failures
+    assert [failure.item for failure in failures] == ["customer Whole"]
+    assert "tax of 100.00 %" in failures[0].problem
+    made = scene.one(invoices.invoice, customer_id=usual)
+    assert made.tax_percent == Decimal("99.99")
+    assert {row.customer_id for row in scene.rows(invoices.invoice)} == {usual, billed}
 
 
 # For which resources

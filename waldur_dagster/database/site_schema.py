@@ -25,6 +25,7 @@ from sqlalchemy import (
     func,
     literal,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.sql.expression import TableClause, table
@@ -41,7 +42,9 @@ _COLUMNS = text(
     SELECT c.relname, a.attname, type.name AS type,
            a.attnotnull AND NOT a.atthasdef AND a.attidentity = '' AS demanded,
            coalesce(a.attnum = ANY(i.indkey), false),
-           CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END
+           CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 END,
+           CASE WHEN a.atttypid = 'numeric'::regtype AND a.atttypmod > 4
+                THEN ((a.atttypmod - 4) >> 16) - ((a.atttypmod - 4) & 65535) END
     FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN type ON type.oid = a.atttypid
     LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
     WHERE c.relnamespace = to_regnamespace('public') AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
@@ -64,7 +67,8 @@ _REFERENCES = text(
 class SiteColumn(NamedTuple):
     """A column as PostgreSQL has it; ``demanded`` columns refuse an insert that does not name them.
 
-    ``length`` is that of texts which have one, in characters.
+    ``length`` is that of texts which have one, in characters; ``digits`` are those that decimal numbers may have
+    before their point, where that is said.
     """
 
     name: str
@@ -72,6 +76,7 @@ class SiteColumn(NamedTuple):
     demanded: bool
     is_key: bool
     length: int | None = None
+    digits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,11 @@ class SiteSchema:
         """How many characters a text in the column can have; None where it ends nowhere."""
         found = self.tables.get(wanted.table.name, {}).get(wanted.name)
         return found and found.length
+
+    def fits(self, wanted: Column[Any], amount: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Whether an amount of as many decimal places fits into a column of decimal numbers that the site has."""
+        digits = self.tables[wanted.table.name][wanted.name].digits
+        return true() if digits is None else func.abs(amount) < 10**digits
 
     def missing(self, needed: Table) -> list[str]:
         """What the site lacks of a table: its name, or ``table.column`` for each column.

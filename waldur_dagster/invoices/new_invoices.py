@@ -13,6 +13,7 @@ from sqlalchemy import (
     Table,
     and_,
     cast,
+    exists,
     func,
     literal,
     literal_column,
@@ -42,8 +43,9 @@ from waldur_dagster.work import Work
 def create_invoices(work: Work, month: Month) -> Table:
     """Make the month's missing invoices, with items and totals, in one transaction.
 
-    A customer that has an invoice of the month, in whatever state, is left alone. Returns the temporary table
-    ``new_invoice`` (id, customer_id) of what was made.
+    A customer that has an invoice of the month, in whatever state, is left alone; one whose tax an invoice cannot hold
+    is a failure, and the others get theirs. Returns the temporary table ``new_invoice`` (id, customer_id) of what was
+    made.
     """
     customer = structure.customer
     billed = select(customer.c.id).where(~customer.c.archived, *_accounting_has_started(work, month))
@@ -79,6 +81,8 @@ def _create(work: Work, term: Term, customers: Select[Any], *, created: date | N
 
 def _insert_invoices(work: Work, month: Month, customers: Select[Any], created: date) -> Table:
     invoice, customer = invoices.invoice, structure.customer
+    taxable = work.schema.fits(invoice.c.tax_percent, customer.c.default_tax_percent)
+    _tell_untaxable(work, month, select(customer).where(customer.c.id.in_(customers), ~taxable))
     rows = (
         select(
             func.gen_random_uuid().label("uuid"),
@@ -94,7 +98,7 @@ def _insert_invoices(work: Work, month: Month, customers: Select[Any], created: 
             literal("").label("payment_url"),
             literal("").label("reference_number"),
         )
-        .where(customer.c.id.in_(customers))
+        .where(customer.c.id.in_(customers), taxable)
         .order_by(customer.c.name, customer.c.id)
     )
     statement = (
@@ -103,6 +107,17 @@ def _insert_invoices(work: Work, month: Month, customers: Select[Any], created: 
         .returning(invoice.c.id, invoice.c.customer_id)
     )
     return temporary_returned(work, "new_invoice", statement)
+
+
+def _tell_untaxable(work: Work, month: Month, customers: Select[Any]) -> None:
+    """Organizations of newer versions may have a tax that no invoice can hold; theirs alone cannot be made."""
+    invoice, customer = invoices.invoice, structure.customer
+    of_month = (invoice.c.customer_id == customer.c.id, invoice.c.year == month.year, invoice.c.month == month.month)
+    named = customers.with_only_columns(customer.c.name, customer.c.default_tax_percent)
+    without = named.where(~exists().where(*of_month)).order_by(customer.c.name)
+    for name, tax in work.connection.execute(without.limit(WARNINGS_SHOWN)):
+        problem = f"has no invoice of {month}: its default tax of {tax} % is more than an invoice can hold"
+        work.outcome.fail(f"customer {name}", f"{problem}; set a lower one, and the next run makes the invoice")
 
 
 def _accounting_has_started(work: Work, month: Month) -> list[ColumnElement[bool]]:
