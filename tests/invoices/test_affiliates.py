@@ -54,6 +54,17 @@ def test_an_affiliate_earns_a_share_of_what_is_left_to_pay_once(scene: Scene) ->
     assert scene.one(invoices.affiliatefeeaccrual, invoice_id=invoice).amount == 4
 
 
+def test_a_credit_of_thousands_of_millions_is_told_too(scene: Scene) -> None:
+    _enable(scene)
+    partner = scene.customer("Partner")
+    scene.add(invoices.customercredit, customer_id=partner, value=3 * 10**9)
+    _brought(scene, partner, "10", 100)
+    with scene.site() as site:
+        bill(site, APRIL)
+    (event,) = scene.rows(logging.event, event_type="increase_of_customer_credit_due_to_affiliate_fee")
+    assert event.context["credit_balance"] == 3 * 10**9 + 10
+
+
 @pytest.mark.parametrize(
     ("price", "link"),
     [

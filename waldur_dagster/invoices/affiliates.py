@@ -10,7 +10,7 @@ from waldur_dagster.invoices.states import BILLED
 from waldur_dagster.platform.contexts import customer_context
 from waldur_dagster.platform.credit_ledger import AFFILIATE_FEE, book
 from waldur_dagster.platform.events import log_events
-from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from
+from waldur_dagster.platform.expressions import json_list, json_object, merged, text_from, whole_part
 from waldur_dagster.schema import invoices, structure
 from waldur_dagster.temporary import temporary_returned, temporary_table
 from waldur_dagster.work import Work
@@ -127,7 +127,7 @@ def _log(work: Work, made: Table) -> None:
     customer_type = work.content_types("structure", "customer")
     later = func.sum(made.c.amount).over(partition_by=credit.c.id, order_by=made.c.id, rows=(1, None))
     balance = credit.c.value - func.coalesce(later, 0)
-    own = json_object(amount=made.c.amount, period=period, credit_balance=cast(func.trunc(balance), Integer))
+    own = json_object(amount=made.c.amount, period=period, credit_balance=whole_part(balance))
     source = (
         select(
             literal("increase_of_customer_credit_due_to_affiliate_fee").label("event_type"),
