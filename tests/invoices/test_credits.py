@@ -66,6 +66,14 @@ def test_the_cheapest_items_are_paid_first_until_the_credit_is_used_up(scene: Sc
     assert (site.paid(), site.left) == ([5, 20, 15], 0)
 
 
+def test_what_pays_for_an_item_without_a_name_tells_its_number(scene: Scene) -> None:
+    site = Site(scene, 40)
+    item = site.item(30, name="")
+    site.bill()
+    paid = scene.one(invoices.invoiceitem, credit_id=site.credit)
+    assert paid.name == f"Credit compensation. <InvoiceItem {item}>"
+
+
 def test_an_item_without_a_resource_is_never_paid(scene: Scene) -> None:
     site = Site(scene, 40)
     site.item(5, resource_id=None)

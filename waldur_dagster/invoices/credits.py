@@ -127,7 +127,7 @@ class Compensation:
 
     @property
     def name(self) -> str:
-        return f"Credit compensation. {self.item.name or '<InvoiceItem id>'}"
+        return f"Credit compensation. {self.item.name or f'<InvoiceItem {self.item.id}>'}"
 
 
 @dataclass(frozen=True)
