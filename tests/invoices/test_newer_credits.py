@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tests.scene import Scene
 from tests.statements import counted
 from waldur_dagster.invoices.closing import close_invoices
+from waldur_dagster.invoices.settlement_rows import SettlementWriter
 from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
@@ -219,8 +220,13 @@ def test_a_discount_lowers_the_item_that_it_names(scene: Scene) -> None:
     lowered = scene.one(invoices.invoiceitem, id=site.item(120))
     site.item(-24, "Discount", details={"is_discount": True, "discount_of_item": lowered.uuid.hex})
     closing = select(invoices.invoice.c.id, invoices.invoice.c.customer_id).subquery("closing")
-    with scene.site() as running, running.work("waldur-create-invoices", APRIL) as work:
-        assert settle_credits(work, closing) == []
+    with (
+        scene.site() as running,
+        running.work("waldur-create-invoices", APRIL) as work,
+        SettlementWriter(work) as writer,
+    ):
+        assert settle_credits(work, closing, writer) == []
+        writer.write()
     assert (site.paid(), site.left) == ([96], 104)
     assert scene.one(invoices.invoice, id=site.march).total_price == 0
 

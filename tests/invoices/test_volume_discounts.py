@@ -160,6 +160,17 @@ def test_an_invoice_that_stays_open_keeps_no_discount_of_the_attempt(scene: Scen
     assert scene.rows(logging.event, event_type="invoice_item_created") == []
 
 
+def test_discounts_are_told_before_the_credits_that_pay_what_is_left(scene: Scene) -> None:
+    bought = Bought(scene, TEN)
+    bought.item(bought.resource("vm"), 12)
+    scene.add(invoices.customercredit, customer_id=bought.customer, value=50, expected_consumption=0)
+    with scene.site() as site:
+        bill(site, APRIL)
+    told = [event.message for event in scene.rows(logging.event)]
+    place = {name: next(n for n, text in enumerate(told) if name in text) for name in ("Volume discount", "credit by")}
+    assert place["Volume discount"] < place["credit by"]
+
+
 def test_discounts_agree_with_a_slow_computation(scene: Scene) -> None:
     rng = random.Random(7)
     price = Decimal("1.2345678901")

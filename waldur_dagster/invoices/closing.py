@@ -27,6 +27,7 @@ from waldur_dagster.invoices.held import leave_held, tell_held
 from waldur_dagster.invoices.item_events import invoice_feeds
 from waldur_dagster.invoices.overdue_credits import zero_overdue_credits
 from waldur_dagster.invoices.paypal import copy_to_paypal
+from waldur_dagster.invoices.settlement_rows import SettlementWriter
 from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.invoices.states import BILLED, PAID, PENDING, WAITING
 from waldur_dagster.invoices.volume_discounts import apply_volume_discounts
@@ -81,10 +82,12 @@ def _close(work: Work, due: ColumnElement[bool], present: date) -> int:
     zero_overdue_credits(work, present)
     closing = _lock_invoices(work, due)
     discounts = apply_volume_discounts(work, closing)
-    unsettled = settle_credits(work, closing)
-    work.connection.execute(closing.delete().where(closing.c.customer_id == func.any(unsettled)))
-    if discounts is not None:
-        discounts.keep(closing)
+    with SettlementWriter(work) as settled:
+        unsettled = settle_credits(work, closing, settled)
+        work.connection.execute(closing.delete().where(closing.c.customer_id == func.any(unsettled)))
+        if discounts is not None:
+            discounts.keep(closing)
+        settled.write()  # told after the discounts, which it counts on
     closed = _set_states(work, closing)
     _log_closing(work, closing)
     accrue_affiliate_fees(work, closing)

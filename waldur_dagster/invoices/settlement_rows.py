@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.invoices.compensation import NET, Rules
-from waldur_dagster.invoices.credit_columns import expected_column
+from waldur_dagster.invoices.credit_columns import expected_column, rules_of
 from waldur_dagster.invoices.credit_events import NAME, events_of
 from waldur_dagster.invoices.credits import Change, CustomerCredit, ProjectCredit, Settlement
 from waldur_dagster.invoices.totals import refresh_totals
@@ -40,11 +40,11 @@ from waldur_dagster.work import Work
 class SettlementWriter:
     """Takes the settlements of one customer after the other, and stores them all in one statement for each kind."""
 
-    def __init__(self, work: Work, rules: Rules):
+    def __init__(self, work: Work):
         price, balance = invoices.invoiceitem.c.unit_price.type, invoices.customercredit.c.value.type
         balances = {"id": Integer, "value": balance, "expected": balance}
         self._work = work
-        self._rules = rules
+        self._rules = rules_of(work.schema)
         self._settled = Spool(work, "settled", invoice_id=Integer)
         self._credits = Spool(work, "credit_balance", **balances)
         self._projects = Spool(work, "project_balance", **balances)

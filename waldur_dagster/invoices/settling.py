@@ -17,29 +17,28 @@ from waldur_dagster.schema import invoices
 from waldur_dagster.work import Work
 
 
-def settle_credits(work: Work, closing: FromClause) -> list[int]:
+def settle_credits(work: Work, closing: FromClause, writer: SettlementWriter) -> list[int]:
     """Apply the credits of all customers that have some to the invoices of ``closing`` (id, customer_id).
 
-    Returns the ids of the customers whose credit cannot be settled: they are reported, and nothing of theirs changes.
+    ``writer`` is given what that does, to store it. Returns the ids of the customers whose credit cannot be settled:
+    they are reported, and nothing of theirs changes.
     """
     unsettled: list[int] = []
     rules = rules_of(work.schema)
     credits = load_credits(work, select(closing.c.customer_id), lock=True)
-    with SettlementWriter(work, rules) as writer:
-        open_invoices = stream_invoices(work, _payable(closing, rules))
-        for customer_id, group in groupby(open_invoices, key=attrgetter("customer_id")):
-            credit, own = credits.get(customer_id), list(group)
-            if credit is None:  # it came into being since the others were locked
-                continue
-            try:
-                made = [settle(invoice, credit, work.today, rules) for invoice in own]
-            except Exception as error:  # whatever one customer's rows hold, the others are billed
-                unsettled.append(customer_id)
-                name = own[0].customer_name
-                work.outcome.fail(f"customer {name}", f"credit not settled, invoices stay open: {error}")
-            else:
-                writer.add(credit, [settlement for settlement in made if settlement])
-        writer.write()
+    open_invoices = stream_invoices(work, _payable(closing, rules))
+    for customer_id, group in groupby(open_invoices, key=attrgetter("customer_id")):
+        credit, own = credits.get(customer_id), list(group)
+        if credit is None:  # it came into being since the others were locked
+            continue
+        try:
+            made = [settle(invoice, credit, work.today, rules) for invoice in own]
+        except Exception as error:  # whatever one customer's rows hold, the others are billed
+            unsettled.append(customer_id)
+            name = own[0].customer_name
+            work.outcome.fail(f"customer {name}", f"credit not settled, invoices stay open: {error}")
+        else:
+            writer.add(credit, [settlement for settlement in made if settlement])
     return unsettled
 
 
