@@ -16,7 +16,7 @@ from waldur_dagster.invoices.settlement_rows import SettlementWriter
 from waldur_dagster.invoices.settling import settle_credits
 from waldur_dagster.outcome import Outcome
 from waldur_dagster.platform.month import Month
-from waldur_dagster.schema import django, invoices, logging, structure
+from waldur_dagster.schema import billing, django, invoices, logging, structure
 
 APRIL = datetime(2025, 4, 1, tzinfo=UTC)
 NEVER_LESS = {"minimal_consumption_logic": "fixed", "apply_as_minimal_consumption": True}
@@ -229,6 +229,22 @@ def test_a_discount_lowers_the_item_that_it_names(scene: Scene) -> None:
         writer.write()
     assert (site.paid(), site.left) == ([96], 104)
     assert scene.one(invoices.invoice, id=site.march).total_price == 0
+
+
+@pytest.mark.parametrize("archived", [True, False])
+def test_estimates_follow_what_is_paid_of_customers_who_get_no_invoice_in_the_run(scene: Scene, archived: bool) -> None:
+    site = Site(scene, 50)
+    if archived:
+        with scene.engine.begin() as connection:
+            connection.execute(structure.customer.update().values(archived=True))
+    else:
+        scene.invoice(site.customer, 2025, 4)
+    for model, scope in (("customer", site.customer), ("project", site.project)):
+        content_type = scene.one(django.content_type, model=model).id
+        scene.add(billing.priceestimate, content_type_id=content_type, object_id=scope, total=100)
+    site.item(100)
+    site.close()
+    assert [row.total for row in scene.rows(billing.priceestimate)] == [0, 0]
 
 
 def test_a_refund_neither_costs_nor_brings_credit(scene: Scene) -> None:

@@ -108,6 +108,7 @@ WRITES: dict[str, dict[str, Rights]] = {
     "update-invoices-total-cost": {"invoices_invoice": CHANGES},
     "finalize-previous-invoices": {
         **POLICIES,
+        "billing_priceestimate": KEEPS,
         "invoices_credittransaction": ADDS,
         "invoices_customercredit": KEEPS,
         "invoices_invoice": CHANGES,

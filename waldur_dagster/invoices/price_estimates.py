@@ -11,6 +11,7 @@ from sqlalchemy import (
     Table,
     case,
     cast,
+    exists,
     func,
     literal,
     or_,
@@ -92,6 +93,22 @@ def refresh_price_estimates(work: Work, month: Month, customers: Select[Any]) ->
         .where(estimate.c.id.is_(None))
     )
     return changed.rowcount + work.execute(work.insert_from(estimate, absent)).rowcount
+
+
+def refresh_estimates_of(work: Work, which: Select[Any]) -> None:
+    """In newer versions estimates follow what closed invoices, whose ids ``which`` selects, have got or lost.
+
+    Customers whose invoice of the present month is still to be made are left out: making it refreshes theirs.
+    """
+    if not rules.has_one_billing_service(work.schema):
+        return
+    month, present, customer = Month.of(work.present, work.zone), invoice.alias("present"), structure.customer
+    of_month = (present.c.customer_id == customer.c.id, present.c.year == month.year, present.c.month == month.month)
+    concerned = select(customer.c.id).where(
+        customer.c.id.in_(select(invoice.c.customer_id).where(invoice.c.id.in_(which))),
+        or_(customer.c.archived, exists().where(*of_month)),
+    )
+    refresh_price_estimates(work, month, concerned)
 
 
 def _tell_held(work: Work, new: Table, differs: ColumnElement[bool], customer_type: int) -> None:

@@ -27,6 +27,7 @@ from waldur_dagster.invoices.compensation import NET, Rules
 from waldur_dagster.invoices.credit_columns import expected_column, rules_of
 from waldur_dagster.invoices.credit_events import NAME, events_of
 from waldur_dagster.invoices.credits import Change, CustomerCredit, ProjectCredit, Settlement
+from waldur_dagster.invoices.price_estimates import refresh_estimates_of
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.contexts import NOTHING, customer_context, invoice_context, project_context
 from waldur_dagster.platform.credit_ledger import book
@@ -157,7 +158,9 @@ class SettlementWriter:
             self._work.execute(delete(item).where(item.c.id.in_(select(self._withdrawn.loaded().c.id))))
         if self._compensations:
             _insert_compensations(self._work, self._compensations.loaded(), self._rules)
-        refresh_totals(self._work, select(self._settled.loaded().c.invoice_id))
+        settled = select(self._settled.loaded().c.invoice_id)
+        refresh_totals(self._work, settled)
+        refresh_estimates_of(self._work, settled)
         if self._events:
             _log_settlements(self._work, self._events.loaded())
 

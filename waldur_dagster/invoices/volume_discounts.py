@@ -28,6 +28,7 @@ from waldur_dagster.invoices.formula import FormulaError, evaluate
 from waldur_dagster.invoices.item_events import log_new_items, log_removed_items
 from waldur_dagster.invoices.items import WARNINGS_SHOWN, fits, item_name
 from waldur_dagster.invoices.money import HUNDREDTH, round_up
+from waldur_dagster.invoices.price_estimates import refresh_estimates_of
 from waldur_dagster.invoices.totals import refresh_totals
 from waldur_dagster.platform.expressions import hex_of, json_object
 from waldur_dagster.schema import invoices, marketplace
@@ -48,14 +49,16 @@ class Discounts:
     made: Table
 
     def keep(self, closing: Table) -> None:
-        """Write events and totals. An invoice that is not in ``closing`` any more stays open, without discounts."""
+        """Write events, totals and estimates. An invoice that is not in ``closing`` any more has no discounts."""
         staying = self.made.c.invoice_id.not_in(select(closing.c.id))
         self.work.execute(delete(item).where(item.c.id.in_(select(self.made.c.id).where(staying))))
         self.work.connection.execute(self.made.delete().where(staying))
         log_removed_items(self.work, self.removed)
         log_new_items(self.work, select(self.made.c.id))
         changed = union(select(self.removed.c.invoice_id), select(self.made.c.invoice_id))
-        refresh_totals(self.work, select(changed.subquery("changed").c.invoice_id))
+        changed_ids = select(changed.subquery("changed").c.invoice_id)
+        refresh_totals(self.work, changed_ids)
+        refresh_estimates_of(self.work, changed_ids)
 
 
 def apply_volume_discounts(work: Work, closing: Table) -> Discounts | None:
