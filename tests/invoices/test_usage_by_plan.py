@@ -119,12 +119,38 @@ def test_an_item_of_older_versions_is_taken_over_and_items_of_limits_and_compens
     assert [quantity for _, quantity, _ in metered.items()] == [1, 1, 7]
 
 
+def test_an_item_that_says_less_than_its_report_is_completed_and_only_quantities_are_told(scene: Scene) -> None:
+    metered = Metered(scene)
+    time = metered.time()
+    invoice = scene.invoice(metered.customer, 2025, 4)
+    scene.item(invoice, 3, quantity=7, resource_id=metered.resource, details={"offering_component_type": "cpu"})
+    metered.report(7, time)
+    item = scene.one(invoices.invoiceitem)
+    uuid = scene.one(marketplace.resourceplanperiod).uuid.hex
+    assert (item.quantity, item.details["plan_period_uuid"], item.details["discount_usage"]) == (7, uuid, 7)
+    assert scene.rows(logging.event, event_type="invoice_item_updated") == []
+
+
+def test_later_reports_change_what_counts_for_volume_also_where_plans_have_no_modes(scene: Scene) -> None:
+    metered = Metered(scene)
+    with scene.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE marketplace_plan DROP COLUMN billing_mode CASCADE")
+    time = metered.time()
+    metered.report(5, time)
+    metered.report(50, time)
+    item = scene.one(invoices.invoiceitem)
+    assert (item.quantity, item.details["discount_usage"]) == (50, 50)
+    assert "plan_period_uuid" not in item.details
+
+
 def test_usage_that_the_plan_does_not_sell_is_billed_at_nothing(scene: Scene) -> None:
     metered = Metered(scene)
-    metered.report(7, metered.time(plan=scene.plan(metered.offering, "Empty")))
-    item = scene.one(invoices.invoiceitem)
-    assert (item.quantity, item.unit_price, item.plan_component_id) == (7, 0, None)
-    assert "discount_usage" not in item.details
+    time = metered.time(plan=scene.plan(metered.offering, "Empty"))
+    for amount in (7, 8):
+        metered.report(amount, time)
+        item = scene.one(invoices.invoiceitem)
+        assert (item.quantity, item.unit_price, item.plan_component_id) == (amount, 0, None)
+        assert "discount_usage" not in item.details
 
 
 def test_an_invoice_that_waits_takes_usage_and_a_closed_one_does_not(scene: Scene) -> None:

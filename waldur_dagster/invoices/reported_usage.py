@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Table, and_, cast, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, Table, and_, case, cast, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.charged_usage import charged_usage
 from waldur_dagster.invoices.components import billed_usage
 from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_items
-from waldur_dagster.invoices.items import WARNINGS_SHOWN, discount_usage, fits
+from waldur_dagster.invoices.items import WARNINGS_SHOWN, fits
 from waldur_dagster.invoices.new_invoices import create_invoices_of
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.states import is_open
 from waldur_dagster.invoices.totals import refresh_totals
-from waldur_dagster.invoices.usage_items import add_usage_items, is_sold, overlaps, warn_of_too_large
-from waldur_dagster.platform.expressions import hex_of, json_object, merged
+from waldur_dagster.invoices.usage_items import add_usage_items, is_sold, of_report, overlaps, warn_of_too_large
+from waldur_dagster.platform.contexts import NOTHING
+from waldur_dagster.platform.expressions import hex_of, merged
 from waldur_dagster.platform.month import Month
 from waldur_dagster.schema import invoices, marketplace, structure
 from waldur_dagster.temporary import temporary_table
@@ -74,14 +75,18 @@ def _leave_out(work: Work, billed: Table, where: ColumnElement[bool], reason: st
 
 
 def _update_items(work: Work, billed: Table) -> None:
-    """Give the items that are there the new quantity; one that they cannot hold is reported and the old one stays."""
+    """Write the items that are there anew; one that cannot hold the quantity is reported and stays as it was."""
     holds = fits(item.c.unit_price, billed.c.quantity)
     of_component = billed.join(item, item.c.id == billed.c.item_id).join(
         component, component.c.id == billed.c.component_id
     )
     too_large = select(billed.c.resource_id, component.c.type, billed.c.usage).select_from(of_component).where(~holds)
     warn_of_too_large(work, too_large)
-    differs = item.c.quantity.is_distinct_from(billed.c.quantity)
+    details = merged(item.c.details, billed.c.item_details)
+    differs = or_(
+        item.c.quantity.is_distinct_from(billed.c.quantity),
+        and_(billed.c.item_details != NOTHING, item.c.details.is_distinct_from(details)),
+    )
     changed = temporary_table(
         work,
         "changed_item",
@@ -92,16 +97,15 @@ def _update_items(work: Work, billed: Table) -> None:
             item.c.name,
             item.c.quantity.label("old_quantity"),
             billed.c.quantity.label("new_quantity"),
-            billed.c.item_details.label("details"),
+            case((billed.c.item_details != NOTHING, details), else_=item.c.details).label("details"),
         )
         .select_from(of_component)
         .where(differs, holds),
     )
-    values: dict[Any, Any] = {"quantity": changed.c.new_quantity}
-    if rules.has_billing_modes(work.schema):
-        values["details"] = merged(item.c.details, changed.c.details)
+    values = {"quantity": changed.c.new_quantity, "details": changed.c.details}
     work.execute(update(item).values(values).where(item.c.id == changed.c.id))
-    log_changed_quantities(work, changed)
+    differing = select(changed).where(changed.c.old_quantity.is_distinct_from(changed.c.new_quantity))
+    log_changed_quantities(work, differing.subquery("differing"))
 
 
 def _find_items(work: Work, month: Month, reported: FromClause) -> Table:
@@ -113,14 +117,13 @@ def _find_items(work: Work, month: Month, reported: FromClause) -> Table:
     of_usage, preferred = _item_of_plan(month, charged) if rules.has_billing_modes(schema) else _item_of_time(month)
     key = (charged.c.resource_id, charged.c.component_id, charged.c.plan_period_id)
     quantity = billed_usage(schema, charged.c.usage)
-    details = merged(json_object(plan_period_uuid=hex_of(period.c.uuid)), *discount_usage(schema, quantity))
     rows = (
         select(
             *key,
             charged.c.usage,
             charged.c.is_overage,
             quantity.label("quantity"),
-            cast(details, JSONB).label("item_details"),
+            cast(merged(NOTHING, *of_report(schema, quantity)), JSONB).label("item_details"),
             resource.c.project_id,
             resource.c.offering_id,
             project.c.customer_id,

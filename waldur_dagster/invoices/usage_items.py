@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import FromClause, Select, Table, and_, case, func, literal, not_, or_, select
+from sqlalchemy import ColumnElement, FromClause, Select, Table, and_, case, func, literal, not_, or_, select
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
@@ -117,12 +117,19 @@ def _name(schema: SiteSchema, charged: FromClause) -> Any:
     )
 
 
-def _details(schema: SiteSchema, charged: FromClause, current_plan: Any) -> Any:
-    counted = [
-        case((priced.c.id.is_not(None), part), else_=NOTHING)
-        for part in discount_usage(schema, billed_usage(schema, charged.c.usage))
+def of_report(schema: SiteSchema, used: Any) -> list[ColumnElement[Any]]:
+    """What the details of an item say of the report of usage, each part where the site has it; without price no volume.
+
+    ``used`` is in the unit that is billed.
+    """
+    of_plan = [json_object(plan_period_uuid=hex_of(period.c.uuid))] if rules.has_billing_modes(schema) else []
+    return [
+        *of_plan,
+        *(case((priced.c.id.is_not(None), part), else_=NOTHING) for part in discount_usage(schema, used)),
     ]
+
+
+def _details(schema: SiteSchema, charged: FromClause, current_plan: Any) -> Any:
+    shown_plan = plan if rules.has_billing_modes(schema) else current_plan
     overage = case((charged.c.is_overage, json_object(is_overage=True)), else_=NOTHING)
-    if not rules.has_billing_modes(schema):
-        return merged(item_details(current_plan), *counted, overage)
-    return merged(item_details(plan), json_object(plan_period_uuid=hex_of(period.c.uuid)), *counted, overage)
+    return merged(item_details(shown_plan), *of_report(schema, billed_usage(schema, charged.c.usage)), overage)
