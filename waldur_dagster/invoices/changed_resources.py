@@ -40,7 +40,7 @@ from waldur_dagster.invoices.components import (
     limit_period,
 )
 from waldur_dagster.invoices.discounts import discounted_prices
-from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_items
+from waldur_dagster.invoices.item_events import log_changed_items, log_new_items
 from waldur_dagster.invoices.items import (
     add_fixed_items,
     component,
@@ -240,17 +240,16 @@ def _update(work: Work, changed: Sequence[Mapping[str, Any]]) -> None:
     types: dict[str, Any] = {name: item.c[name].type for name in names}
     types |= {"end": DateTime(timezone=True), "details": JSONB, "quantity": Numeric, "old_quantity": Numeric}
     rows = given_rows(changed, **types)
-    columns = [*(rows.c[name] for name in (*names, "end", "details", "old_quantity"))]
+    columns = [*(rows.c[name] for name in (*names, "details", "old_quantity")), rows.c.end.label("new_end")]
     of_item = rows.join(item, item.c.id == rows.c.id)
     holds = fits(item.c.unit_price, rows.c.quantity)
     for name, uuid in work.connection.execute(select(rows.c.name, rows.c.uuid).select_from(of_item).where(~holds)):
         counted_limits.warn_of_too_large(work, name, uuid)
-    columns.append(rows.c.quantity.label("new_quantity"))
+    columns += [rows.c.quantity.label("new_quantity"), item.c.end.label("old_end")]
     kept = temporary_table(work, "changed_item", select(*columns).select_from(of_item).where(holds))
-    values = {"end": kept.c.end, "details": kept.c.details, "quantity": kept.c.new_quantity}
+    values = {"end": kept.c.new_end, "details": kept.c.details, "quantity": kept.c.new_quantity}
     work.execute(update(item).values(values).where(item.c.id == kept.c.id))
-    differing = select(kept).where(kept.c.old_quantity != kept.c.new_quantity).subquery("differing")
-    log_changed_quantities(work, differing)
+    log_changed_items(work, kept)
 
 
 def _begin_plans(work: Work, month: Month, place: Table, ids: Collection[int]) -> None:

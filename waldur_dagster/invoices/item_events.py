@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, literal, select
+from sqlalchemy import ColumnElement, DateTime, FromClause, Select, Text, case, cast, func, literal, or_, select
 
 from waldur_dagster.invoices import rules
-from waldur_dagster.platform.contexts import customer_context, invoice_context
+from waldur_dagster.platform.contexts import customer_context, invoice_context, python_time
 from waldur_dagster.platform.events import log_events
 from waldur_dagster.platform.expressions import hex_of, json_list, json_object, merged, text_from
 from waldur_dagster.schema import invoices, structure
@@ -34,16 +34,22 @@ def log_items_of(work: Work, made: FromClause) -> None:
     _log(work, "invoice_item_created", "has been created.", chosen.subquery("new_item"))
 
 
-def log_changed_quantities(work: Work, changed: FromClause) -> None:
-    """``changed``: id, invoice_id, uuid, name, old_quantity, new_quantity of items."""
-    _log(
-        work,
-        "invoice_item_updated",
-        "has been updated. Details: quantity: {old} -> {new}.",
-        changed,
-        old=changed.c.old_quantity,
-        new=changed.c.new_quantity,
-    )
+def log_changed_items(work: Work, changed: FromClause) -> None:
+    """``changed``: id, invoice_id, uuid, name, old and new quantity of items, and old and new end where that moves."""
+    names = [name for name in ("quantity", "end") if f"old_{name}" in changed.c]
+    pairs = {name: (changed.c[f"old_{name}"], changed.c[f"new_{name}"]) for name in names}
+    differs = {name: old.is_distinct_from(new) for name, (old, new) in pairs.items()}
+    told = [
+        case((differs[name], text_from(name + ": {old} -> {new}", old=_shown(old), new=_shown(new))))
+        for name, (old, new) in pairs.items()
+    ]
+    fields = func.concat_ws(", ", *told).label("fields")
+    items = select(changed, fields).where(or_(*differs.values())).subquery("differing")
+    _log(work, "invoice_item_updated", "has been updated. Details: {fields}.", items, fields=items.c.fields)
+
+
+def _shown(value: ColumnElement[Any]) -> ColumnElement[str]:
+    return python_time(value) if isinstance(value.type, DateTime) else cast(value, Text)
 
 
 def log_removed_items(work: Work, removed: FromClause) -> None:

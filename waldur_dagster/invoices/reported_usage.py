@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, distinct_on
 from waldur_dagster.invoices import rules
 from waldur_dagster.invoices.charged_usage import charged_usage
 from waldur_dagster.invoices.components import billed_usage
-from waldur_dagster.invoices.item_events import log_changed_quantities, log_new_items
+from waldur_dagster.invoices.item_events import log_changed_items, log_new_items
 from waldur_dagster.invoices.items import WARNINGS_SHOWN, fits
 from waldur_dagster.invoices.new_invoices import create_invoices_of
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
@@ -104,8 +104,7 @@ def _update_items(work: Work, billed: Table) -> None:
     )
     values = {"quantity": changed.c.new_quantity, "details": changed.c.details}
     work.execute(update(item).values(values).where(item.c.id == changed.c.id))
-    differing = select(changed).where(changed.c.old_quantity.is_distinct_from(changed.c.new_quantity))
-    log_changed_quantities(work, differing.subquery("differing"))
+    log_changed_items(work, changed)
 
 
 def _find_items(work: Work, month: Month, reported: FromClause) -> Table:
