@@ -59,6 +59,7 @@ from waldur_dagster.invoices.items import (
 from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit, has_billable_limit
 from waldur_dagster.invoices.limit_periods import billed_span
 from waldur_dagster.invoices.new_invoices import create_invoices_of
+from waldur_dagster.invoices.once_items import add_switch_items
 from waldur_dagster.invoices.paid_ahead import warn_of_paid_ahead
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.states import is_open
@@ -255,10 +256,11 @@ def _update(work: Work, changed: Sequence[Mapping[str, Any]]) -> None:
 def _begin_plans(work: Work, month: Month, place: Table, ids: Collection[int]) -> None:
     if ids:
         term, chosen = Term.rest(month, work.as_of), resource.c.id.in_(given_ids(ids))
-        add_fixed_items(work, term, place, discounted_prices(work, month, place), only=chosen)
+        discounted = discounted_prices(work, month, place)
+        add_fixed_items(work, term, place, discounted, only=chosen)
         _update(work, _resumed(work, term, place, ids))
         add_limit_items(work, term, place, only=and_(chosen, ~_is_open(work, place)))
-        insert_items(work, _per_switch(work, term, place).where(chosen))
+        add_switch_items(work, term, place, discounted, ids)
 
 
 def _begin_limits(work: Work, month: Month, place: Table, changed: Table) -> None:
@@ -280,23 +282,6 @@ def _is_open(work: Work, place: Table) -> ColumnElement[bool]:
         twin.c.end > work.as_of,
         twin.c.details["offering_component_type"].astext == component.c.type,
     )
-
-
-def _per_switch(work: Work, term: Term, place: Table) -> Select[Any]:
-    """What each change of plan costs."""
-    amount = priced.c.amount if rules.has_own_limit_periods(work.schema) else literal(1)
-    rows = item_rows(
-        work.schema,
-        place,
-        name=item_name(),
-        details=item_details(),
-        unit_price=priced.c.price,
-        unit=literal("quantity"),
-        quantity=amount,
-        start=literal(term.start),
-        end=literal(term.end),
-    )
-    return rows.select_from(priced_resources(place)).where(billing_type(work.schema) == "few")
 
 
 def _differences(work: Work, term: Term, place: Table, changed: Table) -> Select[Any]:

@@ -27,7 +27,9 @@ from waldur_dagster.work import Work
 
 
 def discounted_prices(work: Work, month: Month, new_invoice: Table) -> Table:
-    """A temporary table (resource_id, plan_component_id, unit_price, campaign_uuid) of the fixed prices that change.
+    """A temporary table (resource_id, plan_component_id, unit_price, campaign_uuid) of the prices that change.
+
+    They are fixed prices, for all that a plan has of them, and those of what is paid once, for one.
 
     The campaigns of a resource apply one after the other, each to the price that the ones before it left. A campaign
     lasts ``months`` calendar months from the one in which the resource joined it; with 0 months there is none left.
@@ -35,6 +37,7 @@ def discounted_prices(work: Work, month: Month, new_invoice: Table) -> Table:
     """
     resource, project, joined = marketplace.resource, structure.project, promotions.discountedresource
     campaign, priced, component = promotions.campaign, marketplace.plancomponent, marketplace.offeringcomponent
+    is_fixed = component.c.billing_type == "fixed"
     # The months count from the UTC month of joining, as the platform stores it.
     joined_month = func.date_trunc("month", func.timezone("UTC", joined.c.created))
     last_month = joined_month + (campaign.c.months - 1) * literal_column("interval '1 month'", Interval)
@@ -61,7 +64,7 @@ def discounted_prices(work: Work, month: Month, new_invoice: Table) -> Table:
             applicable.c.resource_id,
             priced.c.id.label("plan_component_id"),
             literal(0).label("position"),
-            cast(priced.c.price * priced.c.amount, Numeric).label("unit_price"),
+            cast(case((is_fixed, priced.c.price * priced.c.amount), else_=priced.c.price), Numeric).label("unit_price"),
             cast(null(), Uuid).label("campaign_uuid"),
         )
         .select_from(
@@ -69,7 +72,7 @@ def discounted_prices(work: Work, month: Month, new_invoice: Table) -> Table:
                 component, component.c.id == priced.c.component_id
             )
         )
-        .where(applicable.c.position == 1, component.c.billing_type == "fixed")
+        .where(applicable.c.position == 1, or_(is_fixed, component.c.billing_type.in_(("one", "few"))))
     )
     chain = undiscounted.cte("chain", recursive=True)
     reduced = case(

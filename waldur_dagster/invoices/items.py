@@ -56,34 +56,39 @@ def add_fixed_items(
     ``only`` says for which resources, all of the customers by default.
     """
     schema, unit = work.schema, plan.c.unit
-    source = priced_resources(new_invoice).outerjoin(
-        discounted, and_(discounted.c.resource_id == resource.c.id, discounted.c.plan_component_id == priced.c.id)
-    )
-    full_price = priced.c.price * priced.c.amount
-    plain = merged(item_details(), *discount_usage(schema, priced.c.amount))
-    details = case(
-        (
-            discounted.c.campaign_uuid.is_not(None),
-            merged(
-                plain,
-                json_object(campaign_uuid=hex_of(discounted.c.campaign_uuid), unit_price=cast(full_price, Double)),
-            ),
-        ),
-        else_=plain,
-    )
     rows = item_rows(
         schema,
         new_invoice,
-        name=item_name(suffix=case((discounted.c.campaign_uuid.is_not(None), " Discount."), else_="")),
-        details=details,
-        unit_price=func.coalesce(discounted.c.unit_price, full_price),
+        **discounted_values(schema, discounted, priced.c.price * priced.c.amount, priced.c.amount),
         unit=plan.c.unit,
         quantity=case(*((unit == name, amount) for name, amount in term.quantities()), else_=term.months),
         start=literal(term.start),
         end=literal(term.end),
     )
-    fixed = rows.select_from(source).where(*billed_at_start(work, term), billing_type(schema) == "fixed")
+    source = rows.select_from(discounted_resources(new_invoice, discounted))
+    fixed = source.where(*billed_at_start(work, term), billing_type(schema) == "fixed")
     return insert_items(work, fixed if only is None else fixed.where(only))
+
+
+def discounted_resources(new_invoice: Table, discounted: Table) -> FromClause:
+    """As ``priced_resources``, with the prices that campaigns changed."""
+    return priced_resources(new_invoice).outerjoin(
+        discounted, and_(discounted.c.resource_id == resource.c.id, discounted.c.plan_component_id == priced.c.id)
+    )
+
+
+def discounted_values(
+    schema: SiteSchema, discounted: Table, full_price: ColumnElement[Any], counted: ColumnElement[Any]
+) -> dict[str, Any]:
+    """Name, details and price of an item that a campaign may have changed; ``counted`` as ``discount_usage`` says."""
+    has_campaign = discounted.c.campaign_uuid.is_not(None)
+    of_campaign = json_object(campaign_uuid=hex_of(discounted.c.campaign_uuid), unit_price=cast(full_price, Double))
+    plain = merged(item_details(), *discount_usage(schema, counted))
+    return {
+        "name": item_name(suffix=case((has_campaign, " Discount."), else_="")),
+        "details": case((has_campaign, merged(plain, of_campaign)), else_=plain),
+        "unit_price": func.coalesce(discounted.c.unit_price, full_price),
+    }
 
 
 def priced_resources(new_invoice: Table) -> FromClause:

@@ -42,6 +42,11 @@ def has_billing_modes(schema: SiteSchema) -> bool:
     return schema.has_column(mode) and schema.has_column(governed)
 
 
+def has_amounts_of_charges(schema: SiteSchema) -> bool:
+    """What is paid once is paid for the amount that the plan has of it; no sign of its own, billing modes are near."""
+    return has_billing_modes(schema)
+
+
 def has_usage_policies(schema: SiteSchema) -> bool:
     """A report of usage says what holds for months without one; else it may repeat itself."""
     return schema.has_column(marketplace.componentusage.c.missing_usage_policy)
