@@ -1,22 +1,21 @@
 """What the entries of the OpenStack family need of a site. Kinds of providers that it has no tables of are left out."""
 
 from waldur_dagster.availability.invoices import INVOICES
-from waldur_dagster.availability.marketplace import TERMINATIONS
+from waldur_dagster.availability.marketplace import TERMINATIONS, USAGE_REPORTS
 from waldur_dagster.availability.needs import EVENTS, MAILS, Needs
 from waldur_dagster.schema import billing, marketplace, openstack, quotas, structure
 
 TENANTS = (*EVENTS, structure.servicesettings, structure.project, structure.customer, openstack.tenant)
-# A tenant, a machine or a disk that changes its state changes its resource, its order and what is told of both.
+# A tenant, a machine or a disk that changes its state changes its resource, its order, what is told of both, and the
+# month's invoice, which may have to be made.
 COUPLED = (
     *MAILS,
+    *USAGE_REPORTS,
     marketplace.resource,
     marketplace.order,
     marketplace.offering,
     marketplace.plan,
-    marketplace.plancomponent,
-    marketplace.offeringcomponent,
     marketplace.componentquota,
-    marketplace.resourceplanperiod,
     openstack.instance,
     openstack.volume,
     openstack.volumetype,

@@ -59,7 +59,9 @@ OUTCOMES = (
     marketplace.offeringcomponent,
     marketplace.plancomponent,
     marketplace.componentquota,
+    marketplace.componentusage,
     marketplace.resourceplanperiod,
+    marketplace.serviceprovider,
     structure.servicesettings,
 )
 

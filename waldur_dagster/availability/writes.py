@@ -51,6 +51,7 @@ COUPLED = {
     "invoices_invoiceitem": KEEPS,
     "structure_servicesettings": CHANGES,
     "marketplace_componentquota": KEEPS,
+    "marketplace_componentusage": ADDS,
     "marketplace_resourceplanperiod": KEEPS,
     "marketplace_order": KEEPS,
 }

@@ -1,4 +1,4 @@
-"""What resources cost that end, or change plan or limits, within a month (spec invoices 1.12; newer_billing 1.7).
+"""What resources cost that begin, end or change within a month (spec invoices 1.12; newer_billing 1.5, 1.7).
 
 Of the running month only, and as long as its invoice is open: what is billed for other months stays (paid_ahead).
 """
@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from waldur_dagster.invoices import counted_limits, rules
 from waldur_dagster.invoices.components import (
     CREATING,
+    OK,
     TERMINATED,
     billing_type,
     is_billed_here,
@@ -59,7 +60,7 @@ from waldur_dagster.invoices.items import (
 from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit, has_billable_limit
 from waldur_dagster.invoices.limit_periods import billed_span
 from waldur_dagster.invoices.new_invoices import create_invoices_of
-from waldur_dagster.invoices.once_items import add_switch_items
+from waldur_dagster.invoices.once_items import add_creation_items, add_switch_items
 from waldur_dagster.invoices.paid_ahead import warn_of_paid_ahead
 from waldur_dagster.invoices.price_estimates import refresh_price_estimates
 from waldur_dagster.invoices.states import is_open
@@ -78,30 +79,33 @@ SCALE = Decimal("1e-10")
 def bill_changes(work: Work, changed: Table) -> None:
     """Bill resources that have just been changed: resource_id, old and new state and plan_id, and limits where given.
 
-    One that ends has its open items end now. One that changes its plan has that too, and items of the new plan from
-    now on, with those that each change of plan costs; in newer versions items of limits go on when their plan is back.
-    Of one that changes its limits the items count both limits by their days; limits on the whole life have an item for
-    the difference. Where the month has no invoice yet, a change of plan or limits makes it. Totals and estimates
-    follow, and ``work.billed`` names the resources. Statements: constant.
+    One that has been made has items from now on, with those that are paid once. One that ends has its open items end
+    now. One that changes its plan has that too, and items of the new plan from now on, with those that each change of
+    plan costs; in newer versions items of limits go on when their plan is back. Of one that changes its limits the
+    items count both limits by their days; limits on the whole life have an item for the difference. Where the month
+    has no invoice yet, all but an end makes it. Totals and estimates follow, and ``work.billed`` names the resources.
+    Statements: constant.
     """
     bills = _bills(work, changed)
     if not bills:
         return
     month = Month.of(work.as_of, work.zone)
     made = _missing_invoices(work, month, bills)
-    place = _open_invoices(work, month, bills, made)
+    concerned = {bill.customer_id for bill in bills}
+    place = _open_invoices(work, month, "changed_invoice", concerned - made)
+    touched = _open_invoices(work, month, "touched_invoice", concerned)
     before = work.connection.scalar(select(func.coalesce(func.max(item.c.id), 0))) or 0
     ending = {bill.resource_id for bill in bills if bill.ended or bill.switched}
     limited = {bill.resource_id for bill in bills if bill.limited}
     switched = {bill.resource_id for bill in bills if bill.switched}
     _update(work, [*_closed(work, month, place, ending), *_split(work, place, limited)])
     warn_of_paid_ahead(work, place, switched, limited)
-    _begin_plans(work, month, place, switched)
+    _begin_plans(work, month, place, touched, bills)
     if limited:
         _begin_limits(work, month, place, changed)
-    log_new_items(work, select(item.c.id).where(item.c.id > before, item.c.invoice_id.in_(select(place.c.id))))
-    refresh_totals(work, select(place.c.id))
-    refresh_price_estimates(work, month, select(place.c.customer_id))
+    log_new_items(work, select(item.c.id).where(item.c.id > before, item.c.invoice_id.in_(select(touched.c.id))))
+    refresh_totals(work, select(touched.c.id))
+    refresh_price_estimates(work, month, select(touched.c.customer_id))
     work.billed.update(bill.resource_id for bill in bills)
 
 
@@ -109,6 +113,7 @@ def bill_changes(work: Work, changed: Table) -> None:
 class _Bill:
     resource_id: int
     customer_id: int
+    created: bool
     ended: bool
     switched: bool
     limited: bool
@@ -117,24 +122,26 @@ class _Bill:
 def _bills(work: Work, changed: Table) -> list[_Bill]:
     """The changed resources that are billed here, by what has happened to them."""
     lives = changed.c.new_state.not_in((CREATING, TERMINATED)) & (changed.c.old_state != CREATING)
+    sells = exists().where(priced.c.plan_id == changed.c.new_plan_id)  # what costs nothing needs no invoice
+    created = and_(changed.c.old_state == CREATING, changed.c.new_state == OK, sells)
     ended = and_(changed.c.new_state == TERMINATED, changed.c.old_state != TERMINATED)
     switched = and_(lives, changed.c.old_plan_id.is_distinct_from(changed.c.new_plan_id))
     limited: ColumnElement[bool] = false()
     if "new_limits" in changed.c:
         limited = and_(lives, ~switched, changed.c.old_limits.is_distinct_from(changed.c.new_limits))
-    flags = (ended.label("ended"), switched.label("switched"), limited.label("limited"))
+    flags = {"created": created, "ended": ended, "switched": switched, "limited": limited}
     found = work.connection.execute(
-        select(resource.c.id, project.c.customer_id, *flags)
+        select(resource.c.id, project.c.customer_id, *(flag.label(name) for name, flag in flags.items()))
         .join_from(changed, resource, resource.c.id == changed.c.resource_id)
         .join(offering, offering.c.id == resource.c.offering_id)
         .join(project, project.c.id == resource.c.project_id)
-        .where(is_billed_here(work.schema), or_(ended, switched, limited))
+        .where(is_billed_here(work.schema), or_(*flags.values()))
     )
     return [_Bill(*row) for row in found]
 
 
 def _missing_invoices(work: Work, month: Month, bills: Sequence[_Bill]) -> set[int]:
-    """Make the invoices that a change of plan or limits needs; these bill all as it is now. Returns the customers."""
+    """Make the invoices that all but ends need; these bill all as it is now. Returns the customers."""
     wanted = given_ids({bill.customer_id for bill in bills if not bill.ended}).subquery("wanted")
     of_month = and_(invoice.c.customer_id == wanted.c.id, invoice.c.year == month.year, invoice.c.month == month.month)
     missing = set(work.connection.scalars(select(wanted.c.id).where(~exists().where(of_month))))
@@ -143,16 +150,15 @@ def _missing_invoices(work: Work, month: Month, bills: Sequence[_Bill]) -> set[i
     return missing
 
 
-def _open_invoices(work: Work, month: Month, bills: Sequence[_Bill], made: set[int]) -> Table:
-    """The temporary table ``changed_invoice`` (id, customer_id) of those that may change, and were not just made."""
-    customers = {bill.customer_id for bill in bills} - made
+def _open_invoices(work: Work, month: Month, name: str, customers: Collection[int]) -> Table:
+    """The temporary table (id, customer_id) of customers' invoices that may change."""
     rows = select(invoice.c.id, invoice.c.customer_id).where(
         invoice.c.customer_id.in_(given_ids(customers)),
         invoice.c.year == month.year,
         invoice.c.month == month.month,
         is_open(),
     )
-    return temporary_table(work, "changed_invoice", rows.order_by(invoice.c.id).with_for_update(of=invoice))
+    return temporary_table(work, name, rows.order_by(invoice.c.id).with_for_update(of=invoice))
 
 
 def _items(work: Work, place: Table, ids: Collection[int]) -> Select[Any]:
@@ -253,14 +259,20 @@ def _update(work: Work, changed: Sequence[Mapping[str, Any]]) -> None:
     log_changed_items(work, kept)
 
 
-def _begin_plans(work: Work, month: Month, place: Table, ids: Collection[int]) -> None:
-    if ids:
-        term, chosen = Term.rest(month, work.as_of), resource.c.id.in_(given_ids(ids))
-        discounted = discounted_prices(work, month, place)
-        add_fixed_items(work, term, place, discounted, only=chosen)
-        _update(work, _resumed(work, term, place, ids))
-        add_limit_items(work, term, place, only=and_(chosen, ~_is_open(work, place)))
-        add_switch_items(work, term, place, discounted, ids)
+def _begin_plans(work: Work, month: Month, place: Table, touched: Table, bills: Sequence[_Bill]) -> None:
+    """Items from now on. Invoices that were just made, ``touched`` beside ``place``, lack only what is paid once."""
+    switched = {bill.resource_id for bill in bills if bill.switched}
+    created = {bill.resource_id for bill in bills if bill.created}
+    if not (switched or created):
+        return
+    term, discounted = Term.rest(month, work.as_of), discounted_prices(work, month, touched)
+    is_switched, is_created = (resource.c.id.in_(given_ids(ids)) for ids in (switched, created))
+    unbilled = ~_is_open(work, place)  # one that erred and was made anew has been billed from the month's beginning
+    add_fixed_items(work, term, place, discounted, only=or_(is_switched, and_(is_created, unbilled)))
+    _update(work, _resumed(work, term, place, switched))
+    add_limit_items(work, term, place, only=and_(or_(is_switched, is_created), unbilled))
+    add_switch_items(work, term, place, discounted, switched)
+    add_creation_items(work, term, touched, discounted, created)
 
 
 def _begin_limits(work: Work, month: Month, place: Table, changed: Table) -> None:

@@ -14,7 +14,7 @@ from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
 from waldur_dagster.schema import marketplace
 
-CREATING, TERMINATED = 1, 6
+CREATING, OK, TERMINATED = 1, 2, 6
 
 # Offering types that older versions bill locally, in the order in which Waldur's registrators run.
 TENANT, SLURM_PACKAGE = "OpenStack.Tenant", "SlurmInvoices.SlurmPackage"

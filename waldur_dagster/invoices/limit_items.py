@@ -72,14 +72,17 @@ def has_billable_limit(schema: SiteSchema, term: Term) -> ColumnElement[bool]:
 
     Limits on the resource's whole life are billed when it is ordered, never later.
     """
-    number = json_number(limit_in(resource.c.limits))
     return and_(
         billing_type(schema) == "limit",
         limit_period(schema).is_distinct_from("total"),
         is_due(schema, term),
-        number.not_in((0, -1)),
-        func.abs(number) >= SMALLEST_LIMIT,
+        has_limit(),
     )
+
+
+def has_limit() -> ColumnElement[bool]:
+    number = json_number(limit_in(resource.c.limits))
+    return and_(number.not_in((0, -1)), func.abs(number) >= SMALLEST_LIMIT)
 
 
 def _period(limit: ColumnElement[str], by_days: ColumnElement[str], span: Span) -> ColumnElement[Any]:
