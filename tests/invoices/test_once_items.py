@@ -162,6 +162,23 @@ def test_what_is_prepaid_costs_its_limit_for_each_month_that_begins(
 
 
 @pytest.mark.generation("8")
+@pytest.mark.parametrize(("bought", "changed", "amounts"), [(50, 150, [-100, -200]), (300, 150, [-600]), (150, 50, [])])
+def test_a_limit_on_the_whole_life_counts_for_volume_with_what_it_was_changed_by(
+    scene: Scene, bought: int, changed: int, amounts: list[int]
+) -> None:
+    ordered = Ordered(scene)
+    cores = scene.component(ordered.offering, "cores", "limit", limit_period="total")
+    scene.price(ordered.plan, cores, 10, discount_formula="20 if usage >= 100 else 0", discount_aggregation="customer")
+    ordered.bill()
+    resource = ordered.order(limits={"cores": bought})
+    _change(scene, resource, state=OK)
+    _change(scene, resource, limits={"cores": changed})
+    ordered.bill(MAY)
+    discounts = [row for row in scene.rows(invoices.invoiceitem) if row.details.get("is_discount")]
+    assert [row.unit_price for row in discounts] == amounts
+
+
+@pytest.mark.generation("8")
 def test_more_resources_take_no_more_statements(scene: Scene) -> None:
     seen = []
     for number in (1, 5):

@@ -45,6 +45,7 @@ from waldur_dagster.invoices.item_events import log_changed_items, log_new_items
 from waldur_dagster.invoices.items import (
     add_fixed_items,
     component,
+    discount_usage,
     fits,
     insert_items,
     item_details,
@@ -57,7 +58,7 @@ from waldur_dagster.invoices.items import (
     project,
     resource,
 )
-from waldur_dagster.invoices.limit_items import add_limit_items, converted_limit, has_billable_limit
+from waldur_dagster.invoices.limit_items import add_limit_items, converted, converted_limit, has_billable_limit
 from waldur_dagster.invoices.limit_periods import billed_span
 from waldur_dagster.invoices.new_invoices import create_invoices_of
 from waldur_dagster.invoices.once_items import add_creation_items, add_switch_items
@@ -299,18 +300,19 @@ def _is_open(work: Work, place: Table) -> ColumnElement[bool]:
 def _differences(work: Work, term: Term, place: Table, changed: Table) -> Select[Any]:
     """Limits on the whole life were paid when they were bought: what is added, or given back, has an item."""
 
-    def number(limits: Any) -> ColumnElement[Any]:
-        return func.coalesce(json_number(limit_in(limits)), 0)
+    schema = work.schema
 
-    more = func.greatest(number(changed.c.new_limits), 0) - func.greatest(number(changed.c.old_limits), 0)
-    by_day = (
-        literal(1) if rules.has_own_limit_periods(work.schema) else case((plan.c.unit == "day", term.days), else_=1)
-    )
+    def bought(limits: Any) -> ColumnElement[Any]:
+        return func.greatest(func.coalesce(json_number(limit_in(limits)), 0), 0)
+
+    old, new = bought(changed.c.old_limits), bought(changed.c.new_limits)
+    more, counted = new - old, cast(converted(schema, new), Numeric) - cast(converted(schema, old), Numeric)
+    by_day = literal(1) if rules.has_own_limit_periods(schema) else case((plan.c.unit == "day", term.days), else_=1)
     rows = item_rows(
-        work.schema,
+        schema,
         place,
         name=item_name(),
-        details=merged(item_details(), json_object(limit_period="total")),
+        details=merged(item_details(), json_object(limit_period="total"), *discount_usage(schema, counted)),
         unit_price=case((more < 0, -priced.c.price), else_=priced.c.price),
         unit=literal("quantity"),
         quantity=func.abs(more) * by_day,
@@ -318,5 +320,5 @@ def _differences(work: Work, term: Term, place: Table, changed: Table) -> Select
         end=literal(term.end),
     )
     source = priced_resources(place).join(changed, changed.c.resource_id == resource.c.id)
-    total = and_(billing_type(work.schema) == "limit", limit_period(work.schema) == "total")
+    total = and_(billing_type(schema) == "limit", limit_period(schema) == "total")
     return rows.select_from(source).where(total, more != 0)

@@ -113,7 +113,10 @@ def _times(schema: SiteSchema, limit: ColumnElement[str], days: Any) -> ColumnEl
 
 def converted_limit(schema: SiteSchema) -> ColumnElement[str]:
     """The limit in the unit that is billed, as the text of a number; null where there is none, or no number."""
-    number = json_number(limit_in(resource.c.limits))
+    return converted(schema, json_number(limit_in(resource.c.limits)))
+
+
+def converted(schema: SiteSchema, number: ColumnElement[Any]) -> ColumnElement[str]:
     return case(
         (offering.c.type == TENANT, cast(tenant_limit(schema, number), Text)),
         (offering.c.type == SLURM_PACKAGE, cast(package_amount(schema, number), Text)),
