@@ -36,6 +36,8 @@ UUID = re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-
 DRAWN = re.compile(r"\beduteams_key_[0-9a-f]+\b")
 # How messages name rows: by model, and orders in their keys.
 NAMED = re.compile(r"\b(process order |([a-z_]+)\.([a-z]+):)(\d+)\b")
+# The number that an invoice shows: its id, counted from 100000 on.
+INVOICE_NUMBER = re.compile(r"\b1\d{5}\b")
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:\d\d|Z)?")
 
 
@@ -80,7 +82,7 @@ class Rows:
                 kept[column] = value
         words = DRAWN.sub("#", UUID.sub("#", json.dumps(kept, sort_keys=True)))
         if table == "outbox_message":
-            words = NAMED.sub(self._number, words)
+            words = INVOICE_NUMBER.sub(self._invoice, NAMED.sub(self._number, words))
         return INSTANT.sub(self._instant, words)
 
     def _named(self, table: str, id: Any, *, deep: bool) -> Any:
@@ -92,6 +94,9 @@ class Rows:
         """A run that was killed has taken numbers that the next one does not get."""
         table = f"{match[2]}_{match[3]}" if match[2] else "marketplace_order"
         return f"{match[1]}new" if self._is_new(table, int(match[4])) else match[0]
+
+    def _invoice(self, match: re.Match[str]) -> str:
+        return "new" if self._is_new("invoices_invoice", int(match[0]) - 100_000) else match[0]
 
     def _instant(self, match: re.Match[str]) -> str:
         """Those of the present, and of the instant that runs work for, differ from run to run."""
