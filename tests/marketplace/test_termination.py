@@ -72,6 +72,13 @@ def expired(scene: Scene, type: str = "OpenStack.Tenant", name: str = "vm", coun
     ][-1]
 
 
+def wants_the_end(scene: Scene, owner: int, provider: int) -> None:
+    """Somebody has asked for the end of all resources, which an organization sells."""
+    with scene.engine.begin() as connection:
+        connection.execute(marketplace.offering.update().values(customer_id=provider))
+        connection.execute(marketplace.resource.update().values(end_date_requested_by_id=owner))
+
+
 def grant(scene: Scene, role: str, *allowed: str) -> None:
     (found,) = scene.rows(permissions.role, name=role)
     for permission in allowed:
@@ -102,9 +109,7 @@ def test_an_asker_with_the_right_to_end_but_not_to_approve_stays_the_author(site
     owner = scene.owner(customer, "owner@example.org")
     grant(scene, "CUSTOMER.OWNER", "RESOURCE.TERMINATE")
     provider = scene.customer("Provider")
-    with scene.engine.begin() as connection:
-        connection.execute(marketplace.offering.update().values(customer_id=provider))
-        connection.execute(marketplace.resource.update().values(end_date_requested_by_id=owner))
+    wants_the_end(scene, owner, provider)
     run(scene)
     order = scene.one(marketplace.order, resource_id=resource)
     robot = scene.one(core.user, username="system_robot").id
@@ -118,9 +123,7 @@ def test_a_provider_who_asked_for_the_end_is_passed_over_where_he_does_not_see_t
     provider = scene.customer("Provider")
     owner = scene.owner(provider, "provider@example.org")
     grant(scene, "CUSTOMER.OWNER", "RESOURCE.TERMINATE", "ORDER.APPROVE")
-    with scene.engine.begin() as connection:
-        connection.execute(marketplace.offering.update().values(customer_id=provider))
-        connection.execute(marketplace.resource.update().values(end_date_requested_by_id=owner))
+    wants_the_end(scene, owner, provider)
     run(scene)
     assert scene.one(core.user, id=scene.one(marketplace.order).created_by_id).username == "system_robot"
 

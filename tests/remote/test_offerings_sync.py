@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -110,31 +110,20 @@ def market(scene: Scene) -> Iterator[Market]:
         yield Market(scene, remote)
 
 
-def test_statements_do_not_grow_with_renamed_categories(scene: Scene, twin_scene: Scene) -> None:
+@pytest.mark.parametrize("more", [Market.mapped, Market.offer], ids=["renamed categories", "new offerings"])
+def test_statements_do_not_grow(scene: Scene, twin_scene: Scene, more: Callable[[Market, int], Any]) -> None:
     counts = []
     for one, size in ((scene, 2), (twin_scene, 20)):
         with serving_remote() as remote:
             market = Market(one, remote)
-            for number in range(2, size + 1):
-                market.mapped(number)
+            for number in range(2, size + 2):
+                more(market, number)
             with counted(Engine) as statements:
                 assert market.sync().failures == []
+            assert len(market.states) == (size if more is Market.offer else 0)
+        categories = size + 1 if more is Market.mapped else 1
         names = {row.remote_category_name for row in one.rows(remotelocalcategory)}
-        assert names == {f"Category {number}" for number in range(1, size + 1)}
-        counts.append(len(statements))
-    assert counts[0] == counts[1]
-
-
-def test_statements_do_not_grow_with_new_offerings(scene: Scene, twin_scene: Scene) -> None:
-    counts = []
-    for one, size in ((scene, 2), (twin_scene, 20)):
-        with serving_remote() as remote:
-            market = Market(one, remote)
-            for number in range(1, size + 1):
-                market.offer(number)
-            with counted(Engine) as statements:
-                assert market.sync().failures == []
-            assert len(market.states) == size
+        assert names == {f"Category {number}" for number in range(1, categories + 1)}
         counts.append(len(statements))
     assert counts[0] == counts[1]
 

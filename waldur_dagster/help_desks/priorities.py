@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, func, null, or_, select
 
 from waldur_dagster.clients.failures import ItemFailed
 from waldur_dagster.help_desks.desks import ATLASSIAN, ZAMMAD, HelpDesk, active_desk, jira_at, zammad_at
+from waldur_dagster.platform.lengths import fitting
 from waldur_dagster.platform.merge import Merge
 from waldur_dagster.schema.support import priority
 from waldur_dagster.site import Transactions
@@ -53,9 +54,8 @@ def merge(work: Work, desk: HelpDesk, rows: Sequence[dict[str, Any]]) -> None:
         own = or_(own, priority.c.backend_name.is_(None))
     scope = and_(own, priority.c.backend_id != "")
     _drop_doubles(work, scope)
-    here = work.schema.tables[priority.name]  # newer versions of Waldur have room for longer descriptions
-    fitting = [row | {name: row[name][: here[name].length] for name in COLUMNS} for row in rows]
-    made = Merge(work, priority, fitting, key=["backend_id"], columns=COLUMNS, scope=scope)
+    rows = [row | {name: fitting(work, priority.c[name], row[name]) for name in COLUMNS} for row in rows]
+    made = Merge(work, priority, rows, key=["backend_id"], columns=COLUMNS, scope=scope)
     made.delete(made.stale())
     made.update(COLUMNS if desk.type == ATLASSIAN else ["name"])
     name: Any = null() if desk.type == ATLASSIAN else desk.type

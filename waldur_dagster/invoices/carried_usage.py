@@ -11,11 +11,12 @@ from waldur_dagster.invoices.charged_usage import charged_usage
 from waldur_dagster.invoices.components import TERMINATED
 from waldur_dagster.invoices.usage_items import add_usage_items, overlaps
 from waldur_dagster.platform.month import Month
+from waldur_dagster.platform.state_codes import ResourceState
 from waldur_dagster.schema import marketplace, structure
 from waldur_dagster.temporary import temporary_table
 from waldur_dagster.work import Work
 
-OK, UPDATING = 2, 4
+OK, UPDATING = ResourceState.OK, ResourceState.UPDATING
 usage, period = marketplace.componentusage, marketplace.resourceplanperiod
 resource, project = marketplace.resource, structure.project
 

@@ -12,9 +12,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from waldur_dagster.database.site_schema import SiteSchema
 from waldur_dagster.invoices import rules
+from waldur_dagster.platform.state_codes import ResourceState
 from waldur_dagster.schema import marketplace
 
-CREATING, OK, TERMINATED = 1, 2, 6
+CREATING, OK, TERMINATED = ResourceState.CREATING, ResourceState.OK, ResourceState.TERMINATED
 
 # Offering types that older versions bill locally, in the order in which Waldur's registrators run.
 TENANT, SLURM_PACKAGE = "OpenStack.Tenant", "SlurmInvoices.SlurmPackage"

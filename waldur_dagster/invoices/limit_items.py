@@ -81,6 +81,7 @@ def has_billable_limit(schema: SiteSchema, term: Term) -> ColumnElement[bool]:
 
 
 def has_limit() -> ColumnElement[bool]:
+    """Whether the resource has a limit of the component that an item can be made of; -1 is unlimited."""
     number = json_number(limit_in(resource.c.limits))
     return and_(number.not_in((0, -1)), func.abs(number) >= SMALLEST_LIMIT)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Select, Text, and_, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, Table, Text, and_, func, literal, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from waldur_dagster.marketplace.events import log_resource_events
@@ -73,12 +73,7 @@ def release_from_grace(work: Work) -> int:
         {"paused": False, "paused_by_grace_period": False},
         RELEASED,
     )
-    still = temporary_table(work, "kept_paused", chosen.where(kept))
-    work.execute(
-        update(resource)
-        .values(paused_by_grace_period=False, modified=work.as_of)
-        .where(resource.c.id == still.c.resource_id)
-    )
+    _set(work, "kept_paused", chosen.where(kept), {"paused_by_grace_period": False})
     return released
 
 
@@ -104,14 +99,8 @@ def _mark_old_pauses(work: Work) -> None:
     )
     event_type, message = PAUSED
     for_grace = and_(last.c.event_type == event_type, last.c.message.endswith(message.rpartition("}")[2]))
-    old = temporary_table(
-        work, "old_pause", _live(work).where(*unmarked, resource.c.id.in_(select(last.c.id).where(for_grace)))
-    )
-    work.execute(
-        update(resource)
-        .values(paused_by_grace_period=True, modified=work.as_of)
-        .where(resource.c.id == old.c.resource_id)
-    )
+    old = _live(work).where(*unmarked, resource.c.id.in_(select(last.c.id).where(for_grace)))
+    _set(work, "old_pause", old, {"paused_by_grace_period": True})
 
 
 def _is_wanted_otherwise(work: Work) -> ColumnElement[bool]:
@@ -133,13 +122,15 @@ def _live(work: Work) -> Select[tuple[int]]:
 
 
 def _write(work: Work, name: str, chosen: Select[tuple[int]], flags: dict[str, bool], news: tuple[str, str]) -> int:
-    written = temporary_table(work, name, chosen)
-    count = work.execute(
-        update(resource)
-        .values(modified=work.as_of, **work.schema.fitting(resource, flags))
-        .where(resource.c.id == written.c.resource_id)
-    ).rowcount
+    written, count = _set(work, name, chosen, flags)
     event_type, message = news
     told = text_from(message, name=resource.c.name, project=project.c.name)
     log_resource_events(work, written, event_type=event_type, message=told)
     return count
+
+
+def _set(work: Work, name: str, chosen: Select[tuple[int]], flags: dict[str, bool]) -> tuple[Table, int]:
+    """Set flags of resources, as far as the site has them; returns the temporary table of these, and how many."""
+    written = temporary_table(work, name, chosen)
+    values = {"modified": work.as_of, **work.schema.fitting(resource, flags)}
+    return written, work.execute(update(resource).values(values).where(resource.c.id == written.c.resource_id)).rowcount

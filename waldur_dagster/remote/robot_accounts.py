@@ -60,22 +60,20 @@ def fetch_accounts(visit: Visit, group: Group) -> dict[int, list[RobotAccount] |
     What a list of all has none of, but is known here, is asked for once more; so is all, where it does not say whose
     its accounts are.
     """
-    api = client(visit, group.resources[0].offering.remote)
-
-    circuit = Circuit()
+    api, circuit = client(visit, group.resources[0].offering.remote), Circuit()
 
     def of_one(place: Resource) -> list[RobotAccount]:
         return [RobotAccount.read(one) for one in api.listed(ACCOUNTS, resource_uuid=place.backend_id)]
 
     def again(place: Resource) -> list[RobotAccount] | VisitFailed:
-        problem, found = None, list[RobotAccount]()
         try:
             found = of_one(place)
-        except VisitFailed as failure:
-            problem = failure
-        if circuit.note(problem) and problem is not None:
-            raise problem
-        return problem or found
+        except VisitFailed as problem:
+            if circuit.note(problem):
+                raise
+            return problem
+        circuit.note(None)
+        return found
 
     if len(group.resources) == 1:
         return {place.id: of_one(place) for place in group.resources}
